@@ -1,0 +1,70 @@
+# Two commands do everything on a machine that has only Python and make:
+#   make run    set up what is missing, then show the screen
+#   make test   set up what is missing, then run every test
+# Set-up happens once, and again when requirements.lock or pyproject.toml changes.
+
+PYTHON ?= python3
+ARGS ?=
+SEEDS ?= 200
+N ?= 50
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check format bench sim kills lock clean
+
+help: ## say what each target does
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: setup ## run pilothouse: make run ARGS="status --json"
+	@$(BIN)/pilothouse $(ARGS)
+
+setup: $(VENV)/.installed ## make the environment that the other targets need
+
+$(VENV)/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is" "$$($(PYTHON) -V)" >&2; exit 1; }
+	@echo "Setting up $(VENV), about a minute, once" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: setup ## run the tests: make test ARGS="-k fill"
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: setup ## formatting, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## format the code and repair what lint can repair
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## measure against the targets, nothing else running
+	@$(BIN)/python -m pytest -n 0 -m bench -s $(ARGS)
+
+sim: setup ## random days under random faults: make sim SEEDS=1000
+	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) $(BIN)/python -m pytest -n $(WORKERS) -m sim $(ARGS)
+
+kills: setup ## kill a running engine at N random moments: make kills N=200
+	@PILOTHOUSE_KILLS=$(N) $(BIN)/python -m pytest -n $(WORKERS) -m kills $(ARGS)
+
+lock: ## pin every dependency again (the only target that needs uv)
+	uv pip compile --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
+		--no-header --extra dev $(ARGS) pyproject.toml --output-file requirements.lock
+	@! grep -nE '://' requirements.lock
+
+clean: ## remove the environment and what the tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist *.egg-info .coverage .coverage.* htmlcov snapshot_report.html
+	find engine storage tui tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Read rows for screens and commands, one file per pane. Never writes."""

@@ -1,0 +1,1 @@
+"""Proofs about the code itself: imports, sizes, documentation."""

@@ -1,0 +1,1 @@
+"""Stories in every mode: inputs in, journal and screen out."""

@@ -1,0 +1,1 @@
+"""Dialogs: questions that are answered before anything happens."""

@@ -1,0 +1,1 @@
+"""Panes: each shows one subject and holds its own rendering."""

@@ -1,0 +1,1 @@
+"""Widgets: tables, charts and lines that any pane may use."""
