@@ -1,0 +1,601 @@
+"""Every fact that is journaled. The kind of an event is its class name.
+
+An event carries no envelope: instant, causation, session and hash belong to the journal row.
+Money is Decimal, analytics are float. `subject(event)` names what the event is about,
+which is how `explain` and the screens find it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from engine.domain.alert import Alert, AlertState
+from engine.domain.decision import GateVerdict, PlannedLeg, SeriesFacts, Step
+from engine.domain.fill import Fill
+from engine.domain.ids import (
+    AlertId,
+    DecisionId,
+    ExecId,
+    InstrumentId,
+    OrderId,
+    RequestId,
+    SignalId,
+    StrategyId,
+)
+from engine.domain.order import Order, OrderStatus
+from engine.domain.position import Position
+from engine.domain.reconciliation import Difference
+from engine.domain.regime import RegimeReading
+from engine.domain.report import Report
+from engine.domain.request import Request
+from engine.domain.risk import Check
+from engine.domain.session import JobOutcome, SessionContext, SessionState, TradingState, Verdict
+from engine.domain.signal import Signal
+from engine.domain.snapshot import Snapshot
+
+# -- session -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCreated:
+    """A run began; nothing is written before it."""
+
+    context: SessionContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStateChanged:
+    """A session moved; `decisions_hash` and `fills_hash` are set when it ended by itself."""
+
+    before: SessionState
+    after: SessionState
+    reason: str
+    actor: str
+    decisions_hash: str | None = None
+    fills_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyStateChanged:
+    """WARMING n/N, ACTIVE, PAUSED, LATCHED, ERROR."""
+
+    strategy: StrategyId
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterChanged:
+    """A person changed a parameter; it takes effect at the next decision."""
+
+    strategy: StrategyId
+    key: str
+    old: str
+    new: str
+    parameter_hash: str  # after the change
+    actor: str
+    reason: str
+
+
+# -- inputs, as received -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReceived:
+    """A broker report."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReceived:
+    """An operator request."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered:
+    """What became of an operator request: done, refused, expired."""
+
+    request_id: RequestId
+    result: str
+    text: str
+
+
+# -- decision ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegimeRead:
+    """The reading of one session date: by the decision step, or final after the close."""
+
+    strategy: StrategyId
+    reading: RegimeReading
+    days_in_cell: int
+    parameter_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionMade:
+    """What a strategy decided at a slot, with or without orders, and all that it knew."""
+
+    decision_id: DecisionId
+    strategy: StrategyId
+    parameter_hash: str
+    preset: str
+    session_date: date
+    slot: str
+    fill_rule: str
+    result: str  # rebalance, no_trade, enter, exit, or the reason code of a hold
+    text: str  # one sentence: "cell 3 → 1", "warming up 180/221"
+    reading_date: date | None
+    cell: int | None
+    held_cell: int | None
+    series: tuple[SeriesFacts, ...]
+    gates: tuple[GateVerdict, ...]
+    steps: tuple[Step, ...]
+    carried: Mapping[str, Decimal]  # m, by symbol
+    targets: Mapping[str, Decimal]  # weights wanted, by symbol
+    deviation: Decimal | None  # Σ |m - target|
+    drift: Decimal | None  # Σ |actual - target|
+    threshold: Decimal | None
+    prices: Mapping[str, Decimal]  # reference prices by symbol
+    equity: Decimal  # of the strategy, at those prices
+    cash: Decimal
+    legs: tuple[PlannedLeg, ...]
+    late_s: float | None = None  # how late after the slot was due, wall clock only
+
+
+# -- signal --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRaised:
+    """A new signal was accepted for execution."""
+
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRejected:
+    """A signal that cannot be acted upon; it is a row too."""
+
+    signal: Signal
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDuplicated:
+    """The same signal came again; the first one counts."""
+
+    signal_id: SignalId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalExpired:
+    """A signal's time to live ran out."""
+
+    signal_id: SignalId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDone:
+    """A signal has nothing left to do: filled, no_change, below_minimum, denied, incomplete."""
+
+    signal_id: SignalId
+    strategy: StrategyId
+    instrument: InstrumentId
+    outcome: str  # filled no_change below_minimum denied rejected canceled expired dry_run
+    target_weight: Decimal | None
+    carried: bool  # True: the target was carried out and moves the strategy's memory m
+
+
+# -- risk ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskChecked:
+    """All checks of one order, whatever their outcome."""
+
+    order_id: OrderId
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDenied:
+    """Our gate said no; nothing was sent."""
+
+    order: Order
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatchSet:
+    """A limit was breached; entries of the scope stop until it is released."""
+
+    latch: str  # loss_day loss_severe drawdown quality connectivity
+    scope: str  # "book" or a strategy id
+    until: str  # "next_open", "person", or an instant
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatchReleased:
+    """A latch was released by itself or by a person."""
+
+    latch: str
+    scope: str
+    by: str
+
+
+# -- order ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderApproved:
+    """The gate let it pass; written, not sent."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDryRun:
+    """Approved and recorded, never sent."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendStarted:
+    """From here on the order may have reached the broker."""
+
+    order_id: OrderId
+    attempt: int
+    link_epoch: int
+    broker_order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStatusChanged:
+    """Base of the moves an order makes; cumulative numbers, never differences."""
+
+    order_id: OrderId
+    status: OrderStatus
+    filled: Decimal
+    filled_value: Decimal  # Σ quantity × price
+    perm_id: int = 0
+    code: int = 0
+    text: str = ""
+
+
+class OrderSubmitted(OrderStatusChanged):
+    """On the wire, no answer yet."""
+
+    __slots__ = ()
+
+
+class OrderAccepted(OrderStatusChanged):
+    """The broker works it."""
+
+    __slots__ = ()
+
+
+class OrderPartiallyFilled(OrderStatusChanged):
+    """Some done, the rest works."""
+
+    __slots__ = ()
+
+
+class OrderFilled(OrderStatusChanged):
+    """All done."""
+
+    __slots__ = ()
+
+
+class OrderCanceled(OrderStatusChanged):
+    """Ended by a cancel."""
+
+    __slots__ = ()
+
+
+class OrderExpired(OrderStatusChanged):
+    """Ended by its time in force, or never sent in time."""
+
+    __slots__ = ()
+
+
+class OrderRejected(OrderStatusChanged):
+    """The broker said no."""
+
+    __slots__ = ()
+
+
+class OrderUnknown(OrderStatusChanged):
+    """Perhaps at the broker, perhaps not; never sent again."""
+
+    __slots__ = ()
+
+
+class OrderPendingCancel(OrderStatusChanged):
+    """The broker has taken the cancel; fills are still possible."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """We asked for a cancel."""
+
+    order_id: OrderId
+    reason: str
+    actor: str
+
+
+# -- fill ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillReceived:
+    """One execution, booked once."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillCorrected:
+    """An execution was replaced by a later revision."""
+
+    old_exec_id: ExecId
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillUnmatched:
+    """An execution of an order that is not ours; unowned."""
+
+    exec_id: ExecId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommissionBooked:
+    """A commission that came after its fill."""
+
+    exec_id: ExecId
+    order_id: OrderId
+    commission: Decimal
+
+
+# -- ledger --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionChanged:
+    """Quantity, cost and realised P&L of one owner and instrument."""
+
+    strategy: StrategyId | None
+    instrument: InstrumentId
+    before: Position
+    after: Position
+    realized: Decimal  # by this change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashChanged:
+    """Cash of one strategy; only ledger entries change it."""
+
+    strategy: StrategyId
+    before: Decimal
+    after: Decimal
+    reason: str  # capital, fill, commission, correction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTaken:
+    """Final rows of one or more session dates, ascending. The journal may join neighbours."""
+
+    rows: tuple[Snapshot, ...]
+
+
+# -- reconciliation ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationDone:
+    """One comparison with the broker."""
+
+    run_id: str
+    trigger: str
+    verdict: Verdict
+    matched: int
+    differences: tuple[Difference, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceAccepted:
+    """A person settled a difference."""
+
+    item: str
+    actor: str
+    reason: str
+
+
+# -- world ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataGapFound:
+    """Market data that failed a quality gate."""
+
+    gate: str
+    symbol: str
+    session_date: date | None
+    text: str
+
+
+# -- control -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingStateChanged:
+    """ACTIVE, REDUCING, HALTED: one state per book."""
+
+    before: TradingState
+    after: TradingState
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised:
+    """A condition appeared, or appeared again."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertStateChanged:
+    """Acknowledged, snoozed, resolved."""
+
+    alert_id: AlertId
+    state: AlertState
+    actor: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStarted:
+    """A job was claimed."""
+
+    job: str
+    session_date: date
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnded:
+    """A job ended; once per book, job and session date."""
+
+    job: str
+    session_date: date
+    due_at: datetime
+    outcome: JobOutcome
+    detail: str
+
+
+Event = (
+    SessionCreated
+    | SessionStateChanged
+    | StrategyStateChanged
+    | ParameterChanged
+    | ReportReceived
+    | RequestReceived
+    | RequestAnswered
+    | RegimeRead
+    | DecisionMade
+    | SignalRaised
+    | SignalRejected
+    | SignalDuplicated
+    | SignalExpired
+    | SignalDone
+    | RiskChecked
+    | OrderDenied
+    | LatchSet
+    | LatchReleased
+    | OrderApproved
+    | OrderDryRun
+    | SendStarted
+    | OrderSubmitted
+    | OrderAccepted
+    | OrderPartiallyFilled
+    | OrderFilled
+    | OrderCanceled
+    | OrderExpired
+    | OrderRejected
+    | OrderUnknown
+    | OrderPendingCancel
+    | CancelRequested
+    | FillReceived
+    | FillCorrected
+    | FillUnmatched
+    | CommissionBooked
+    | PositionChanged
+    | CashChanged
+    | SnapshotTaken
+    | ReconciliationDone
+    | DifferenceAccepted
+    | DataGapFound
+    | TradingStateChanged
+    | AlertRaised
+    | AlertStateChanged
+    | JobStarted
+    | JobEnded
+)
+
+
+def subject(event: Event) -> str:
+    """Return the id of what the event is about: an order, signal, decision, instrument, alert…"""
+    return _SUBJECT[type(event)](event)
+
+
+_ORDER_MOVES = (
+    OrderSubmitted,
+    OrderAccepted,
+    OrderPartiallyFilled,
+    OrderFilled,
+    OrderCanceled,
+    OrderExpired,
+    OrderRejected,
+    OrderUnknown,
+    OrderPendingCancel,
+)
+
+_SUBJECT: dict[type, Callable[[Any], str]] = {
+    SessionCreated: lambda e: e.context.session_id,
+    SessionStateChanged: lambda e: e.after.value,
+    StrategyStateChanged: lambda e: e.strategy,
+    ParameterChanged: lambda e: f"{e.strategy}.{e.key}",
+    ReportReceived: lambda e: getattr(e.report, "order_id", None)
+    or getattr(e.report, "exec_id", "account"),
+    RequestReceived: lambda e: e.request.request_id,
+    RequestAnswered: lambda e: e.request_id,
+    RegimeRead: lambda e: e.strategy,
+    DecisionMade: lambda e: e.decision_id,
+    SignalRaised: lambda e: e.signal.signal_id,
+    SignalRejected: lambda e: e.signal.signal_id,
+    SignalDuplicated: lambda e: e.signal_id,
+    SignalExpired: lambda e: e.signal_id,
+    SignalDone: lambda e: e.signal_id,
+    RiskChecked: lambda e: e.order_id,
+    OrderDenied: lambda e: e.order.order_id,
+    LatchSet: lambda e: f"{e.scope}.{e.latch}",
+    LatchReleased: lambda e: f"{e.scope}.{e.latch}",
+    OrderApproved: lambda e: e.order.order_id,
+    OrderDryRun: lambda e: e.order.order_id,
+    SendStarted: lambda e: e.order_id,
+    CancelRequested: lambda e: e.order_id,
+    FillReceived: lambda e: e.fill.order_id,
+    FillCorrected: lambda e: e.fill.order_id,
+    FillUnmatched: lambda e: e.exec_id,
+    CommissionBooked: lambda e: e.order_id,
+    PositionChanged: lambda e: e.instrument,
+    CashChanged: lambda e: e.strategy,
+    SnapshotTaken: lambda e: e.rows[-1].strategy,
+    ReconciliationDone: lambda e: e.run_id,
+    DifferenceAccepted: lambda e: e.item,
+    DataGapFound: lambda e: e.symbol,
+    TradingStateChanged: lambda e: e.after.value,
+    AlertRaised: lambda e: e.alert.alert_id,
+    AlertStateChanged: lambda e: e.alert_id,
+    JobStarted: lambda e: e.job,
+    JobEnded: lambda e: e.job,
+} | dict.fromkeys(_ORDER_MOVES, lambda e: e.order_id)

@@ -1,0 +1,36 @@
+"""Executions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from engine.domain.ids import ExecId, InstrumentId, OrderId, StrategyId
+from engine.domain.money import BPS
+from engine.domain.order import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution of one of our orders."""
+
+    exec_id: ExecId
+    order_id: OrderId
+    strategy: StrategyId | None  # None: nobody's
+    instrument: InstrumentId
+    side: Side
+    quantity: Decimal  # > 0
+    price: Decimal  # dollars per share
+    commission: Decimal | None  # dollars, >= 0; None until reported
+    reference_price: Decimal | None
+    slippage_bps: Decimal | None  # + = worse for us, both sides
+    at: datetime
+
+
+def slippage_bps(side: Side, price: Decimal, reference: Decimal | None) -> Decimal | None:
+    """Return side sign × (price - reference) / reference in basis points, 6 decimals.
+
+    Positive is worse for us on both sides; unknown without a positive reference.
+    """
+    if reference is None or reference <= 0:
+        return None
+    return (side.sign * (price - reference) / reference * BPS).quantize(Decimal("0.000001"))

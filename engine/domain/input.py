@@ -1,0 +1,131 @@
+"""Everything that can arrive. Bars, reports, timers and requests enter the same inbox.
+
+`at` is the session's clock: recorded in a simulation, wall time otherwise. `ordinal` numbers
+the calendar's sessions one by one, so that a missing session shows as a gap in the count.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from engine.domain.ids import InstrumentId
+from engine.domain.market import Bar, DataFinding, Quote
+from engine.domain.report import Report
+from engine.domain.request import Request
+from engine.domain.session import Slot
+
+
+@dataclass(slots=True)
+class QuotesSeen:
+    """Opening prices of a session date (bid = ask = open), or live quotes."""
+
+    at: datetime
+    session_date: date
+    ordinal: int
+    quotes: dict[InstrumentId, Quote]
+    auction: bool = True  # an opening or closing auction: orders of this instant take part
+
+
+@dataclass(slots=True)
+class BarsClosed:
+    """The final bars of one session date, those that passed the quality gates."""
+
+    at: datetime
+    session_date: date
+    ordinal: int
+    bars: dict[InstrumentId, Bar]
+    findings: tuple[DataFinding, ...] = ()
+
+
+@dataclass(slots=True)
+class SlotDue:
+    """A strategy may act now."""
+
+    at: datetime
+    due_at: datetime
+    slot: Slot
+    session_date: date
+    ordinal: int
+    closes_at: datetime  # of this session
+
+
+@dataclass(slots=True)
+class JobDue:
+    """A stored job is due: snapshot, final, reconcile, backup."""
+
+    at: datetime
+    due_at: datetime
+    job: str
+    session_date: date
+
+
+@dataclass(slots=True)
+class JobFinished:
+    """A job that ran outside the core (backup) has ended."""
+
+    at: datetime
+    job: str
+    session_date: date
+    ok: bool
+    detail: str
+
+
+@dataclass(slots=True)
+class Reported:
+    """A broker report, as received."""
+
+    at: datetime
+    report: Report
+
+
+@dataclass(slots=True)
+class Requested:
+    """An operator request, read from the request file."""
+
+    at: datetime
+    request: Request
+
+
+@dataclass(slots=True)
+class Started:
+    """The runtime is ready: database checked, broker connected, journal folded."""
+
+    at: datetime
+
+
+@dataclass(slots=True)
+class DataEnded:
+    """Recorded data is at its end."""
+
+    at: datetime
+
+
+@dataclass(slots=True)
+class Fault:
+    """Something outside the core failed: journal, writer, task, broken invariant."""
+
+    at: datetime
+    kind: str
+    text: str
+    halt: bool
+
+
+@dataclass(slots=True)
+class Tick:
+    """Time passed; expiries and time-outs are looked at."""
+
+    at: datetime
+
+
+Input = (
+    QuotesSeen
+    | BarsClosed
+    | SlotDue
+    | JobDue
+    | JobFinished
+    | Reported
+    | Requested
+    | Started
+    | DataEnded
+    | Fault
+    | Tick
+)

@@ -1,0 +1,133 @@
+"""What a strategy is: immutable parameters, a memory of its own, and two pure functions.
+
+`advance` is called once per session date with the final bars (it changes only the memory it
+is given, which belongs to State). `decide` is called at the strategy's slot and changes
+nothing. The core turns its verdict into signals, orders and a stored decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from engine.domain.decision import GateVerdict, SeriesFacts, Step
+from engine.domain.ids import InstrumentId, StrategyId
+from engine.domain.market import Bar
+from engine.domain.order import OrderType, Side
+from engine.domain.regime import RegimeReading
+from engine.domain.session import FillRule, Slot
+from engine.domain.signal import SignalKind
+
+
+class SlotFacts(Protocol):
+    """What a strategy may know at its slot; values are worked out when asked for."""
+
+    at: datetime
+    session_date: date
+    ordinal: int  # calendar number of this session; final bars are those before it
+    slot: Slot
+    fill_rule: FillRule
+    final_ordinal: int  # calendar number of the last session whose bars must be there
+
+    def price(self, instrument: InstrumentId) -> Decimal | None:
+        """Return the reference price now, dollars; None if there is no valid one."""
+
+    def listed(self, instrument: InstrumentId) -> bool:
+        """Say whether a bar or quote of it has been seen so far."""
+
+    def carried(self, instrument: InstrumentId) -> Decimal:
+        """Return m: the target weight last carried out."""
+
+    def owned(self, instrument: InstrumentId) -> Decimal:
+        """Return shares owned by this strategy plus its working quantity, signed."""
+
+    def busy(self, instrument: InstrumentId) -> bool:
+        """Say whether an order of this strategy works in it or an open plan covers it."""
+
+    @property
+    def cash(self) -> Decimal:
+        """The strategy's confirmed cash, dollars."""
+
+    @property
+    def equity(self) -> Decimal | None:
+        """Cash + Σ shares × price now; None if a held instrument has no price."""
+
+    @property
+    def held_cell(self) -> int | None:
+        """The cell whose targets were last carried out."""
+
+    @property
+    def blocked(self) -> tuple[GateVerdict, ...]:
+        """Data gates that failed outside the strategy (quality findings), empty if none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One leg a strategy wants traded, in leg order; the core sizes, checks and sends it."""
+
+    leg: int
+    instrument: InstrumentId
+    kind: SignalKind
+    pass_no: int  # 1 exits and reductions, 2 buys
+    target_weight: Decimal | None = None
+    side: Side | None = None
+    quantity: Decimal | None = None  # shares; None with EXIT = all
+    strength: Decimal | None = None
+    reason: str = ""
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyVerdict:
+    """What a strategy decided and why, complete enough to be stored and shown."""
+
+    result: str  # rebalance, no_trade, enter, exit, or a hold's reason code
+    text: str
+    wishes: tuple[Wish, ...] = ()
+    reading: RegimeReading | None = None
+    days_in_cell: int = 0
+    series: tuple[SeriesFacts, ...] = ()
+    gates: tuple[GateVerdict, ...] = ()
+    steps: tuple[Step, ...] = ()
+    carried: Mapping[str, Decimal] = field(default_factory=dict)
+    targets: Mapping[str, Decimal] = field(default_factory=dict)
+    deviation: Decimal | None = None
+    drift: Decimal | None = None
+    threshold: Decimal | None = None
+
+
+class Strategy(Protocol):
+    """One configured strategy."""
+
+    id: StrategyId
+    preset: str  # "default", "default+2"
+    parameter_hash: str
+    parameters: Mapping[str, str]  # canonical texts, as hashed
+    slot: Slot
+    inputs: tuple[InstrumentId, ...]  # series whose history it reads
+    legs: tuple[InstrumentId, ...]  # what it may trade, in leg order
+    limits: Mapping[str, str]  # its registered risk limits, by limit key ("off" = never)
+    warmup_bars: int
+
+    def memory(self) -> Any:
+        """Return the memory before the first bar."""
+
+    def advance(
+        self, memory: Any, session_date: date, ordinal: int, bars: Mapping[InstrumentId, Bar]
+    ) -> None:
+        """Take in the final bars of one session date (only those that passed the gates)."""
+
+    def reading(self, memory: Any) -> RegimeReading | None:
+        """Return the reading of the last final bar; None while warming up or without a model."""
+
+    def days_in_cell(self, memory: Any) -> int:
+        """Return consecutive final readings with the current cell, this one included."""
+
+    def warming(self, memory: Any) -> tuple[int, int]:
+        """Return (bars present, bars needed)."""
+
+    def decide(self, memory: Any, facts: SlotFacts) -> StrategyVerdict | None:
+        """Decide at the slot; None where nothing changed and nothing needs explaining."""
