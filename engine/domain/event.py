@@ -35,8 +35,6 @@ from engine.domain.session import JobOutcome, SessionContext, SessionState, Trad
 from engine.domain.signal import Signal
 from engine.domain.snapshot import Snapshot
 
-# -- session -------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCreated:
@@ -547,7 +545,7 @@ def subject(event: Event) -> str:
     return _SUBJECT[type(event)](event)
 
 
-_ORDER_MOVES = (
+ORDER_MOVES = (
     OrderSubmitted,
     OrderAccepted,
     OrderPartiallyFilled,
@@ -564,8 +562,9 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     SessionStateChanged: lambda e: e.after.value,
     StrategyStateChanged: lambda e: e.strategy,
     ParameterChanged: lambda e: f"{e.strategy}.{e.key}",
-    ReportReceived: lambda e: getattr(e.report, "order_id", None)
-    or getattr(e.report, "exec_id", "account"),
+    ReportReceived: lambda e: (
+        getattr(e.report, "order_id", None) or getattr(e.report, "exec_id", "account")
+    ),
     RequestReceived: lambda e: e.request.request_id,
     RequestAnswered: lambda e: e.request_id,
     RegimeRead: lambda e: e.strategy,
@@ -598,4 +597,4 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     AlertStateChanged: lambda e: e.alert_id,
     JobStarted: lambda e: e.job,
     JobEnded: lambda e: e.job,
-} | dict.fromkeys(_ORDER_MOVES, lambda e: e.order_id)
+} | dict.fromkeys(ORDER_MOVES, lambda e: e.order_id)

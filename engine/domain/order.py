@@ -6,7 +6,7 @@ sent" from "perhaps sent"; UNKNOWN is left only by evidence or by a person.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
@@ -89,9 +89,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.PARTIALLY_FILLED: frozenset(
         {_S.PARTIALLY_FILLED, _S.PENDING_CANCEL, _S.UNKNOWN, _S.FILLED, _S.CANCELED, _S.EXPIRED}
     ),
-    _S.PENDING_CANCEL: frozenset(
-        {_S.PENDING_CANCEL, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.UNKNOWN}
-    )
+    _S.PENDING_CANCEL: frozenset({_S.PENDING_CANCEL, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.UNKNOWN})
     | ENDS,
     _S.CANCELED: frozenset({_S.FILLED}),
     _S.EXPIRED: frozenset({_S.FILLED}),
@@ -129,6 +127,7 @@ class Order:
     is_exit: bool = False  # worked out from the ledger: lowers the owned position
     oca_group: str | None = None
     created_at: datetime  # session clock
+    session_date: date | None = None  # exchange day it was made for
     sizing: str = ""  # the arithmetic in words, for explain
 
 
@@ -146,7 +145,6 @@ class WorkingOrder:
     perm_id: int = 0
     reason: str = ""
     seq: int = 0  # the journal row that caused reports about it: SendStarted, else OrderApproved
-    session_date: str = ""
 
     @property
     def remaining(self) -> Decimal:

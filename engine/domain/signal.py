@@ -44,6 +44,7 @@ class Signal:
     session_date: date
     slot: str
     leg: int  # position in the decision's leg order
+    pass_no: int = 1  # 1 exits and reductions, 2 buys
     side: Side | None = None  # ENTER, EXIT
     target_weight: Decimal | None = None  # TARGET: share of the strategy's equity
     quantity: Decimal | None = None  # ENTER, EXIT: shares; None = whole position on EXIT

@@ -1,0 +1,452 @@
+"""How facts change the state: `evolve` for journaled events, `absorb` for market inputs.
+
+Nothing here decides. One small function per event; events that only inform change nothing
+and are listed in INERT, so a new event cannot be forgotten.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from engine.core import digest
+from engine.core.state import LatchRow, Plan, PlanLeg, State
+from engine.domain import event as ev
+from engine.domain.alert import AlertState
+from engine.domain.input import BarsClosed, Input, QuotesSeen, SlotDue
+from engine.domain.money import ZERO
+from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
+from engine.domain.reconciliation import DifferenceKind
+from engine.domain.request import RequestKind
+from engine.domain.session import SessionState, TradingState, Verdict
+from engine.domain.signal import SignalState
+
+_MINUTE = timedelta(seconds=60)
+
+
+def evolve(state: State, event: ev.Event, seq: int) -> State:
+    """Change the state by one journaled event and return it."""
+    state.seq = seq
+    apply = _APPLY.get(type(event))
+    if apply is not None:
+        apply(state, event, seq)
+    return state
+
+
+# -- session and control ---------------------------------------------------------------------
+
+
+def _session_created(state: State, event: ev.SessionCreated, seq: int) -> None:
+    state.session_state = SessionState.CREATED
+    state.end_as = None
+    state.verdict = Verdict.UNKNOWN
+    if state.fills_digest is None:
+        state.fills_digest = hashlib.sha256()
+        state.decisions_digest = hashlib.sha256()
+
+
+def _session_state(state: State, event: ev.SessionStateChanged, seq: int) -> None:
+    state.session_state = event.after
+    if event.after is SessionState.STOPPING:
+        state.end_as = SessionState(event.reason.split(":", 1)[0])
+        state.end_reason = event.reason.split(":", 1)[1].strip()
+
+
+def _strategy_state(state: State, event: ev.StrategyStateChanged, seq: int) -> None:
+    book = state.books.get(event.strategy)
+    if book is not None:
+        book.status = event.after
+        book.errors = 0 if event.after == "ACTIVE" else book.errors + (event.after == "ERROR")
+
+
+def _trading_state(state: State, event: ev.TradingStateChanged, seq: int) -> None:
+    state.trading_state = event.after
+    state.trading_reason = event.reason
+    state.trading_actor = event.actor
+    if event.after is not TradingState.REDUCING:
+        state.flatten = None
+
+
+def _request(state: State, event: ev.RequestReceived, seq: int) -> None:
+    state.requests.add(event.request.request_id)
+    if event.request.kind is RequestKind.FLATTEN:
+        state.flatten = event.request.request_id
+        state.flatten_actor = event.request.actor
+
+
+def _request_answered(state: State, event: ev.RequestAnswered, seq: int) -> None:
+    if event.result == "REFUSED" and state.flatten == event.request_id:
+        state.flatten = None
+
+
+def _latch_set(state: State, event: ev.LatchSet, seq: int) -> None:
+    key = (event.latch, event.scope)
+    state.latches[key] = LatchRow(event.latch, event.scope, event.until, event.text, seq)
+
+
+def _latch_released(state: State, event: ev.LatchReleased, seq: int) -> None:
+    state.latches.pop((event.latch, event.scope), None)
+
+
+def _alert(state: State, event: ev.AlertRaised, seq: int) -> None:
+    now = state.alerts.get(event.alert.alert_id)
+    if now is None or now is AlertState.RESOLVED:
+        state.alerts[event.alert.alert_id] = AlertState.OPEN
+
+
+def _alert_state(state: State, event: ev.AlertStateChanged, seq: int) -> None:
+    state.alerts[event.alert_id] = event.state
+
+
+def _job_ended(state: State, event: ev.JobEnded, seq: int) -> None:
+    state.jobs.add((event.job, event.session_date))
+
+
+def _reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
+    state.active_since_reconciliation = False
+    if event.verdict is Verdict.UNKNOWN:
+        return  # a failed answer changes nothing that is known
+    open_items = [
+        d
+        for d in event.differences
+        if d.kind is not DifferenceKind.MATCHED and d.item not in state.accepted
+    ]
+    state.verdict = Verdict.DIFFERENCES if open_items else Verdict.CLEAN
+    state.blocked = {d.item for d in open_items}
+
+
+def _accepted(state: State, event: ev.DifferenceAccepted, seq: int) -> None:
+    state.accepted.add(event.item)
+    state.blocked.discard(event.item)
+    if not state.blocked and state.verdict is Verdict.DIFFERENCES:
+        state.verdict = Verdict.CLEAN
+
+
+# -- decisions and signals -------------------------------------------------------------------
+
+
+def _regime(state: State, event: ev.RegimeRead, seq: int) -> None:
+    book = state.books.get(event.strategy)
+    if book is not None and not event.reading.provisional:
+        book.last_reading = event.reading.session_date
+
+
+def _decision(state: State, event: ev.DecisionMade, seq: int) -> None:
+    state.counts["decisions"] += 1
+    state.decisions_digest.update(digest.decision_line(event))
+    book = state.books.get(event.strategy)
+    if book is None:
+        return
+    book.decided = max(book.decided, event.session_date.toordinal())
+    book.errors = 0
+    if event.legs:
+        prices = {leg.instrument: leg.price for leg in event.legs}
+        book.plan = Plan(event.decision_id, event.cell, event.equity, prices, [])
+    elif event.result in ("no_trade", "rebalance"):
+        book.held_cell = event.cell
+
+
+def _signal_raised(state: State, event: ev.SignalRaised, seq: int) -> None:
+    signal = event.signal
+    state.signals[signal.signal_id] = SignalState.ACCEPTED
+    book = state.books.get(signal.strategy)
+    if book is None or book.plan is None or book.plan.decision_id != signal.decision_id:
+        return
+    price = signal.price if signal.price is not None else book.plan.prices[signal.instrument]
+    book.plan.legs.append(PlanLeg(signal, signal.pass_no, price))
+
+
+def _signal_rejected(state: State, event: ev.SignalRejected, seq: int) -> None:
+    state.signals[event.signal.signal_id] = SignalState.REJECTED
+
+
+def _signal_expired(state: State, event: ev.SignalExpired, seq: int) -> None:
+    state.signals[event.signal_id] = SignalState.EXPIRED
+    _end_leg(state, event.signal_id, carried=False)
+
+
+def _signal_done(state: State, event: ev.SignalDone, seq: int) -> None:
+    state.signals[event.signal_id] = (
+        SignalState.DRY_RUN if event.outcome == "dry_run" else SignalState.DONE
+    )
+    book = state.books.get(event.strategy)
+    if book is not None and event.carried and event.target_weight is not None:
+        book.carried[event.instrument] = event.target_weight
+    _end_leg(state, event.signal_id, carried=event.carried)
+
+
+def _end_leg(state: State, signal_id: str, *, carried: bool) -> None:
+    for book in state.books.values():
+        plan = book.plan
+        if plan is None:
+            continue
+        for leg in plan.legs:
+            if leg.signal.signal_id == signal_id:
+                leg.done, leg.carried = True, carried
+        if plan.is_done:
+            if all(leg.carried for leg in plan.legs):
+                book.held_cell = plan.cell
+            book.plan = None
+
+
+# -- orders ----------------------------------------------------------------------------------
+
+
+def _approved(state: State, event: ev.OrderApproved, seq: int) -> None:
+    order = event.order
+    row = WorkingOrder(order, OrderStatus.APPROVED, seq=seq)
+    state.orders[order.order_id] = row
+    state.working[order.order_id] = row
+    state.counts["orders"] += 1
+    _count_order(state, order)
+    _bind(state, order)
+
+
+def _dry_run(state: State, event: ev.OrderDryRun, seq: int) -> None:
+    state.orders[event.order.order_id] = WorkingOrder(event.order, OrderStatus.DRY_RUN, seq=seq)
+    _bind(state, event.order)
+
+
+def _denied(state: State, event: ev.OrderDenied, seq: int) -> None:
+    row = WorkingOrder(event.order, OrderStatus.DENIED, reason=event.code, seq=seq)
+    state.orders[event.order.order_id] = row
+    state.counts["denied"] += 1
+    _bind(state, event.order)
+
+
+def _bind(state: State, order: Order) -> None:
+    if order.signal_id is None:
+        return
+    state.order_of_signal[order.signal_id] = order.order_id
+    state.signals[order.signal_id] = SignalState.ORDERED
+    book = state.books.get(order.strategy)
+    if book is not None and book.plan is not None:
+        for leg in book.plan.legs:
+            if leg.signal.signal_id == order.signal_id:
+                leg.order_id = order.order_id
+
+
+def _count_order(state: State, order: Order) -> None:
+    if order.session_date != state.today:
+        _new_day(state, order.session_date)
+    state.orders_today += 1
+    state.notional_today += order.quantity * (order.reference_price or ZERO)
+    state.order_times.append(order.created_at)
+    while order.created_at - state.order_times[0] > _MINUTE:
+        state.order_times.popleft()
+
+
+def _new_day(state: State, day: date | None) -> None:
+    state.today = day
+    state.orders_today = 0
+    state.notional_today = ZERO
+    for book in state.books.values():
+        book.entries_today = 0
+
+
+def _send_started(state: State, event: ev.SendStarted, seq: int) -> None:
+    row = state.orders[event.order_id]
+    row.sent = True
+    row.seq = seq
+
+
+def _cancel_requested(state: State, event: ev.CancelRequested, seq: int) -> None:
+    state.orders[event.order_id].canceling = True
+
+
+def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
+    row = state.orders[event.order_id]
+    row.status = event.status
+    row.filled, row.filled_value = event.filled, event.filled_value
+    row.perm_id = event.perm_id or row.perm_id
+    row.reason = event.text or row.reason
+    if event.status in DONE:
+        state.working.pop(event.order_id, None)
+        state.fills_digest.update(digest.order_line(row.order, event.status))
+        if event.status is OrderStatus.REJECTED:
+            state.counts["rejected"] += 1
+    elif event.status is not OrderStatus.PENDING_CANCEL:
+        row.canceling = row.canceling and event.status is OrderStatus.UNKNOWN
+
+
+# -- fills and ledger ------------------------------------------------------------------------
+
+
+def _fill(state: State, event: ev.FillReceived, seq: int) -> None:
+    fill = event.fill
+    number = state.fills_of.get(fill.order_id, 0) + 1
+    state.fills_of[fill.order_id] = number
+    state.execs[root_of(fill.exec_id)] = fill.exec_id
+    state.fills[fill.exec_id] = fill
+    state.counts["fills"] += 1
+    state.active_since_reconciliation = True
+    row = state.orders.get(fill.order_id)
+    if row is not None:
+        state.fills_digest.update(digest.fill_line(row.order, number, fill))
+    book = None if fill.strategy is None else state.books.get(fill.strategy)
+    if book is None:
+        return
+    book.traded += fill.quantity * fill.price
+    book.fees += fill.commission or ZERO
+    if row is not None and row.order.session_date != state.today:
+        _new_day(state, row.order.session_date)
+    if row is not None and not row.order.is_exit:
+        book.entries_today += 1
+    if book.equity_at_fill is None and book.plan is not None:
+        book.equity_at_fill = book.plan.equity
+
+
+def _corrected(state: State, event: ev.FillCorrected, seq: int) -> None:
+    state.execs[root_of(event.fill.exec_id)] = event.fill.exec_id
+    state.fills.pop(event.old_exec_id, None)
+    state.fills[event.fill.exec_id] = event.fill
+    state.active_since_reconciliation = True
+
+
+def _commission(state: State, event: ev.CommissionBooked, seq: int) -> None:
+    row = state.orders.get(event.order_id)
+    book = None if row is None else state.books.get(row.order.strategy)
+    if book is not None:
+        book.fees += event.commission
+    fill = state.fills.get(event.exec_id)
+    if fill is not None:
+        state.fills[event.exec_id] = digest.with_commission(fill, event.commission)
+
+
+def _position(state: State, event: ev.PositionChanged, seq: int) -> None:
+    if event.strategy is None:
+        return
+    book = state.books.get(event.strategy)
+    if book is None:
+        return
+    book.positions[event.instrument] = event.after
+    if abs(event.after.quantity) < abs(event.before.quantity):
+        book.closing.append(event.realized)
+
+
+def _cash(state: State, event: ev.CashChanged, seq: int) -> None:
+    book = state.books.get(event.strategy)
+    if event.reason == "capital":
+        state.known_book = True
+        if book is not None:
+            book.capital = event.after
+            book.equity = book.high_water = event.after
+            book.equity_f = float(event.after)
+    if book is not None:
+        book.cash = event.after
+
+
+def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
+    for row in event.rows:
+        book = state.books.get(row.strategy)
+        if book is None:
+            continue
+        book.equity = row.equity
+        book.equity_f = float(row.equity)
+        book.high_water = row.high_water
+        book.recent_equity.append(row.equity)
+        book.last_snapshot = row.session_date
+        book.equity_at_fill = None
+        state.counts["sessions"] += 1
+
+
+def root_of(exec_id: str) -> str:
+    """Return the part of an execution id that its corrections share.
+
+    Brokers number revisions after the last dot (`0001f4e8.65a1.01.02`); the simulated exchange
+    has none, so its whole id is the root.
+    """
+    return exec_id if exec_id.startswith("sim.") else exec_id.rpartition(".")[0] or exec_id
+
+
+_APPLY: dict[type, Callable[[State, Any, int], None]] = {
+    ev.SessionCreated: _session_created,
+    ev.SessionStateChanged: _session_state,
+    ev.StrategyStateChanged: _strategy_state,
+    ev.TradingStateChanged: _trading_state,
+    ev.RequestReceived: _request,
+    ev.RequestAnswered: _request_answered,
+    ev.LatchSet: _latch_set,
+    ev.LatchReleased: _latch_released,
+    ev.AlertRaised: _alert,
+    ev.AlertStateChanged: _alert_state,
+    ev.JobEnded: _job_ended,
+    ev.ReconciliationDone: _reconciled,
+    ev.DifferenceAccepted: _accepted,
+    ev.RegimeRead: _regime,
+    ev.DecisionMade: _decision,
+    ev.SignalRaised: _signal_raised,
+    ev.SignalRejected: _signal_rejected,
+    ev.SignalExpired: _signal_expired,
+    ev.SignalDone: _signal_done,
+    ev.OrderApproved: _approved,
+    ev.OrderDryRun: _dry_run,
+    ev.OrderDenied: _denied,
+    ev.SendStarted: _send_started,
+    ev.CancelRequested: _cancel_requested,
+    ev.FillReceived: _fill,
+    ev.FillCorrected: _corrected,
+    ev.CommissionBooked: _commission,
+    ev.PositionChanged: _position,
+    ev.CashChanged: _cash,
+    ev.SnapshotTaken: _snapshot,
+    **dict.fromkeys(ev.ORDER_MOVES, _moved),
+}
+
+INERT: frozenset[type] = frozenset(
+    {
+        ev.ReportReceived,
+        ev.SignalDuplicated,
+        ev.RiskChecked,
+        ev.FillUnmatched,
+        ev.DataGapFound,
+        ev.JobStarted,
+    }
+)
+"""Events that explain or inform; they change nothing that decisions depend on."""
+
+
+# -- market inputs ---------------------------------------------------------------------------
+
+
+def absorb(state: State, given: Input) -> None:
+    """Take a market input into the market half of the state. Other inputs change nothing."""
+    kind = type(given)
+    if kind is BarsClosed:
+        _absorb_bars(state, given)  # type: ignore[arg-type]
+    elif kind is QuotesSeen:
+        state.at = given.at
+        state.session_date = given.session_date  # type: ignore[union-attr]
+        state.ordinal = given.ordinal  # type: ignore[union-attr]
+        state.quotes = given.quotes  # type: ignore[union-attr]
+        state.quotes_at = given.at
+        state.closed = False
+    elif kind is SlotDue:
+        state.at = given.at
+        state.closes_at = given.closes_at  # type: ignore[union-attr]
+    else:
+        state.at = given.at
+
+
+def _absorb_bars(state: State, given: BarsClosed) -> None:
+    state.at = given.at
+    state.session_date = given.session_date
+    state.ordinal = given.ordinal
+    bars = given.bars
+    state.bars.update(bars)
+    ordinals, volumes = state.bars_ordinal, state.volumes
+    for instrument, bar in bars.items():
+        ordinals[instrument] = given.ordinal
+        seen = volumes.get(instrument)
+        if seen is None:
+            seen = volumes[instrument] = deque(maxlen=20)
+        seen.append(bar.volume)
+    for finding in given.findings:
+        if finding.blocks:
+            state.findings[finding.symbol] = finding
+    state.quotes = {}
+    state.closed = True
+    state.history.append(given)
+    for book in state.books.values():
+        book.strategy.advance(book.memory, given.session_date, given.ordinal, bars)

@@ -1,0 +1,216 @@
+"""Everything needed to decide, in one value that only `evolve` and `absorb` change.
+
+Two halves. The *ledger* half (orders, positions, cash, plans, latches, states) is the fold of
+the journal. The *market* half (quotes, last bars, strategy memories) is the fold of the market
+inputs, which a recorded feed can give again. `evolve` never reads the market half, so the two
+can be rebuilt one after the other.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from engine.domain.alert import AlertState
+from engine.domain.ids import (
+    AlertId,
+    DecisionId,
+    ExecId,
+    InstrumentId,
+    OrderId,
+    SignalId,
+    StrategyId,
+)
+from engine.domain.input import BarsClosed
+from engine.domain.instrument import Stock
+from engine.domain.market import Bar, DataFinding, Quote
+from engine.domain.money import ZERO
+from engine.domain.order import WorkingOrder
+from engine.domain.position import FLAT, Position
+from engine.domain.session import SessionContext, SessionState, TradingState, Verdict
+from engine.domain.signal import Signal, SignalState
+from engine.risk.limits import Limits
+from engine.strategy.base import Strategy
+
+
+@dataclass(slots=True)
+class PlanLeg:
+    """One leg of a decision on its way to being carried out."""
+
+    signal: Signal
+    pass_no: int
+    price: Decimal
+    order_id: OrderId | None = None
+    done: bool = False
+    carried: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """A decision's legs: pass 1 (exits, reductions) before pass 2 (buys)."""
+
+    decision_id: DecisionId
+    cell: int | None
+    equity: Decimal
+    prices: dict[InstrumentId, Decimal]
+    legs: list[PlanLeg]
+
+    def open_legs(self, pass_no: int) -> list[PlanLeg]:
+        """Return legs of a pass that have not ended."""
+        return [leg for leg in self.legs if leg.pass_no == pass_no and not leg.done]
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether every leg has ended."""
+        return all(leg.done for leg in self.legs)
+
+
+@dataclass(slots=True)
+class StrategyBook:
+    """One strategy's own ledger and memory."""
+
+    strategy: Strategy
+    memory: Any
+    capital: Decimal
+    share: Decimal  # of the account's equity it may use
+    limits: Limits
+    cash: Decimal = ZERO
+    positions: dict[InstrumentId, Position] = field(default_factory=dict)
+    carried: dict[InstrumentId, Decimal] = field(default_factory=dict)  # m
+    held_cell: int | None = None
+    plan: Plan | None = None
+    decided: int = -1  # ordinal of the last session with a stored decision
+    last_reading: date | None = None  # last session whose final reading is stored
+    status: str = "ACTIVE"  # WARMING n/N, ACTIVE, PAUSED, LATCHED, ERROR
+    errors: int = 0  # raised in a row
+    equity: Decimal = ZERO  # at the last snapshot
+    equity_f: float = 0.0
+    high_water: Decimal = ZERO
+    recent_equity: deque[Decimal] = field(default_factory=lambda: deque(maxlen=5))
+    equity_at_fill: Decimal | None = None
+    last_snapshot: date | None = None
+    fees: Decimal = ZERO
+    traded: Decimal = ZERO  # Σ |quantity × price| of fills
+    closing: list[Decimal] = field(default_factory=list)  # realised P&L of closing fills
+    baseline_start: Decimal | None = None  # close of the signal instrument before the range
+    entries_today: int = 0
+    rejections: int = 0  # in a row
+
+    def position(self, instrument: InstrumentId) -> Position:
+        """Return the owned position, flat if there is none."""
+        return self.positions.get(instrument, FLAT)
+
+
+@dataclass(slots=True)
+class LatchRow:
+    """A latch in force."""
+
+    latch: str
+    scope: str
+    until: str
+    text: str
+    seq: int
+
+
+class ExpectedCosts(Protocol):
+    """What an order is expected to cost at worst; the exchange charges by the same keys."""
+
+    def expected(self, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+        """Return (s, f, minimum): price fraction lost, dollars a share, dollars an order."""
+
+
+@dataclass(slots=True)
+class Terms:
+    """What a session trades under; fixed when it starts."""
+
+    costs: ExpectedCosts
+    minimum: Decimal  # dollars below which no order is made
+    entry_ttl_s: int
+    limits: Limits  # of the account
+    share_instruments: bool = False
+    close_at_end: bool = False
+
+
+COUNTED = ("decisions", "orders", "fills", "denied", "rejected", "short_history", "sessions")
+
+
+@dataclass(slots=True)
+class State:
+    """The engine's whole knowledge."""
+
+    context: SessionContext
+    terms: Terms
+    instruments: dict[InstrumentId, Stock]
+    books: dict[StrategyId, StrategyBook]
+    # -- ledger half: fold of the journal
+    session_state: SessionState = SessionState.CREATED
+    end_as: SessionState | None = None
+    end_reason: str = ""
+    trading_state: TradingState = TradingState.ACTIVE
+    trading_reason: str = ""
+    trading_actor: str = ""
+    orders: dict[OrderId, WorkingOrder] = field(default_factory=dict)
+    working: dict[OrderId, WorkingOrder] = field(default_factory=dict)  # the live ones
+    signals: dict[SignalId, SignalState] = field(default_factory=dict)
+    order_of_signal: dict[SignalId, OrderId] = field(default_factory=dict)
+    execs: dict[str, ExecId] = field(default_factory=dict)  # root → newest revision
+    fills: dict[ExecId, Any] = field(default_factory=dict)  # those a correction could replace
+    fills_of: dict[OrderId, int] = field(default_factory=dict)
+    latches: dict[tuple[str, str], LatchRow] = field(default_factory=dict)
+    alerts: dict[AlertId, AlertState] = field(default_factory=dict)
+    verdict: Verdict = Verdict.UNKNOWN
+    blocked: set[str] = field(default_factory=set)  # items that differ from the broker
+    accepted: set[str] = field(default_factory=set)
+    requests: set[str] = field(default_factory=set)
+    flatten: str | None = None  # request id of a flatten under way
+    flatten_actor: str = ""
+    jobs: set[tuple[str, date]] = field(default_factory=set)
+    order_times: deque[datetime] = field(default_factory=deque)  # of the last minute
+    orders_today: int = 0
+    notional_today: Decimal = ZERO
+    active_since_reconciliation: bool = False
+    today: date | None = None  # session date of the day counters
+    known_book: bool = False  # capital has been booked
+    journal_failed: bool = False
+    seq: int = 0
+    fills_digest: Any = None
+    decisions_digest: Any = None
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    # -- market half: fold of the market inputs
+    at: datetime | None = None
+    session_date: date | None = None
+    ordinal: int = -1
+    closes_at: datetime | None = None
+    quotes: dict[InstrumentId, Quote] = field(default_factory=dict)
+    quotes_at: datetime | None = None
+    bars: dict[InstrumentId, Bar] = field(default_factory=dict)  # last final bar of each
+    bars_ordinal: dict[InstrumentId, int] = field(default_factory=dict)
+    volumes: dict[InstrumentId, deque[Decimal]] = field(default_factory=dict)
+    history: list[BarsClosed] = field(default_factory=list)
+    findings: dict[str, DataFinding] = field(default_factory=dict)  # blocking, by symbol
+    closed: bool = True  # the last thing seen of this session date was its close
+
+
+def price_of(state: State, instrument: InstrumentId) -> Decimal | None:
+    """Return the newest price of this very instrument: today's quote, else the final close.
+
+    None if there is neither; never another instrument's price.
+    """
+    quote = state.quotes.get(instrument)
+    if quote is not None:
+        return quote.mid
+    bar = state.bars.get(instrument)
+    return None if bar is None else bar.close
+
+
+def equity_of(state: State, book: StrategyBook) -> Decimal | None:
+    """Return cash + Σ shares × price of one strategy; None if a held price is unknown."""
+    total = book.cash
+    for instrument, position in book.positions.items():
+        if position.quantity:
+            price = price_of(state, instrument)
+            if price is None:
+                return None
+            total += position.quantity * price
+    return total
