@@ -29,6 +29,7 @@ class SlotFacts(Protocol):
     slot: Slot
     fill_rule: FillRule
     final_ordinal: int  # calendar number of the last session whose bars must be there
+    wall_clock: bool  # True: a slot inside the session reads its quotes as a provisional element
 
     def price(self, instrument: InstrumentId) -> Decimal | None:
         """Return the reference price now, dollars; None if there is no valid one."""
@@ -78,6 +79,7 @@ class Wish:
     order_type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    formed_at: datetime | None = None  # when the opinion was formed; None: now, at the slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
