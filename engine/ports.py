@@ -153,12 +153,16 @@ class Calendar(Protocol):
     """Sessions of an exchange. Instants are UTC."""
 
     name: str
+    zone: str  # IANA name of the exchange's time zone, for people
 
     def sessions(self, first: date, last: date) -> Sequence[date]:
         """Return the session dates from first to last, both included, ascending."""
 
     def is_session(self, day: date) -> bool:
         """Say whether the exchange opens that day; SettingsError beyond the known range."""
+
+    def ordinal(self, day: date) -> int:
+        """Return the number of a session date: neighbours differ by one, for ever the same."""
 
     def opens_at(self, day: date) -> datetime:
         """Return the opening instant of a session date."""

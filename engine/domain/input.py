@@ -23,6 +23,7 @@ class QuotesSeen:
     ordinal: int
     quotes: dict[InstrumentId, Quote]
     auction: bool = True  # an opening or closing auction: orders of this instant take part
+    findings: tuple[DataFinding, ...] = ()  # why an instrument that traded has no quote here
 
 
 @dataclass(slots=True)
