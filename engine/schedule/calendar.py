@@ -1,0 +1,240 @@
+"""Sessions of an exchange: dates, opens and closes as UTC instants.
+
+`ExchangeCalendar` asks exchange_calendars once, copies the answer into plain lists and drops
+the library's objects. Beyond its range nothing is known, so nothing opens: it raises.
+`AlwaysCalendar` is for bars that follow no exchange: every date with data is a session.
+Both number their sessions, so that a missing one shows as a step of two.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.errors import SettingsError
+
+FIRST = date(1990, 1, 1)
+"""Where a calendar begins unless asked for more; sessions are counted from here."""
+
+_COUNT_FROM = 10_000  # number of the first session from FIRST on; older ones stay above zero
+_DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Overrides = Mapping[date, time | None]
+"""Ad-hoc changes: None = closed all day, a time = early close in the exchange's zone."""
+
+
+def year_ahead(day: date) -> date:
+    """Return the end of a calendar that knows a year more than a day."""
+    return day + timedelta(days=366)
+
+
+class ExchangeCalendar:
+    """The sessions of one exchange from a first to a last date.
+
+    An older first date is fetched when asked for, history does not change; the future is
+    known to `last` only, `extend` moves it.
+    """
+
+    def __init__(
+        self, name: str, first: date, last: date, overrides: Overrides | None = None
+    ) -> None:
+        self.name = name
+        self.zone = "UTC"
+        self.last = last
+        self._first = min(first, FIRST)
+        self._overrides = dict(overrides or {})
+        self._build()
+
+    def extend(self, last: date) -> None:
+        """Learn the sessions up to a later date; the past stays as it is."""
+        if last > self.last:
+            self.last = last
+            self._build()
+
+    def sessions(self, first: date, last: date) -> Sequence[date]:
+        """Return the session dates from first to last, both included, ascending."""
+        self._require(first)
+        self._require(last)
+        return self._days[bisect_left(self._days, first) : bisect_right(self._days, last)]
+
+    def is_session(self, day: date) -> bool:
+        """Say whether the exchange opens that day; SettingsError beyond the known range."""
+        self._require(day)
+        return day in self._index
+
+    def ordinal(self, day: date) -> int:
+        """Return the number of a session date."""
+        return self._at(day) - self._origin + _COUNT_FROM
+
+    def opens_at(self, day: date) -> datetime:
+        """Return the opening instant of a session date."""
+        return self._opens[self._at(day)]
+
+    def closes_at(self, day: date) -> datetime:
+        """Return the closing instant of a session date; earlier on half days."""
+        return self._closes[self._at(day)]
+
+    def next_session(self, after: date) -> date:
+        """Return the first session date after a day."""
+        self._require(after)
+        index = bisect_right(self._days, after)
+        if index == len(self._days):
+            raise SettingsError(self._unknown(after + _DAY))
+        return self._days[index]
+
+    def previous_session(self, before: date) -> date:
+        """Return the last session date before a day."""
+        self._require(before)
+        index = bisect_left(self._days, before)
+        if index == 0:
+            self._require(before - timedelta(days=30))
+            index = bisect_left(self._days, before)
+        return self._days[index - 1]
+
+    def session_of(self, at: datetime) -> date | None:
+        """Return the session date whose open..close contains the instant."""
+        self._require(date.fromordinal(at.toordinal()))
+        index = bisect_right(self._opens, at) - 1
+        return self._days[index] if index >= 0 and at <= self._closes[index] else None
+
+    def _at(self, day: date) -> int:
+        index = self._index.get(day)
+        if index is None:
+            self._require(day)
+            index = self._index.get(day)
+            if index is None:
+                raise SettingsError(f"{day.isoformat()} is not a session of {self.name}")
+        return index
+
+    def _require(self, day: date) -> None:
+        if day > self.last:
+            raise SettingsError(self._unknown(day))
+        if day < self._first:
+            self._first = date(max(1, day.year // 10 * 10 - 10), 1, 1)
+            self._build()
+
+    def _unknown(self, day: date) -> str:
+        return (
+            f"calendar {self.name} is known to {self.last.isoformat()}: {day.isoformat()} counts"
+            " as closed until the calendar is extended"
+        )
+
+    def _build(self) -> None:
+        schedule, self.zone = _schedule(self.name, self._first, self.last)
+        zone = ZoneInfo(self.zone)
+        self._days: list[date] = []
+        self._opens: list[datetime] = []
+        self._closes: list[datetime] = []
+        for day, opens, closes in schedule:
+            if day in self._overrides:
+                early = self._overrides[day]
+                if early is None:
+                    continue
+                closes = datetime.combine(day, early, zone).astimezone(UTC)
+            if closes <= opens:
+                raise SettingsError(
+                    f"early close of {self.name} on {day.isoformat()} must be after the open,"
+                    f" {opens.astimezone(zone):%H:%M}"
+                )
+            self._days.append(day)
+            self._opens.append(opens)
+            self._closes.append(closes)
+        self._index = {day: index for index, day in enumerate(self._days)}
+        self._origin = bisect_left(self._days, FIRST)
+
+
+def _schedule(
+    name: str, first: date, last: date
+) -> tuple[list[tuple[date, datetime, datetime]], str]:
+    """Return (day, open, close) of every session, and the zone, from exchange_calendars.
+
+    Its range ends a year ahead unless told otherwise; it brings pandas, so it comes late.
+    """
+    import exchange_calendars
+    from exchange_calendars.errors import CalendarError
+
+    try:
+        known: Any = exchange_calendars.get_calendar(
+            name, start=first.isoformat(), end=last.isoformat()
+        )
+    except (CalendarError, ValueError) as error:
+        raise SettingsError(f"calendar {name!r} from {first} to {last}: {error}") from error
+    table = known.schedule
+    opens = table["open"].astype("datetime64[us, UTC]").astype("int64").tolist()
+    closes = table["close"].astype("datetime64[us, UTC]").astype("int64").tolist()
+    rows = [
+        (day, _EPOCH + timedelta(microseconds=a), _EPOCH + timedelta(microseconds=z))
+        for day, a, z in zip(table.index.date.tolist(), opens, closes, strict=True)
+    ]
+    return rows, str(known.tz)
+
+
+class AlwaysCalendar:
+    """No exchange: every date with data is a session, and every day after the last of them.
+
+    A session opens at 00:00 UTC and closes at 22:00, which leaves room for the jobs that
+    follow the close before the next one opens.
+    """
+
+    name = "always"
+    zone = "UTC"
+
+    def __init__(self, days: Iterable[date] = ()) -> None:
+        self._days = sorted(set(days))
+        self._index = {day: index for index, day in enumerate(self._days)}
+        self._open_from = self._days[-1] + _DAY if self._days else FIRST
+
+    def sessions(self, first: date, last: date) -> Sequence[date]:
+        """Return the session dates from first to last, both included, ascending."""
+        days = self._days[bisect_left(self._days, first) : bisect_right(self._days, last)]
+        start = max(first, self._open_from)
+        return days + [start + n * _DAY for n in range((last - start).days + 1)]
+
+    def is_session(self, day: date) -> bool:
+        """Say whether there is data of that day, or could be."""
+        return day >= self._open_from or day in self._index
+
+    def ordinal(self, day: date) -> int:
+        """Return the number of a session date."""
+        index = self._index.get(day)
+        if index is None:
+            self._require(day)
+            index = len(self._days) + (day - self._open_from).days
+        return index + _COUNT_FROM
+
+    def opens_at(self, day: date) -> datetime:
+        """Return 00:00 UTC of a session date."""
+        self._require(day)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+    def closes_at(self, day: date) -> datetime:
+        """Return 22:00 UTC of a session date."""
+        self._require(day)
+        return datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
+
+    def next_session(self, after: date) -> date:
+        """Return the first session date after a day."""
+        index = bisect_right(self._days, after)
+        if index < len(self._days):
+            return self._days[index]
+        return max(after + _DAY, self._open_from)
+
+    def previous_session(self, before: date) -> date:
+        """Return the last session date before a day."""
+        if before > self._open_from:
+            return before - _DAY
+        index = bisect_left(self._days, before)
+        if index == 0:
+            raise SettingsError(f"no session with data before {before.isoformat()}")
+        return self._days[index - 1]
+
+    def session_of(self, at: datetime) -> date | None:
+        """Return the session date whose open..close contains the instant."""
+        day = date.fromordinal(at.toordinal())
+        return day if self.is_session(day) and at <= self.closes_at(day) else None
+
+    def _require(self, day: date) -> None:
+        if not self.is_session(day):
+            raise SettingsError(f"{day.isoformat()} has no data: not a session")
