@@ -1,0 +1,373 @@
+"""Every section and key, with unit, default, range and one sentence. config.toml repeats them.
+
+A key stands here only if something reads it. Money in dollars, fractions as fractions.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from engine.domain.session import FillRule, Mode
+from engine.settings.fields import (
+    Day,
+    FillWord,
+    Limit,
+    ModeWord,
+    Names,
+    Number,
+    Place,
+    Section,
+    key,
+    shown,
+)
+from engine.settings.places import DATABASE, state_folder
+from engine.settings.sources import keys_of, strategies_of
+
+
+class Storage(Section):
+    """Where rows and copies are kept."""
+
+    path: Place = key(
+        lambda: state_folder() / DATABASE,
+        "the database; without it pilothouse.db in the user's state folder",
+    )
+    backups: Place | None = key(
+        None, "folder of the copies; without it the folder `backups` beside the database"
+    )
+    keep_daily: int = key(7, "daily copies to keep", unit="copies", ge=1, le=365)
+    keep_weekly: int = key(4, "weekly copies to keep", unit="copies", ge=0, le=520)
+    keep_monthly: int = key(12, "monthly copies to keep", unit="copies", ge=0, le=1200)
+
+
+class Run(Section):
+    """What a run is."""
+
+    mode: ModeWord = key(Mode.OFFLINE, "which data, clock and broker")
+    strategy: Names = key(
+        ("regime",),
+        "strategies of the session; earlier ones claim an instrument first",
+        allowed="a list of strategy names, each once",
+        min_length=1,
+    )
+    dry_run: bool = key(False, "orders end as DRY_RUN rows, nothing is sent")
+    capital: Number = key(
+        Decimal(100_000), "cash a new book starts with", unit="USD", ge=100, le=1_000_000_000
+    )
+    first: Day | None = key(None, "first session date to trade; earlier bars warm up", alias="from")
+    last: Day | None = key(None, "last session date to trade", alias="to")
+    data: Place | None = key(
+        None, "folder with one <SYMBOL>.csv of daily bars each; without it the built-in market"
+    )
+    pace: str = key(
+        "10/s",
+        "speed of a recorded clock; a backtest always runs at max",
+        unit="session instants a second",
+        allowed="max, realtime or N/s",
+        pattern=r"^(max|realtime|[1-9]\d{0,5}/s)$",
+    )
+
+
+class Sim(Section):
+    """The simulated exchange: prices and costs."""
+
+    fill: FillWord = key(
+        FillRule.NEXT_OPEN, "where orders fill on daily bars; same_close is not achievable"
+    )
+    half_spread_bps: Number = key(
+        Decimal(1),
+        "half of the bid-ask spread, paid by every fill",
+        unit="basis points",
+        ge=0,
+        le=1000,
+    )
+    slippage_bps: Number = key(
+        Decimal(2), "the most a fill slips beyond that", unit="basis points", ge=0, le=1000
+    )
+    commission_bps: Number = key(
+        Decimal(0), "commission on the value traded", unit="basis points", ge=0, le=1000
+    )
+    commission_per_share: Number = key(
+        Decimal("0.005"), "commission a share, on prices as traded only", unit="USD", ge=0, le=10
+    )
+    commission_min: Number = key(
+        Decimal(1), "least charge by share for an order", unit="USD", ge=0, le=1000
+    )
+    commission_max_fraction: Number = key(
+        Decimal("0.01"),
+        "most charge by share for an order, of its value",
+        unit="fraction",
+        gt=0,
+        le=1,
+    )
+    volume_share: Number = key(
+        Decimal("0.10"), "most of a bar's volume that one order gets", unit="fraction", gt=0, le=1
+    )
+    seed: int = key(7, "seed of the slippage", ge=0, le=2**63 - 1)
+    at_end: Literal["keep", "close"] = key(
+        "keep", "what becomes of positions when recorded data ends"
+    )
+
+
+_DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+_OPENING = r"^(closed|([01][0-9]|2[0-3]):[0-5][0-9])$"
+
+
+def _is_day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+DayText = Annotated[str, Field(pattern=_DAY), AfterValidator(_is_day)]
+Opening = Annotated[str, Field(pattern=_OPENING)]
+
+
+class Market(Section):
+    """Where prices come from and when the exchange is open."""
+
+    calendar: Literal["XNYS", "always"] = key(
+        "XNYS", "sessions of which exchange; always: every weekday and weekend is one"
+    )
+    overrides: Mapping[DayText, Opening] = key(
+        dict,
+        "ad-hoc changes of the calendar, by date: closed all day, or an early close",
+        unit="time of day in the exchange's zone",
+        allowed='a table of "YYYY-MM-DD" = "closed" or "HH:MM"',
+    )
+    adjustment: Literal["split", "none"] = key(
+        "split", "what the prices of CSV files are corrected for; split means no tick"
+    )
+    seed: int = key(7, "seed of the built-in market", ge=0, le=2**63 - 1)
+
+    @property
+    def calendar_overrides(self) -> dict[date, time | None]:
+        """The ad-hoc changes: None is closed all day, a time is an early close."""
+        return {
+            date.fromisoformat(day): None if at == "closed" else time.fromisoformat(at)
+            for day, at in self.overrides.items()
+        }
+
+
+Share = Annotated[Number, Field(gt=0, le=1)]
+Loss = Annotated[Annotated[Decimal, Field(gt=0, le=1)] | Literal["off"], Limit]
+LOSS_WORDS = "a number above 0 to 1, or off"
+
+
+class StrategyLimits(Section):
+    """Limits of the risk gate that a strategy may have for itself."""
+
+    order_size: Number = key(
+        Decimal("0.30"), "largest order", unit="fraction of equity", gt=0, le=10
+    )
+    symbol_exposure: Number = key(
+        Decimal("0.30"), "most value in one instrument", unit="fraction of equity", gt=0, le=10
+    )
+    strategy_budget: Number = key(
+        Decimal("1.02"), "most value of a strategy", unit="times its share of equity", gt=0, le=10
+    )
+    open_positions: int = key(20, "most instruments held at once", unit="positions", ge=1, le=1000)
+    trades_day: int = key(10, "most entries filled a session date", unit="entries", ge=1, le=10_000)
+    slippage_warn: Number = key(
+        Decimal("0.003"), "expected slippage that is warned of", unit="fraction", gt=0, le=1
+    )
+    slippage: Number = key(
+        Decimal("0.010"), "expected slippage that denies an entry", unit="fraction", gt=0, le=1
+    )
+    liquidity: Number = key(
+        Decimal("0.05"), "largest order, of 20 sessions' mean volume", unit="fraction", gt=0, le=1
+    )
+    day_loss: Loss = key(
+        Decimal("0.05"),
+        "loss since the last snapshot that stops entries until the next open",
+        unit="fraction of equity",
+        allowed=LOSS_WORDS,
+    )
+    week_loss: Loss = key(
+        Decimal("0.10"),
+        "loss over five session dates that leaves only exits",
+        unit="fraction of equity",
+        allowed=LOSS_WORDS,
+    )
+    drawdown: Loss = key(
+        Decimal("0.15"),
+        "fall from the highest equity that leaves only exits",
+        unit="fraction of equity",
+        allowed=LOSS_WORDS,
+    )
+
+
+class Risk(StrategyLimits):
+    """Limits of the risk gate: what stands here binds every strategy."""
+
+    gross_exposure: Number = key(
+        Decimal("1.02"), "most absolute value held", unit="times equity", gt=0, le=10
+    )
+    leveraged_exposure: Number = key(
+        Decimal("2.5"),
+        "most value held times each fund's leverage",
+        unit="times equity",
+        gt=0,
+        le=20,
+    )
+    orders_minute: int = key(20, "most orders a minute", unit="orders", ge=1, le=1000)
+    orders_working: int = key(20, "most orders working at once", unit="orders", ge=1, le=1000)
+    orders_day: int = key(200, "most orders a session date", unit="orders", ge=1, le=100_000)
+    notional_day: Number = key(
+        Decimal("4.0"), "most value ordered a session date", unit="times equity", gt=0, le=1000
+    )
+    regime: StrategyLimits = key(StrategyLimits, "limits of the strategy regime alone")
+    crossover: StrategyLimits = key(StrategyLimits, "limits of the strategy crossover alone")
+    script: StrategyLimits = key(StrategyLimits, "limits of the strategy script alone")
+
+
+class Orders(Section):
+    """How orders are carried out."""
+
+    minimum_usd: Number = key(
+        Decimal(100),
+        "smaller orders are not made, but for closing a position",
+        unit="USD",
+        ge=0,
+        le=1_000_000,
+    )
+    entry_ttl_s: int = key(
+        600, "how long an entry's signal lives after its slot", unit="seconds", ge=1, le=86_400
+    )
+    timeout_s: int = key(
+        60, "how long an accepted order may work unfilled", unit="seconds", ge=5, le=3600
+    )
+    reprice_attempts: int = key(
+        0, "new orders for what a timed-out one left", unit="orders", ge=0, le=10
+    )
+
+
+class Sessions(Section):
+    """How strategies share a session."""
+
+    share_instruments: bool = key(
+        False, "several strategies may hold the same instrument, each its own position"
+    )
+    capital_shares: Mapping[str, Share] = key(
+        dict,
+        "share of the capital by strategy; without it equal shares",
+        unit="fraction",
+        allowed="a table of strategy = fraction, together 1 at most",
+    )
+
+
+class Live(Section):
+    """What live trading needs beside `--confirm`; there are no defaults for the two caps."""
+
+    enabled: bool = key(False, "live trading is wanted at all")
+    max_order_usd: Number | None = key(
+        None, "largest order in live mode", unit="USD", gt=0, le=1_000_000_000
+    )
+    max_day_usd: Number | None = key(
+        None, "most value ordered a session date in live mode", unit="USD", gt=0, le=1_000_000_000
+    )
+
+
+class Screen(Section):
+    """The screen."""
+
+    theme: Literal["dark", "light", "high-contrast", "ansi", "classic"] = key("dark", "colors")
+    color: Literal["auto", "truecolor", "256", "16", "none"] = key(
+        "auto", "how many colors the terminal has; auto follows COLORTERM and TERM"
+    )
+    ascii: bool = key(False, "no box drawing, arrows, blocks or dots")
+    read_only: bool = key(False, "the screen only looks: nothing but the emergency stop acts")
+    mouse: bool = key(False, "take mouse events, which nothing needs")
+    keys: Mapping[str, str] = key(
+        dict, "own keys by action", allowed="a table of action = keys, separated by commas"
+    )
+
+
+class Log(Section):
+    """The log file."""
+
+    path: Place = key(
+        lambda: state_folder() / "pilothouse.log",
+        "the log; without it pilothouse.log in the user's state folder",
+    )
+    level: Literal["debug", "info", "warning", "error"] = key("info", "least severity written")
+    max_mb: int = key(10, "size at which a new file begins", unit="MB", ge=1, le=1000)
+    keep: int = key(5, "old files kept", unit="files", ge=0, le=100)
+
+
+DEFAULT = "default"
+
+_NO_INFLUENCE = ("storage.", "screen.", "log.", "run.pace", "run.data", "run.mode")
+"""Where rows are kept, how they look and how fast they come changes no result; the data has a
+hash of its own, and the mode is part of every book's name."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, checked and frozen. `load` makes one; tests may too."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, strict=True)
+
+    storage: Storage = Storage()
+    run: Run = Run()
+    sim: Sim = Sim()
+    market: Market = Market()
+    risk: Risk = Risk()
+    orders: Orders = Orders()
+    sessions: Sessions = Sessions()
+    live: Live = Live()
+    screen: Screen = Screen()
+    log: Log = Log()
+    regime: Mapping[str, Any] = key(dict, "parameters of the strategy regime")
+    crossover: Mapping[str, Any] = key(dict, "parameters of the strategy crossover")
+    script: Mapping[str, Any] = key(dict, "parameters of the strategy script")
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def of(cls, layers: Sequence[PydanticBaseSettingsSource]) -> Self:
+        """Return the settings of layers that were read and checked, the strongest first."""
+        return cls(_build_sources=(tuple(layers), {}))
+
+    @classmethod
+    def known_strategies(cls) -> tuple[str, ...]:
+        """Return the strategies that have a table."""
+        return strategies_of(cls)
+
+    def adopt_origins(self, origins: Mapping[str, str]) -> None:
+        """Remember where each key that is not at its default comes from."""
+        self._origins = dict(origins)
+
+    def origin(self, name: str) -> str:
+        """Return where the value of a key comes from: a flag, a variable, a file, `default`."""
+        return self._origins.get(name, DEFAULT)
+
+    def origins(self) -> dict[str, str]:
+        """Return the origin of every effective key."""
+        return {name: self.origin(name) for name in self.effective()}
+
+    def value(self, name: str) -> Any:
+        """Return the value of a dotted key as config.toml spells it."""
+        found: Any = self
+        for section in name.split(".")[:-1]:
+            found = getattr(found, section)
+        return getattr(found, keys_of(type(self))[name].attribute)
+
+    def effective(self) -> dict[str, str]:
+        """Return every setting in force as canonical text, secrets masked."""
+        texts = {}
+        for name in keys_of(type(self)):
+            if name.count(".") == 1 or name in self._origins:
+                texts[name] = shown(self.value(name))
+        return texts
+
+    @property
+    def config_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 over everything that influences results."""
+        lines = [
+            f"{name}={text}"
+            for name, text in sorted(self.effective().items())
+            if not name.startswith(_NO_INFLUENCE)
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -1,0 +1,69 @@
+"""What must hold between settings, as findings that name the values on both sides."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+
+from engine.domain.money import text
+from engine.domain.session import Mode
+from engine.settings.fields import quoted
+from engine.settings.model import Settings
+
+Names = Mapping[str, str]
+"""Key to how a finding names it; a key that stands at its default is missing."""
+
+
+def relations(settings: Settings, names: Names, today: date | None) -> list[str]:
+    """Return a finding for every relation between settings that is violated."""
+    return [
+        *_strategies(settings, names),
+        *_range(settings, names, today),
+        *_shares(settings, names),
+        *_live(settings),
+    ]
+
+
+def said(names: Names, key: str, value: object) -> str:
+    """Return `origin: key = value`, as findings begin."""
+    return f"{names.get(key, f'default: {key}')} = {quoted(value)}"
+
+
+def _strategies(settings: Settings, names: Names) -> Iterator[str]:
+    chosen = settings.run.strategy
+    known = settings.known_strategies()
+    for name in dict.fromkeys(chosen):
+        begin = said(names, "run.strategy", name)
+        if name not in known:
+            yield f"{begin}: unknown strategy; there are {', '.join(known)}"
+        if chosen.count(name) > 1:
+            yield f"{begin}: named {chosen.count(name)} times, once is allowed"
+
+
+def _range(settings: Settings, names: Names, today: date | None) -> Iterator[str]:
+    first, last = settings.run.first, settings.run.last
+    if first and last and first >= last:
+        yield f"{said(names, 'run.from', first)}: must be before run.to = {last}"
+    if settings.run.data and not settings.run.data.is_dir():
+        yield f"{said(names, 'run.data', str(settings.run.data))}: no such folder"
+    if today is not None:
+        for key, day in (("run.from", first), ("run.to", last)):
+            if day and day > today:
+                yield f"{said(names, key, day)}: must not be after today, {today}"
+
+
+def _shares(settings: Settings, names: Names) -> Iterator[str]:
+    shares = settings.sessions.capital_shares
+    begin = said(names, "sessions.capital_shares", ", ".join(shares))
+    for name in shares:
+        if name not in settings.known_strategies():
+            yield f"{begin}: {name} is no strategy"
+    total = sum(shares.values(), Decimal(0))
+    if total > 1:
+        yield f"{begin}: the shares add up to {text(total)}, at most 1 is allowed"
+
+
+def _live(settings: Settings) -> Iterator[str]:
+    if settings.run.mode is Mode.LIVE:
+        for key in ("max_order_usd", "max_day_usd"):
+            if getattr(settings.live, key) is None:
+                yield f"live.{key}: missing; mode live needs it, a number of USD above 0"
