@@ -81,12 +81,11 @@ class RegimeParameters:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Pick the model's numbers out of a strategy's values; decimals become floats here."""
-        return cls(
-            **{
-                name: float(value) if isinstance(value, Decimal) else value
-                for name, value in ((f.name, values[f.name]) for f in fields(cls))
-            }
-        )
+        numbers: dict[str, Any] = {f.name: values[f.name] for f in fields(cls)}
+        for key, value in numbers.items():
+            if isinstance(value, Decimal):
+                numbers[key] = float(value)
+        return cls(**numbers)
 
     @property
     def warmup_bars(self) -> int:
