@@ -141,6 +141,8 @@ def shown(value: object) -> str:
 def quoted(value: object) -> str:
     """Return a value as a person wrote it, short enough for one line."""
     text = f'"{value}"' if isinstance(value, str) else shown(value)
+    if isinstance(value, Mapping):
+        text = f"{{{text}}}"
     return text if len(text) <= 60 else text[:59] + "…"
 
 

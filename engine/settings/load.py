@@ -18,6 +18,7 @@ from engine.settings.sources import (
     from_file,
     from_flags,
 )
+from engine.settings.strategies import resolve_strategies
 
 
 def load(
@@ -43,9 +44,13 @@ def load(
         findings += layer.findings
     given = {key: one for layer in reversed(layers) for key, one in layer.accepted.items()}
     settings = Settings.of(layers)
-    settings.adopt_origins({key: one.origin for key, one in given.items()})
+    origins = {key: one.origin for key, one in given.items()}
     names = {key: one.name for key, one in given.items()}
+    settings.adopt(origins, {})
     findings += relations(settings, names, today)
+    resolved, more = resolve_strategies(settings, names)
+    findings += more
+    settings.adopt(origins, resolved)
     if findings:
         raise SettingsError(findings)
     return settings

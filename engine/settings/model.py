@@ -27,6 +27,8 @@ from engine.settings.fields import (
 )
 from engine.settings.places import DATABASE, state_folder
 from engine.settings.sources import keys_of, strategies_of
+from engine.strategy.parameter import Resolved
+from engine.strategy.registry import SCHEMAS
 
 
 class Storage(Section):
@@ -223,6 +225,11 @@ class Risk(StrategyLimits):
     crossover: StrategyLimits = key(StrategyLimits, "limits of the strategy crossover alone")
     script: StrategyLimits = key(StrategyLimits, "limits of the strategy script alone")
 
+    def of(self, strategy: str) -> StrategyLimits:
+        """Return the table of one strategy; only the keys in `model_fields_set` say anything."""
+        own: StrategyLimits = getattr(self, strategy)
+        return own
+
 
 class Orders(Section):
     """How orders are carried out."""
@@ -324,6 +331,7 @@ class Settings(BaseSettings):
     crossover: Mapping[str, Any] = key(dict, "parameters of the strategy crossover")
     script: Mapping[str, Any] = key(dict, "parameters of the strategy script")
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _strategies: Mapping[str, Resolved] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def of(cls, layers: Sequence[PydanticBaseSettingsSource]) -> Self:
@@ -335,13 +343,28 @@ class Settings(BaseSettings):
         """Return the strategies that have a table."""
         return strategies_of(cls)
 
-    def adopt_origins(self, origins: Mapping[str, str]) -> None:
-        """Remember where each key that is not at its default comes from."""
+    def adopt(self, origins: Mapping[str, str], strategies: Mapping[str, Resolved]) -> None:
+        """Remember where each key that is not at its default comes from, and what it led to."""
         self._origins = dict(origins)
+        self._strategies = dict(strategies)
+
+    def table(self, strategy: str) -> dict[str, Any]:
+        """Return a strategy's own table as it was given, a copy."""
+        return dict(getattr(self, strategy))
+
+    def strategy(self, name: str) -> Resolved:
+        """Return the parameters in force of a strategy."""
+        return self._strategies[name]
 
     def origin(self, name: str) -> str:
         """Return where the value of a key comes from: a flag, a variable, a file, `default`."""
-        return self._origins.get(name, DEFAULT)
+        origin = self._origins.get(name, DEFAULT)
+        strategy, _, parameter = name.partition(".")
+        if origin is DEFAULT and strategy in self._strategies:
+            preset = self._strategies[strategy].preset
+            if parameter in SCHEMAS[strategy].presets[preset]:
+                return f"preset {preset}"
+        return origin
 
     def origins(self) -> dict[str, str]:
         """Return the origin of every effective key."""
@@ -360,14 +383,18 @@ class Settings(BaseSettings):
         for name in keys_of(type(self)):
             if name.count(".") == 1 or name in self._origins:
                 texts[name] = shown(self.value(name))
+        for strategy, resolved in self._strategies.items():
+            texts[f"{strategy}.preset"] = resolved.preset
+            texts |= {f"{strategy}.{name}": text for name, text in resolved.texts.items()}
         return texts
 
     @property
     def config_hash(self) -> str:
         """First 16 hex digits of the SHA-256 over everything that influences results."""
+        idle = set(self.known_strategies()) - set(self.run.strategy)
         lines = [
             f"{name}={text}"
             for name, text in sorted(self.effective().items())
-            if not name.startswith(_NO_INFLUENCE)
+            if not name.startswith((*_NO_INFLUENCE, *(f"{one}." for one in idle)))
         ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -19,6 +19,7 @@ def relations(settings: Settings, names: Names, today: date | None) -> list[str]
         *_strategies(settings, names),
         *_range(settings, names, today),
         *_shares(settings, names),
+        *_slippage(settings, names),
         *_live(settings),
     ]
 
@@ -60,6 +61,13 @@ def _shares(settings: Settings, names: Names) -> Iterator[str]:
     total = sum(shares.values(), Decimal(0))
     if total > 1:
         yield f"{begin}: the shares add up to {text(total)}, at most 1 is allowed"
+
+
+def _slippage(settings: Settings, names: Names) -> Iterator[str]:
+    warn, deny = settings.risk.slippage_warn, settings.risk.slippage
+    if warn > deny:
+        begin = said(names, "risk.slippage_warn", warn)
+        yield f"{begin}: must not be above risk.slippage = {text(deny)}"
 
 
 def _live(settings: Settings) -> Iterator[str]:

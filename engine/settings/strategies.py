@@ -1,0 +1,90 @@
+"""The tables of the strategies, judged by their own schemas, and limits against their cells."""
+
+from decimal import Decimal
+
+from engine.errors import SettingsError
+from engine.settings.fields import OFF, quoted
+from engine.settings.model import DEFAULT, Settings
+from engine.settings.relations import Names
+from engine.strategy import registry
+from engine.strategy.parameter import Kind, Resolved
+
+Limits = dict[str, Decimal | int | str]
+
+
+def resolve_strategies(settings: Settings, names: Names) -> tuple[dict[str, Resolved], list[str]]:
+    """Return the parameters of every strategy, and the findings about those that matter.
+
+    A table that nobody filled in, of a strategy that nobody chose, is not judged.
+    """
+    resolved: dict[str, Resolved] = {}
+    findings: list[str] = []
+    for strategy in registry.SCHEMAS:
+        table = settings.table(strategy)
+        preset = table.pop("preset", "default")
+        wrong = _take_mistyped(strategy, table, names)
+        try:
+            one = registry.resolve(strategy, str(preset), table)
+        except SettingsError as error:
+            wrong += [_named(finding, strategy, table, names) for finding in error.findings]
+        else:
+            resolved[strategy] = one
+        if strategy in settings.run.strategy and strategy in resolved:
+            later = registry.slot_findings(resolved[strategy], settings.run.mode)
+            later += registry.contradictions(_fractions(settings, strategy), resolved[strategy])
+            wrong += [_named(finding, strategy, table, names) for finding in later]
+        if strategy in settings.run.strategy or settings.table(strategy):
+            findings += wrong
+    return resolved, findings
+
+
+def limits_of(settings: Settings, strategy: str) -> Limits:
+    """Return the limits in force for one strategy, by key; a latch may be `off`.
+
+    Its own table in [risk] is stronger than a key that somebody set in [risk], that is
+    stronger than what the strategy registers, and that is stronger than the default.
+    """
+    registered = getattr(registry, "LIMITS", {}).get(strategy, {})
+    own = settings.risk.of(strategy)
+    limits: Limits = {}
+    for key in type(own).model_fields:
+        if key in own.model_fields_set:
+            limits[key] = getattr(own, key)
+        elif settings.origin(f"risk.{key}") == DEFAULT and key in registered:
+            limits[key] = OFF if registered[key] == OFF else Decimal(registered[key])
+        else:
+            limits[key] = getattr(settings.risk, key)
+    return limits
+
+
+def _fractions(settings: Settings, strategy: str) -> dict[str, Decimal]:
+    limits = limits_of(settings, strategy)
+    limits["gross_exposure"] = settings.risk.gross_exposure
+    limits["leveraged_exposure"] = settings.risk.leveraged_exposure
+    return {key: Decimal(limit) for key, limit in limits.items() if limit != OFF}
+
+
+def _take_mistyped(strategy: str, table: dict[str, object], names: Names) -> list[str]:
+    """Take text out where a number or a word of TOML belongs, with a finding for each.
+
+    The schema itself would read such text; what comes from a flag or variable is typed already.
+    """
+    findings = []
+    for parameter in registry.SCHEMAS[strategy].parameters:
+        value = table.get(parameter.key)
+        if isinstance(value, str) and parameter.kind in (Kind.FLOAT, Kind.INT, Kind.BOOL):
+            name = f"{strategy}.{parameter.key}"
+            begin = names.get(name, name)
+            findings.append(f"{begin} = {quoted(value)}: allowed is {parameter.allowed}")
+            del table[parameter.key]
+    return findings
+
+
+def _named(finding: str, strategy: str, table: dict[str, object], names: Names) -> str:
+    """Put the origin before a finding that begins with its key, and the value if it lacks it."""
+    key = finding.split(":", 1)[0].split(" ", 1)[0]
+    rest = finding[len(key) :]
+    parameter = key.removeprefix(f"{strategy}.")
+    if rest.startswith(":") and parameter in table:
+        rest = f" = {quoted(table[parameter])}{rest}"
+    return f"{names.get(key, key)}{rest}"
