@@ -13,7 +13,7 @@ cost, and g = e·w - q·a what is missing from the target:
 A fixed fee per order is set aside from cash before a buy is sized.
 """
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 from engine.domain.money import ONE, ZERO, text
@@ -47,23 +47,20 @@ def target_shares(
         return Sized(-owned if owned else ZERO, f"target 0: sell all {text(owned)}")
     gap = equity * weight - owned * price
     facts = (
-        f"e {text(equity)} · w {text(weight)} - q {text(owned)} · a {text(price)}"
-        f" = g {text(gap)}; "
+        f"e {text(equity)} · w {text(weight)} - q {text(owned)} · a {text(price)} = g {text(gap)}; "
     )
     if gap > 0:
         room = min(gap, cash - minimum_fee)
         each = price * (ONE + s) + f
-        shares = _whole(room / each) if room > 0 else ZERO
+        shares = room // each if room > 0 else ZERO
         aside = f" - {text(minimum_fee)}" if minimum_fee else ""
         return Sized(
             shares,
             f"{facts}buy ⌊min(g, cash {text(cash)}{aside}) / {text(each)}⌋ = {text(shares)}",
         )
     each = price * (ONE - s)
-    shares = min(_whole(-gap / each), max(owned, ZERO))
-    return Sized(
-        -shares if shares else ZERO, f"{facts}sell ⌊-g / {text(each)}⌋ = {text(shares)}"
-    )
+    shares = min(-gap // each, max(owned, ZERO))
+    return Sized(-shares if shares else ZERO, f"{facts}sell ⌊-g / {text(each)}⌋ = {text(shares)}")
 
 
 def strength_quantity(base: Decimal, strength: Decimal) -> Decimal:
@@ -74,7 +71,7 @@ def strength_quantity(base: Decimal, strength: Decimal) -> Decimal:
     if not strength.is_finite():
         raise ValueError(f"strength {strength} is not a number")
     scaled = base * min(ONE, max(STRENGTH_MIN, strength))
-    return max(ONE, _whole(scaled))
+    return max(ONE, scaled // ONE)
 
 
 def below_minimum(quantity: Decimal, price: Decimal, owned: Decimal, minimum: Decimal) -> bool:
@@ -83,7 +80,3 @@ def below_minimum(quantity: Decimal, price: Decimal, owned: Decimal, minimum: De
     quantity: signed; minimum: dollars.
     """
     return quantity != -owned and abs(quantity) * price < minimum
-
-
-def _whole(shares: Decimal) -> Decimal:
-    return shares.to_integral_value(ROUND_FLOOR)

@@ -1,0 +1,394 @@
+"""The regime strategy: when a reading becomes trades; regime-strategy.md, sections 8 to 10.
+
+m, the targets last carried out, belongs to the ledger and comes with the facts. A decision
+compares m with the targets of the reading and names the legs that have to move; sizing them
+is the core's work. Every deviation is computed and stored, whether it is traded or not.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from engine.domain.decision import GateVerdict, SeriesFacts, Step
+from engine.domain.ids import InstrumentId, StrategyId
+from engine.domain.instrument import stock_id
+from engine.domain.market import Bar
+from engine.domain.money import MICRO, ZERO, text
+from engine.domain.regime import RegimeReading
+from engine.domain.session import Slot
+from engine.domain.signal import SignalKind
+from engine.domain.times import utc_text
+from engine.strategy import tree
+from engine.strategy.allocation import targets
+from engine.strategy.base import SlotFacts, StrategyVerdict, Wish
+from engine.strategy.parameter import Resolved
+from engine.strategy.regime import RegimeMemory, RegimeModel, RegimeParameters
+from engine.strategy.regime_schema import LEG_KEYS
+from engine.strategy.track import Track
+
+LIMITS = {
+    "order_size": "1",
+    "symbol_exposure": "1",
+    "loss_day": "0.15",
+    "loss_severe": "0.3",  # over five session dates
+    "drawdown": "0.45",
+}
+"""Room for what the rules themselves do: 2010-2025 worst session -11.6 %, five -23.1 %,
+drawdown -40.6 %; cells 1 to 3 hold no cash, so one leg may be all of the equity."""
+
+
+class _Leg(NamedTuple):
+    """One leg at the slot."""
+
+    instrument: InstrumentId
+    symbol: str
+    carried: Decimal  # m
+    target: Decimal  # of the cell
+    reachable: Decimal  # the target, or 0 while it is not listed or less than one share
+    actual: Decimal | None  # share of equity held now
+    owned: Decimal
+    listed: bool
+    price: Decimal | None
+
+
+class _Look(NamedTuple):
+    """The reading a decision uses, and the provisional prices that went into it."""
+
+    reading: RegimeReading | None
+    days: int
+    provisional: tuple[Decimal | None, Decimal | None] | None = None  # signal, bond
+    missing: tuple[str, ...] = ()  # series without a provisional price
+
+
+class RegimeStrategy:
+    """Regime trading under one set of parameters (engine.strategy.base.Strategy)."""
+
+    id = StrategyId("regime")
+
+    def __init__(self, resolved: Resolved, *, source: str = "") -> None:
+        values = resolved.texts
+        self.preset = resolved.preset_label
+        self.parameter_hash = resolved.parameter_hash
+        self.parameters: Mapping[str, str] = resolved.texts
+        self.slot = Slot(values["execution_slot"])
+        self.model = RegimeModel(RegimeParameters.of(resolved.values))
+        self.warmup_bars = self.model.warmup_bars
+        self.limits: Mapping[str, str] = LIMITS
+        self._source = source
+        self._overlay = self.model.parameters.allow_treasury
+        self.signal = stock_id(values["signal_symbol"])
+        self.bond = stock_id(values["treasury_trend_symbol"])
+        self.inputs = (self.signal, self.bond) if self._overlay else (self.signal,)
+        self._symbols = tuple(values[key] for key in LEG_KEYS)
+        self.legs = tuple(stock_id(symbol) for symbol in self._symbols)
+        self._by_drift = values["rebalance_on"] == "actual_drift"
+        key = "drift_threshold" if self._by_drift else "rebalance_threshold"
+        self._threshold = Decimal(values[key])
+        self._targets = {
+            (cell, bull): targets(cell, bull, self.model.parameters)
+            for cell in range(1, 7)
+            for bull in (True, False, None)
+        }
+
+    # -- memory ----------------------------------------------------------------------------
+
+    def memory(self) -> RegimeMemory:
+        """Return the memory before the first bar."""
+        return RegimeMemory()
+
+    def advance(
+        self,
+        memory: RegimeMemory,
+        session_date: date,
+        ordinal: int,
+        bars: Mapping[InstrumentId, Bar],
+    ) -> None:
+        """Take in the final bars of one session date; other instruments are passed over."""
+        bond = bars.get(self.bond) if self._overlay else None
+        self.model.advance(memory, session_date, ordinal, bars.get(self.signal), bond)
+
+    def reading(self, memory: RegimeMemory) -> RegimeReading | None:
+        """Return the reading of the last final bar; None while warming up."""
+        return memory.reading
+
+    def days_in_cell(self, memory: RegimeMemory) -> int:
+        """Return consecutive final readings with the current cell, this one included."""
+        return memory.days_in_cell
+
+    def warming(self, memory: RegimeMemory) -> tuple[int, int]:
+        """Return (bars present, bars needed)."""
+        return memory.signal.found, self.warmup_bars
+
+    # -- decision --------------------------------------------------------------------------
+
+    def decide(self, memory: RegimeMemory, facts: SlotFacts) -> StrategyVerdict:
+        """Decide at the slot. Every gate is looked at; the first that fails is the result."""
+        look = self._look(memory, facts)
+        reading = look.reading
+        gates = [*facts.blocked, *self._series_gates(memory, facts), self._warm(memory, reading)]
+        legs: list[_Leg] = []
+        if reading is not None:
+            equity = facts.equity
+            legs = self._legs(self._targets[reading.cell, reading.bond_bull], facts, equity)
+            gates.append(_priced(legs, look.missing))
+        failed = next((gate for gate in gates if not gate.passed), None)
+        series = self._series(memory, facts, look)
+        first = self._data_step(memory, facts, series, failed)
+        if reading is None:
+            return StrategyVerdict(
+                result=failed.reason if failed else "warming_up",
+                text=failed.text if failed else "",
+                series=series,
+                gates=tuple(gates),
+                steps=(first, *tree.unreached(2)),
+            )
+        return self._verdict(reading, look.days, legs, facts, gates, failed, series, first)
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self.parameters["signal_symbol"], self.parameters["treasury_trend_symbol"]
+
+    def _look(self, memory: RegimeMemory, facts: SlotFacts) -> _Look:
+        """Return the final reading, or inside a session the one with today's quotes."""
+        final = _Look(memory.reading, memory.days_in_cell)
+        last = memory.signal.last
+        inside = facts.wall_clock and facts.slot is not Slot.OPEN
+        if not inside or last is None or last >= facts.session_date:
+            return final
+        signal = facts.price(self.signal)
+        bond = facts.price(self.bond) if self._overlay and memory.bond.found else None
+        names = self._names
+        if signal is None:
+            return final._replace(provisional=(signal, bond), missing=names[:1])
+        if bond is None and self._overlay and memory.bond.found:
+            return final._replace(provisional=(signal, bond), missing=names[1:])
+        reading = self.model.peek(memory, facts.session_date, signal, bond)
+        same = reading and memory.reading and reading.cell == memory.reading.cell
+        return _Look(reading, memory.days_in_cell if same else 0, (signal, bond))
+
+    def _series_gates(self, memory: RegimeMemory, facts: SlotFacts) -> list[GateVerdict]:
+        """Say for each series whether it has exactly one bar per session from its anchor."""
+        gates = []
+        for symbol, track in self._tracks(memory):
+            whole = track.whole(facts.final_ordinal)
+            gates.append(
+                GateVerdict(
+                    gate=f"calendar {symbol}",
+                    passed=whole,
+                    text=f"{symbol}: {track.found} bars, none missing"
+                    if whole
+                    else track.fault(symbol, facts.final_ordinal),
+                    reason="" if whole else "data_gap",
+                )
+            )
+        return gates
+
+    def _tracks(self, memory: RegimeMemory) -> tuple[tuple[str, Track], ...]:
+        signal, bond = self._names
+        if self._overlay:
+            return (signal, memory.signal), (bond, memory.bond)
+        return ((signal, memory.signal),)
+
+    def _warm(self, memory: RegimeMemory, reading: RegimeReading | None) -> GateVerdict:
+        """Say whether there is a reading at all."""
+        present, needed = self.warming(memory)
+        if reading is not None:
+            return GateVerdict(gate="warm-up", passed=True, text=f"{present} bars")
+        return GateVerdict(
+            gate="warm-up",
+            passed=False,
+            text=f"warming up {present}/{needed}",
+            reason="warming_up",
+        )
+
+    def _legs(
+        self, wanted: tuple[Decimal, ...], facts: SlotFacts, equity: Decimal | None
+    ) -> list[_Leg]:
+        """Look at the five legs: what was carried out, what is wanted, what is there."""
+        legs = []
+        for instrument, symbol, target in zip(self.legs, self._symbols, wanted, strict=True):
+            listed = facts.listed(instrument)
+            price = facts.price(instrument) if listed else None
+            owned = facts.owned(instrument)
+            reachable = target if listed else ZERO
+            actual: Decimal | None = ZERO
+            if target and price is not None and equity is not None and equity * target < price:
+                reachable = ZERO
+            if owned:
+                actual = owned * price / equity if price is not None and equity else None
+            legs.append(
+                _Leg(
+                    instrument,
+                    symbol,
+                    facts.carried(instrument),
+                    target,
+                    reachable,
+                    actual,
+                    owned,
+                    listed,
+                    price,
+                )
+            )
+        return legs
+
+    def _verdict(
+        self,
+        reading: RegimeReading,
+        days: int,
+        legs: list[_Leg],
+        facts: SlotFacts,
+        gates: list[GateVerdict],
+        failed: GateVerdict | None,
+        series: tuple[SeriesFacts, ...],
+        first: Step,
+    ) -> StrategyVerdict:
+        """Compare, and name the legs that have to move."""
+        deviation = sum((abs(leg.carried - leg.target) for leg in legs), ZERO)
+        drift = _drift(legs)
+        measured = drift if self._by_drift else deviation
+        held_cell = facts.held_cell
+        wishes: tuple[Wish, ...] = ()
+        if failed is None and measured is not None and measured > self._threshold:
+            wishes = self._wishes(legs, facts, held_cell, reading.cell)
+        result = failed.reason if failed else "rebalance" if wishes else "no_trade"
+        p = self.model.parameters
+        balance = tree.Balance(
+            weights=[(leg.symbol, leg.target) for leg in legs],
+            deviation=deviation,
+            drift=drift,
+            measured=measured,
+            threshold=self._threshold,
+            verdict=result.replace("_", " "),
+            held_cell=held_cell,
+            equity=facts.equity if wishes else None,
+            orders=[
+                (leg.symbol, wish.target_weight or ZERO, wish.pass_no)
+                for wish in wishes
+                for leg in legs
+                if leg.instrument == wish.instrument
+            ],
+        )
+        return StrategyVerdict(
+            result=result,
+            text=failed.text if failed else _sentence(reading.cell, held_cell, legs, wishes),
+            wishes=wishes,
+            reading=reading,
+            days_in_cell=days,
+            series=series,
+            gates=tuple(gates),
+            steps=(
+                first,
+                *tree.reading_steps(reading, p, days, held_cell),
+                *tree.balance_steps(reading, p, balance),
+            ),
+            carried={leg.symbol: leg.carried for leg in legs},
+            targets={leg.symbol: leg.target for leg in legs},
+            deviation=deviation,
+            drift=drift,
+            threshold=self._threshold,
+        )
+
+    def _wishes(
+        self, legs: list[_Leg], facts: SlotFacts, held_cell: int | None, cell: int
+    ) -> tuple[Wish, ...]:
+        """Return the legs to be traded in leg order; one that already works is left alone."""
+        reason = f"cell {_shown(held_cell)}→{cell}"
+        wishes = []
+        for leg in legs:
+            now = leg.actual if self._by_drift else leg.carried
+            if now is None or not leg.listed or facts.busy(leg.instrument):
+                continue
+            leaving = leg.reachable == 0 and bool(leg.owned)
+            if now == leg.reachable and not leaving:
+                continue
+            down = leg.reachable == 0 or leg.reachable < now
+            wishes.append(
+                Wish(
+                    leg=0,
+                    instrument=leg.instrument,
+                    kind=SignalKind.TARGET,
+                    pass_no=1 if down else 2,
+                    target_weight=leg.reachable,
+                    reason=reason,
+                )
+            )
+        return tuple(wishes)
+
+    def _series(
+        self, memory: RegimeMemory, facts: SlotFacts, look: _Look
+    ) -> tuple[SeriesFacts, ...]:
+        """State what was known of each series."""
+        rows = []
+        for number, (symbol, track) in enumerate(self._tracks(memory)):
+            price = look.provisional[number] if look.provisional is not None else None
+            rows.append(
+                SeriesFacts(
+                    symbol=symbol,
+                    anchor=track.anchor,
+                    last=track.last,
+                    found=track.found,
+                    expected=track.expected(facts.final_ordinal),
+                    last_close=None if track.bar is None else text(track.bar.close),
+                    last_volume=None if track.bar is None else text(track.bar.volume),
+                    source=self._source,
+                    provisional_price=None if price is None else text(price),
+                    provisional_at=None if price is None else utc_text(facts.at),
+                )
+            )
+        return tuple(rows)
+
+    def _data_step(
+        self,
+        memory: RegimeMemory,
+        facts: SlotFacts,
+        series: tuple[SeriesFacts, ...],
+        failed: GateVerdict | None,
+    ) -> Step:
+        """Word step 1 from the series."""
+        counts = [f"{row.found}/{row.expected}" for row in series]
+        beside = " ".join(
+            f"{row.symbol} {n}" for row, n in zip(series[1:], counts[1:], strict=True)
+        )
+        return tree.data_step(
+            f"{tree.short_day(memory.signal.last)}, {counts[0]}",
+            beside,
+            failed.reason if failed else "whole",
+        )
+
+
+def _priced(legs: list[_Leg], absent: tuple[str, ...]) -> GateVerdict:
+    """Demand a price of every listed leg that is held or wanted, and of provisional elements."""
+    missing = [
+        leg.symbol for leg in legs if leg.listed and leg.price is None and (leg.owned or leg.target)
+    ]
+    if not missing:
+        return GateVerdict(gate="price", passed=True, text="every leg held or wanted has one")
+    return GateVerdict(
+        gate="price",
+        passed=False,
+        text=f"no valid price of {', '.join(dict.fromkeys(missing))}",
+        reason="no_price",
+    )
+
+
+def _drift(legs: list[_Leg]) -> Decimal | None:
+    """Return Σ |actual - target|, to 6 decimals; None where a holding has no price."""
+    total = ZERO
+    for leg in legs:
+        if leg.actual is None:
+            return None
+        total += abs(leg.actual - leg.target)
+    return total.quantize(MICRO)
+
+
+def _shown(cell: int | None) -> str:
+    return tree.NOT_REACHED if cell is None else str(cell)
+
+
+def _sentence(cell: int, held_cell: int | None, legs: list[_Leg], wishes: tuple[Wish, ...]) -> str:
+    """Say the decision in one line."""
+    if wishes:
+        return f"cell {_shown(held_cell)} → {cell}"
+    absent = [leg.symbol for leg in legs if leg.target and not leg.listed]
+    return f"cell {cell}" + (f", {', '.join(absent)} not listed yet" if absent else "")
