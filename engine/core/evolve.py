@@ -7,7 +7,7 @@ and are listed in INERT, so a new event cannot be forgotten.
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.core import digest
@@ -25,9 +25,10 @@ from engine.domain.signal import SignalState
 _MINUTE = timedelta(seconds=60)
 
 
-def evolve(state: State, event: ev.Event, seq: int) -> State:
-    """Change the state by one journaled event and return it."""
+def evolve(state: State, event: ev.Event, seq: int, at: datetime) -> State:
+    """Change the state by one journaled event, written at `seq` and `at`, and return it."""
     state.seq = seq
+    state.written_at = at
     apply = _APPLY.get(type(event))
     if apply is not None:
         apply(state, event, seq)
@@ -261,13 +262,25 @@ def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
     row.filled, row.filled_value = event.filled, event.filled_value
     row.perm_id = event.perm_id or row.perm_id
     row.reason = event.text or row.reason
+    if event.status is OrderStatus.ACCEPTED and row.accepted_at is None:
+        row.accepted_at = state.written_at
     if event.status in DONE:
         state.working.pop(event.order_id, None)
+        if row.order.signal_id is None:
+            _closed_by_hand(state, row)
         state.fills_digest.update(digest.order_line(row.order, event.status))
         if event.status is OrderStatus.REJECTED:
             state.counts["rejected"] += 1
     elif event.status is not OrderStatus.PENDING_CANCEL:
         row.canceling = row.canceling and event.status is OrderStatus.UNKNOWN
+
+
+def _closed_by_hand(state: State, row: WorkingOrder) -> None:
+    """A person closed what a strategy held: its memory m must not say that it is still held."""
+    book = state.books.get(row.order.strategy)
+    if book is not None and not book.position(row.order.instrument).quantity:
+        book.carried.pop(row.order.instrument, None)
+        book.held_cell = None
 
 
 # -- fills and ledger ------------------------------------------------------------------------
@@ -314,6 +327,17 @@ def _commission(state: State, event: ev.CommissionBooked, seq: int) -> None:
         state.fills[event.exec_id] = digest.with_commission(fill, event.commission)
 
 
+def _parameter(state: State, event: ev.ParameterChanged, seq: int) -> None:
+    """Rebuild the strategy with the new value and let it read the whole history again."""
+    book = state.books.get(event.strategy)
+    if book is None:
+        return
+    book.strategy = state.terms.rebuild(book.strategy, event.key, event.new)
+    book.memory = book.strategy.memory()
+    for closed in state.history:
+        book.strategy.advance(book.memory, closed.session_date, closed.ordinal, closed.bars)
+
+
 def _position(state: State, event: ev.PositionChanged, seq: int) -> None:
     if event.strategy is None:
         return
@@ -349,6 +373,8 @@ def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
         book.last_snapshot = row.session_date
         book.equity_at_fill = None
         state.counts["sessions"] += 1
+        if state.context.recorded_clock:
+            book.snapshots.append(row)
 
 
 def root_of(exec_id: str) -> str:
@@ -365,6 +391,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.SessionStateChanged: _session_state,
     ev.StrategyStateChanged: _strategy_state,
     ev.TradingStateChanged: _trading_state,
+    ev.ParameterChanged: _parameter,
     ev.RequestReceived: _request,
     ev.RequestAnswered: _request_answered,
     ev.LatchSet: _latch_set,

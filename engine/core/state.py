@@ -7,6 +7,7 @@ can be rebuilt one after the other.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,6 +31,7 @@ from engine.domain.order import WorkingOrder
 from engine.domain.position import FLAT, Position
 from engine.domain.session import SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal, SignalState
+from engine.domain.snapshot import Snapshot
 from engine.risk.limits import Limits
 from engine.strategy.base import Strategy
 
@@ -93,6 +95,7 @@ class StrategyBook:
     fees: Decimal = ZERO
     traded: Decimal = ZERO  # Σ |quantity × price| of fills
     closing: list[Decimal] = field(default_factory=list)  # realised P&L of closing fills
+    snapshots: list[Snapshot] = field(default_factory=list)  # recorded clock: for the result
     baseline_start: Decimal | None = None  # close of the signal instrument before the range
     entries_today: int = 0
     rejections: int = 0  # in a row
@@ -116,7 +119,9 @@ class LatchRow:
 class ExpectedCosts(Protocol):
     """What an order is expected to cost at worst; the exchange charges by the same keys."""
 
-    def expected(self, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    def expected(
+        self, price: Decimal, tick: Decimal | None = None
+    ) -> tuple[Decimal, Decimal, Decimal]:
         """Return (s, f, minimum): price fraction lost, dollars a share, dollars an order."""
 
 
@@ -128,6 +133,7 @@ class Terms:
     minimum: Decimal  # dollars below which no order is made
     entry_ttl_s: int
     limits: Limits  # of the account
+    rebuild: Callable[[Strategy, str, str], Strategy]  # with one parameter changed
     share_instruments: bool = False
     close_at_end: bool = False
 
@@ -174,6 +180,7 @@ class State:
     known_book: bool = False  # capital has been booked
     journal_failed: bool = False
     seq: int = 0
+    written_at: datetime | None = None  # of the newest event
     fills_digest: Any = None
     decisions_digest: Any = None
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
@@ -214,3 +221,13 @@ def equity_of(state: State, book: StrategyBook) -> Decimal | None:
                 return None
             total += position.quantity * price
     return total
+
+
+def initial(
+    context: SessionContext,
+    terms: Terms,
+    instruments: dict[InstrumentId, Stock],
+    books: dict[StrategyId, StrategyBook],
+) -> State:
+    """Return the state before the first event of a book."""
+    return State(context=context, terms=terms, instruments=instruments, books=books)

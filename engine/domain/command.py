@@ -52,10 +52,24 @@ class SetPace:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Come back with a Tick once this unit is written: something waits for its effects."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndSession:
     """Everything is written and settled: leave the loop."""
 
     state: SessionState
 
 
-Command = SubmitOrder | CancelOrder | LookUpOrder | ReadAccount | RunJob | SetPace | EndSession
+Command = (
+    SubmitOrder
+    | CancelOrder
+    | LookUpOrder
+    | ReadAccount
+    | RunJob
+    | SetPace
+    | LookAgain
+    | EndSession
+)

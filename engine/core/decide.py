@@ -1,0 +1,135 @@
+"""The one place that decides: state and input in, events and commands out.
+
+Pure: no clock, no I/O, no randomness; the state is only read. The type checker names an input
+that nobody handles.
+"""
+
+from typing import assert_never
+
+from engine.core import daily, reports, requests, slot, trade
+from engine.core.draft import NOTHING, Decision, Draft
+from engine.core.state import State
+from engine.domain import event as ev
+from engine.domain.alert import Severity
+from engine.domain.command import EndSession, ReadAccount
+from engine.domain.input import (
+    BarsClosed,
+    DataEnded,
+    Fault,
+    Input,
+    JobDue,
+    JobFinished,
+    QuotesSeen,
+    Reported,
+    Requested,
+    SlotDue,
+    Started,
+    Tick,
+)
+from engine.domain.money import ZERO
+from engine.domain.session import SessionState, TradingState
+
+__all__ = ["NOTHING", "Decision", "decide"]
+
+
+def decide(state: State, given: Input) -> Decision:
+    """Return what follows from an input: events to write, then commands to carry out."""
+    match given:
+        case BarsClosed():
+            return daily.on_bars(state, given)
+        case SlotDue():
+            return slot.on_slot(state, given)
+        case QuotesSeen():
+            return daily.on_quotes(state, given)
+        case JobDue():
+            return daily.on_job(state, given)
+        case Reported():
+            return reports.on_report(state, given)
+        case Tick():
+            return _on_tick(state, given)
+        case Requested():
+            return requests.on_request(state, given)
+        case JobFinished():
+            return daily.on_job_finished(state, given)
+        case Started():
+            return _on_started(state)
+        case DataEnded():
+            return _on_data_ended(state)
+        case Fault():
+            return _on_fault(state, given)
+    assert_never(given)
+
+
+def _on_started(state: State) -> Decision:
+    draft = Draft()
+    draft.add(
+        ev.SessionStateChanged(
+            before=SessionState.CREATED,
+            after=SessionState.STARTING,
+            reason="started",
+            actor="engine",
+        )
+    )
+    if not state.known_book:
+        for book in state.books.values():
+            draft.add(
+                ev.CashChanged(
+                    strategy=book.strategy.id, before=ZERO, after=book.capital, reason="capital"
+                )
+            )
+    draft.do(ReadAccount("start"))
+    return draft.done()
+
+
+def _on_tick(state: State, given: Tick) -> Decision:
+    """Go on with what waited: plans, a flatten, the end of the session."""
+    draft = Draft()
+    if state.flatten is not None:
+        requests.continue_flatten(state, draft, given.at)
+    elif state.session_state in (SessionState.RUNNING, SessionState.PAUSED):
+        for book in state.books.values():
+            if book.plan is not None:
+                trade.advance(state, draft, book, book.plan, given.at)
+    if state.session_state is SessionState.STOPPING and not state.working and not draft.commands:
+        _end(state, draft)
+    return draft.done()
+
+
+def _end(state: State, draft: Draft) -> None:
+    end = state.end_as or SessionState.STOPPED
+    for book in state.books.values():
+        for leg in book.plan.legs if book.plan is not None else ():
+            if not leg.done:
+                draft.add(
+                    ev.SignalExpired(signal_id=leg.signal.signal_id, text="the session ended")
+                )
+    draft.add(
+        ev.SessionStateChanged(
+            before=SessionState.STOPPING,
+            after=end,
+            reason=state.end_reason,
+            actor="engine",
+            decisions_hash=state.decisions_digest.hexdigest(),
+            fills_hash=state.fills_digest.hexdigest(),
+        )
+    )
+    draft.do(EndSession(end))
+
+
+def _on_data_ended(state: State) -> Decision:
+    draft = Draft()
+    if state.session_state in (SessionState.RUNNING, SessionState.PAUSED):
+        requests.begin_stop(
+            state, draft, SessionState.COMPLETED, "the data is at its end", "engine"
+        )
+    return draft.done()
+
+
+def _on_fault(state: State, given: Fault) -> Decision:
+    draft = Draft()
+    draft.alert(state.context.book, Severity.CRITICAL, given.kind, "engine", given.text)
+    if given.halt and state.trading_state is not TradingState.HALTED:
+        requests.change_trading_state(
+            state, draft, TradingState.HALTED, f"{given.kind}: {given.text}", "engine"
+        )
+    return draft.done()

@@ -1,0 +1,455 @@
+"""What a broker's report means. Permuted or repeated reports lead to the same state."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from engine.checks import reconcile
+from engine.core.draft import NOTHING, Decision, Draft
+from engine.core.evolve import root_of
+from engine.core.state import State, StrategyBook
+from engine.domain import event as ev
+from engine.domain import report as rp
+from engine.domain.alert import Severity
+from engine.domain.command import LookAgain, LookUpOrder
+from engine.domain.fill import Fill, slippage_bps
+from engine.domain.input import Reported
+from engine.domain.money import ZERO
+from engine.domain.order import DONE, OrderStatus, WorkingOrder, may_become
+from engine.domain.position import apply_commission, apply_fill
+from engine.domain.reconciliation import AnswerFailed
+from engine.domain.session import JobOutcome, SessionState, Verdict
+
+_S = OrderStatus
+_BAD_FILL_BPS = Decimal(100)
+
+_EVENT_OF: dict[OrderStatus, type[ev.OrderStatusChanged]] = {
+    _S.SUBMITTED: ev.OrderSubmitted,
+    _S.ACCEPTED: ev.OrderAccepted,
+    _S.PARTIALLY_FILLED: ev.OrderPartiallyFilled,
+    _S.FILLED: ev.OrderFilled,
+    _S.CANCELED: ev.OrderCanceled,
+    _S.EXPIRED: ev.OrderExpired,
+    _S.REJECTED: ev.OrderRejected,
+    _S.UNKNOWN: ev.OrderUnknown,
+    _S.PENDING_CANCEL: ev.OrderPendingCancel,
+}
+
+
+def on_report(state: State, given: Reported) -> Decision:
+    """Book what a broker said, once."""
+    report = given.report
+    match report:
+        case rp.Executed():
+            return _on_executed(state, report, given.at)
+        case rp.AccountRead():
+            return on_account(state, report)
+        case rp.CommissionReported():
+            return _on_commission(state, report)
+        case rp.Submitted():
+            return _on_status(state, report, _S.SUBMITTED, perm_id=report.perm_id)
+        case rp.Accepted():
+            return _on_status(state, report, _S.ACCEPTED, perm_id=report.perm_id)
+        case rp.Canceled():
+            return _on_status(state, report, _S.CANCELED, text=report.text)
+        case rp.Expired():
+            return _on_status(state, report, _S.EXPIRED, text=report.text)
+        case rp.Rejected():
+            return _on_status(state, report, _S.REJECTED, text=report.text, code=report.code)
+        case rp.CancelRefused():
+            return _on_cancel_refused(state, report)
+        case rp.SendFailed():
+            return _on_send_failed(state, report)
+        case rp.NotFound():
+            return _on_status(state, report, _S.CANCELED, text="never_reached_broker")
+
+
+def _draft(row: WorkingOrder | None, report: rp.Report) -> Draft:
+    draft = Draft(row.seq if row is not None else None)
+    draft.add(ev.ReportReceived(report=report))
+    return draft
+
+
+_StatusReport = rp.Submitted | rp.Accepted | rp.Canceled | rp.Expired | rp.Rejected | rp.NotFound
+
+
+def _on_status(
+    state: State,
+    report: _StatusReport,
+    status: OrderStatus,
+    *,
+    perm_id: int = 0,
+    text: str = "",
+    code: int = 0,
+) -> Decision:
+    row = state.orders.get(report.order_id)
+    if row is None:
+        return _unmatched(state, report, report.order_id)
+    now = row.status
+    if status is now or (status is _S.SUBMITTED and now is not _S.APPROVED):
+        return NOTHING
+    if status is _S.ACCEPTED and now is not _S.UNKNOWN and (row.filled or now in DONE):
+        return NOTHING  # an execution or an end already proved it
+    if status is _S.ACCEPTED and now is _S.PENDING_CANCEL:
+        return NOTHING  # overtaken by our cancel; only CancelRefused brings it back
+    if status is _S.REJECTED and row.filled:
+        status, text = _S.CANCELED, text or f"rest rejected, code {code}"
+    draft = _draft(row, report)
+    if not may_become(now, status):
+        if now in DONE:
+            return NOTHING  # a late echo of what is over
+        draft.alert(
+            state.context.book,
+            Severity.WARNING,
+            "impossible_report",
+            row.order.order_ref,
+            f"{now.value} cannot become {status.value}",
+        )
+        return draft.done()
+    _move(draft, row, status, row.filled, row.filled_value, perm_id=perm_id, text=text, code=code)
+    if status in DONE:
+        order_ended(state, draft, row, status)
+    return draft.done()
+
+
+def _move(
+    draft: Draft,
+    row: WorkingOrder,
+    status: OrderStatus,
+    filled: Decimal,
+    value: Decimal,
+    *,
+    perm_id: int = 0,
+    text: str = "",
+    code: int = 0,
+    kind: type[ev.OrderStatusChanged] | None = None,
+) -> None:
+    event = (kind or _EVENT_OF[status])(
+        order_id=row.order.order_id,
+        status=status,
+        filled=filled,
+        filled_value=value,
+        perm_id=perm_id,
+        code=code,
+        text=text,
+    )
+    draft.add(event)  # type: ignore[arg-type]  # a subclass chosen by the table above
+
+
+def _on_cancel_refused(state: State, report: rp.CancelRefused) -> Decision:
+    row = state.orders.get(report.order_id)
+    if row is None or row.status in DONE or not row.canceling:
+        return NOTHING
+    draft = _draft(row, report)
+    status = _S.PARTIALLY_FILLED if row.filled else _S.ACCEPTED
+    if row.status is _S.PENDING_CANCEL:
+        _move(draft, row, status, row.filled, row.filled_value, text=report.text)
+    draft.alert(
+        state.context.book,
+        Severity.WARNING,
+        "cancel_refused",
+        row.order.order_ref,
+        report.text or "the broker refused the cancel; the order works on",
+    )
+    return draft.done()
+
+
+def _on_send_failed(state: State, report: rp.SendFailed) -> Decision:
+    row = state.orders.get(report.order_id)
+    if row is None or not may_become(row.status, _S.UNKNOWN):
+        return NOTHING
+    draft = _draft(row, report)
+    _move(draft, row, _S.UNKNOWN, row.filled, row.filled_value, text=report.text)
+    draft.alert(
+        state.context.book,
+        Severity.CRITICAL,
+        "order_unknown",
+        row.order.order_ref,
+        f"no answer to the order: {report.text}; asking the broker by reference",
+    )
+    draft.do(LookUpOrder(report.order_id))
+    return draft.done()
+
+
+def _unmatched(state: State, report: rp.Report, what: str) -> Decision:
+    draft = _draft(None, report)
+    draft.alert(
+        state.context.book,
+        Severity.WARNING,
+        "order_foreign",
+        what,
+        f"report about an order that is not ours: {what}",
+    )
+    return draft.done()
+
+
+# -- executions ------------------------------------------------------------------------------
+
+
+def _on_executed(state: State, report: rp.Executed, at: datetime) -> Decision:
+    root = root_of(report.exec_id)
+    known = state.execs.get(root)
+    if known is not None:
+        return NOTHING if report.exec_id <= known else _on_correction(state, report, known)
+    row = state.orders.get(report.order_id)
+    draft = _draft(row, report)
+    if row is None:
+        text = f"{report.quantity} @ {report.price} of an order that is not ours"
+        draft.add(ev.FillUnmatched(exec_id=report.exec_id, text=text))
+        draft.alert(state.context.book, Severity.CRITICAL, "fill_unmatched", report.exec_id, text)
+        return draft.done()
+    fill = _fill_of(row, report)
+    draft.add(ev.FillReceived(fill=fill))
+    _book_fill(state, draft, row, fill)
+    _move_by_fill(state, draft, row, fill)
+    if fill.slippage_bps is not None and fill.slippage_bps > _BAD_FILL_BPS:
+        draft.alert(
+            state.context.book,
+            Severity.WARNING,
+            "bad_fill",
+            fill.instrument,
+            f"{fill.side.value} {fill.quantity} filled at {fill.price}, "
+            f"{fill.slippage_bps:.1f} bp worse than {fill.reference_price}",
+        )
+    return draft.done()
+
+
+def _fill_of(row: WorkingOrder, report: rp.Executed) -> Fill:
+    order = row.order
+    return Fill(
+        exec_id=report.exec_id,
+        order_id=order.order_id,
+        strategy=order.strategy,
+        instrument=order.instrument,
+        side=order.side,
+        quantity=report.quantity,
+        price=report.price,
+        commission=report.commission,
+        reference_price=order.reference_price,
+        slippage_bps=slippage_bps(order.side, report.price, order.reference_price),
+        at=report.at,
+    )
+
+
+def _book_fill(state: State, draft: Draft, row: WorkingOrder, fill: Fill) -> None:
+    """Position and cash move together, in the unit of the fill."""
+    book = state.books.get(row.order.strategy)
+    if book is None:
+        return
+    before = book.position(fill.instrument)
+    fee = fill.commission or ZERO
+    after, realized = apply_fill(before, fill.side, fill.quantity, fill.price, fee)
+    draft.add(
+        ev.PositionChanged(
+            strategy=row.order.strategy,
+            instrument=fill.instrument,
+            before=before,
+            after=after,
+            realized=realized,
+        ),
+        1,
+    )
+    _book_cash(draft, book, -fill.side.sign * fill.quantity * fill.price - fee, "fill")
+
+
+def _book_cash(draft: Draft, book: StrategyBook, change: Decimal, reason: str) -> None:
+    draft.add(
+        ev.CashChanged(
+            strategy=book.strategy.id, before=book.cash, after=book.cash + change, reason=reason
+        ),
+        1,
+    )
+
+
+def _move_by_fill(state: State, draft: Draft, row: WorkingOrder, fill: Fill) -> None:
+    order = row.order
+    filled = row.filled + fill.quantity
+    value = row.filled_value + fill.quantity * fill.price
+    now = row.status
+    over = filled > order.quantity
+    if over or now in (_S.REJECTED, _S.DENIED, _S.DRY_RUN):
+        draft.alert(
+            state.context.book,
+            Severity.CRITICAL,
+            "overfill" if over else "contradiction",
+            order.order_ref,
+            f"filled {filled} of {order.quantity} while {now.value}; entries of "
+            f"{order.instrument} are blocked until it is reconciled",
+        )
+    if filled >= order.quantity and may_become(now, _S.FILLED):
+        _move(draft, row, _S.FILLED, filled, value)
+        order_ended(state, draft, row, _S.FILLED)
+    elif may_become(now, _S.PARTIALLY_FILLED) and now is not _S.PENDING_CANCEL:
+        _move(draft, row, _S.PARTIALLY_FILLED, filled, value)
+    else:  # the status stays, the numbers move
+        _move(draft, row, now, filled, value, kind=ev.OrderPartiallyFilled)
+
+
+def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
+    """Replace an execution by its newer revision: the old one is reversed, the new one booked."""
+    row = state.orders.get(report.order_id)
+    old: Fill | None = state.fills.get(known)  # type: ignore[call-overload]
+    draft = _draft(row, report)
+    if row is None or old is None:
+        return draft.done()
+    fill = _fill_of(row, report)
+    draft.add(ev.FillCorrected(old_exec_id=old.exec_id, fill=fill))
+    book = state.books[row.order.strategy]
+    before = book.position(fill.instrument)
+    undone, back = apply_fill(before, old.side.opposite, old.quantity, old.price)
+    after, realized = apply_fill(
+        undone, fill.side, fill.quantity, fill.price, fill.commission or ZERO
+    )
+    draft.add(
+        ev.PositionChanged(
+            strategy=row.order.strategy,
+            instrument=fill.instrument,
+            before=before,
+            after=after,
+            realized=realized + back,
+        ),
+        1,
+    )
+    sign = fill.side.sign
+    change = (
+        sign * (old.quantity * old.price - fill.quantity * fill.price)
+        + (old.commission or ZERO)
+        - (fill.commission or ZERO)
+    )
+    _book_cash(draft, book, change, "correction")
+    filled = row.filled - old.quantity + fill.quantity
+    value = row.filled_value - old.quantity * old.price + fill.quantity * fill.price
+    _move(draft, row, row.status, filled, value, kind=ev.OrderPartiallyFilled)
+    draft.alert(
+        state.context.book,
+        Severity.WARNING,
+        "fill_corrected",
+        fill.instrument,
+        f"{old.quantity} @ {old.price} became {fill.quantity} @ {fill.price}",
+    )
+    return draft.done()
+
+
+def _on_commission(state: State, report: rp.CommissionReported) -> Decision:
+    fill = state.fills.get(report.exec_id)
+    if fill is None or fill.commission is not None:
+        return NOTHING
+    row = state.orders[fill.order_id]
+    book = state.books[row.order.strategy]
+    draft = _draft(row, report)
+    draft.add(
+        ev.CommissionBooked(
+            exec_id=report.exec_id, order_id=fill.order_id, commission=report.commission
+        )
+    )
+    before = book.position(fill.instrument)
+    after = apply_commission(before, fill.side, report.commission)
+    draft.add(
+        ev.PositionChanged(
+            strategy=row.order.strategy,
+            instrument=fill.instrument,
+            before=before,
+            after=after,
+            realized=after.realized - before.realized,
+        ),
+        1,
+    )
+    _book_cash(draft, book, -report.commission, "commission")
+    return draft.done()
+
+
+# -- what follows ----------------------------------------------------------------------------
+
+
+def order_ended(state: State, draft: Draft, row: WorkingOrder, status: OrderStatus) -> None:
+    """Close the order's signal and let what waited for it go on."""
+    order = row.order
+    if order.signal_id is not None:
+        leg = _leg_of(state, row)
+        draft.add(
+            ev.SignalDone(
+                signal_id=order.signal_id,
+                strategy=order.strategy,
+                instrument=order.instrument,
+                outcome=status.value.lower(),
+                target_weight=leg,
+                carried=status is _S.FILLED,
+            )
+        )
+    if status is _S.REJECTED:
+        draft.alert(
+            state.context.book,
+            Severity.WARNING,
+            "order_rejected",
+            order.instrument,
+            row.reason or "the broker rejected the order",
+        )
+    draft.do(LookAgain())
+
+
+def _leg_of(state: State, row: WorkingOrder) -> Decimal | None:
+    book = state.books.get(row.order.strategy)
+    if book is None or book.plan is None:
+        return None
+    for leg in book.plan.legs:
+        if leg.signal.signal_id == row.order.signal_id:
+            return leg.signal.target_weight
+    return None
+
+
+# -- reconciliation --------------------------------------------------------------------------
+
+
+def on_account(state: State, report: rp.AccountRead) -> Decision:
+    """Compare our ledger with the broker's account; a failed answer is UNKNOWN, never empty."""
+    ours: dict[str, Decimal] = {}
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            ours[instrument] = ours.get(instrument, ZERO) + position.quantity
+    cash = sum((book.cash for book in state.books.values()), ZERO)
+    verdict, matched, differences = reconcile.compare(
+        ours,  # type: ignore[arg-type]
+        cash,
+        tuple(state.working.values()),
+        report.answer,
+    )
+    draft = Draft()
+    if isinstance(report.answer, AnswerFailed):
+        text = f"{report.answer.query}: {report.answer.reason}"
+    elif differences:
+        text = "; ".join(f"{d.kind.value} {d.item}: {d.ours} / {d.theirs}" for d in differences)
+    else:
+        text = f"{matched} matched"
+    number = state.seq + 1
+    draft.add(
+        ev.ReconciliationDone(
+            run_id=f"rec_{number:012d}",
+            trigger=report.trigger,
+            verdict=verdict,
+            matched=matched,
+            differences=differences,
+            text=text,
+        )
+    )
+    if verdict is not Verdict.CLEAN:
+        draft.alert(state.context.book, Severity.CRITICAL, "reconciliation", verdict.value, text)
+    if report.trigger == "daily" and state.session_date is not None and state.at is not None:
+        draft.add(
+            ev.JobEnded(
+                job="reconcile",
+                session_date=state.session_date,
+                due_at=state.at,
+                outcome=JobOutcome.FAILED if verdict is Verdict.UNKNOWN else JobOutcome.DONE,
+                detail=text,
+            )
+        )
+    if state.session_state is SessionState.STARTING and verdict is not Verdict.UNKNOWN:
+        draft.add(
+            ev.SessionStateChanged(
+                before=SessionState.STARTING,
+                after=SessionState.RUNNING,
+                reason=f"reconciled: {verdict.value}",
+                actor="engine",
+            )
+        )
+        draft.do(LookAgain())
+    return draft.done()

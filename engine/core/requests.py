@@ -1,0 +1,361 @@
+"""What a person asks for: halt, reduce, resume, pause, stop, flatten, cancel and the rest.
+
+Halt and the cancels are never refused. Every request is journaled with who and why, and
+answered; asked twice, the second one changes nothing.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engine.core import trade
+from engine.core.draft import NOTHING, Decision, Draft
+from engine.core.state import State, StrategyBook, price_of
+from engine.domain import event as ev
+from engine.domain.alert import AlertState, Severity
+from engine.domain.command import CancelOrder, LookAgain, ReadAccount, SetPace
+from engine.domain.ids import AlertId, InstrumentId, OrderId, OrderRef, short_hash
+from engine.domain.input import Requested
+from engine.domain.instrument import symbol_of
+from engine.domain.money import ZERO
+from engine.domain.order import ENDS, OrderStatus, Side, WorkingOrder
+from engine.domain.request import (
+    EXPIRES_AFTER_S,
+    FLATTEN_EXPIRES_AFTER_S,
+    NEVER_EXPIRES,
+    WAITS_FOR_AN_ENGINE,
+    Request,
+    RequestKind,
+)
+from engine.domain.session import SessionState, TradingState
+
+_K = RequestKind
+_RUNS = (SessionState.RUNNING, SessionState.PAUSED, SessionState.STARTING)
+
+
+def on_request(state: State, given: Requested) -> Decision:
+    """Do what was asked, or say why not."""
+    request = given.request
+    if request.request_id in state.requests:
+        return NOTHING
+    draft = Draft()
+    draft.add(ev.RequestReceived(request=request))
+    result, text = _carry_out(state, draft, request, given.at)
+    draft.add(ev.RequestAnswered(request_id=request.request_id, result=result, text=text))
+    return draft.done()
+
+
+def is_stale(request: Request, now: datetime) -> bool:
+    """Say whether a request is too old to be carried out by an engine that wakes late."""
+    if request.kind in NEVER_EXPIRES or request.kind in WAITS_FOR_AN_ENGINE:
+        return False
+    limit = FLATTEN_EXPIRES_AFTER_S if request.kind is _K.FLATTEN else EXPIRES_AFTER_S
+    return (now - request.asked_at).total_seconds() > limit
+
+
+def _carry_out(state: State, draft: Draft, request: Request, at: datetime) -> tuple[str, str]:
+    match request.kind:
+        case _K.HALT | _K.REDUCE | _K.RESUME:
+            return _trading_state(state, draft, request)
+        case _K.PAUSE | _K.CONTINUE | _K.STOP:
+            return _session(state, draft, request)
+        case _K.FLATTEN:
+            return _flatten(state, draft, request)
+        case _K.CANCEL | _K.CANCEL_ALL | _K.SETTLE:
+            return _orders(state, draft, request)
+        case _K.RECONCILE | _K.ACCEPT_DIFFERENCE:
+            return _reconcile(state, draft, request)
+        case _K.SET_PARAMETER:
+            return _parameter(state, draft, request)
+        case _K.ACKNOWLEDGE | _K.SNOOZE:
+            return _alert(state, draft, request, at)
+        case _K.PACE | _K.STEP:
+            pace = "step" if request.kind is _K.STEP else request.args.get("pace", "")
+            draft.do(SetPace(pace))
+            return "DONE", f"pace {pace}"
+
+
+# -- trading state ---------------------------------------------------------------------------
+
+
+def change_trading_state(
+    state: State, draft: Draft, after: TradingState, reason: str, actor: str
+) -> None:
+    """Move to a trading state; leaving ACTIVE cancels working entries."""
+    draft.add(
+        ev.TradingStateChanged(before=state.trading_state, after=after, reason=reason, actor=actor)
+    )
+    if after is not TradingState.ACTIVE:
+        cancel_working(state, draft, actor, f"{after.value}: {reason}", entries_only=True)
+
+
+def cancel_working(
+    state: State, draft: Draft, actor: str, reason: str, *, entries_only: bool
+) -> int:
+    """Ask for the cancel of every working order that has not been asked yet; return how many."""
+    count = 0
+    for row in state.working.values():
+        if row.canceling or (entries_only and row.order.is_exit):
+            continue
+        _ask_cancel(draft, row, actor, reason)
+        count += 1
+    return count
+
+
+def _ask_cancel(draft: Draft, row: WorkingOrder, actor: str, reason: str) -> None:
+    order_id = row.order.order_id
+    draft.add(ev.CancelRequested(order_id=order_id, reason=reason, actor=actor))
+    draft.do(CancelOrder(order_id))
+
+
+_WANTED = {
+    _K.HALT: TradingState.HALTED,
+    _K.REDUCE: TradingState.REDUCING,
+    _K.RESUME: TradingState.ACTIVE,
+}
+
+
+def _trading_state(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    before, after = state.trading_state, _WANTED[request.kind]
+    if before is after:
+        return "DONE", f"already {after.value}"
+    if after is not TradingState.HALTED and len(request.reason.strip()) < 3:
+        return "REFUSED", f"{before.value} to {after.value} needs a reason of 3 characters"
+    change_trading_state(state, draft, after, request.reason, request.actor)
+    if after is TradingState.ACTIVE:
+        for latch, scope in state.latches:
+            draft.add(ev.LatchReleased(latch=latch, scope=scope, by=request.actor))
+    return "DONE", f"{before.value} → {after.value}"
+
+
+def _flatten(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    owned = [b for b in state.books.values() if any(p.quantity for p in b.positions.values())]
+    if state.session_state not in _RUNS:
+        return "REFUSED", f"the session is {state.session_state.value}"
+    if state.trading_state is not TradingState.REDUCING:
+        reason = f"flatten: {request.reason}"
+        draft.add(
+            ev.TradingStateChanged(
+                before=state.trading_state,
+                after=TradingState.REDUCING,
+                reason=reason,
+                actor=request.actor,
+            )
+        )
+    cancel_working(state, draft, request.actor, "flatten", entries_only=True)
+    draft.do(LookAgain())
+    count = sum(1 for b in owned for p in b.positions.values() if p.quantity)
+    return "DONE", f"closing {count} positions, then HALTED"
+
+
+def continue_flatten(state: State, draft: Draft, at: datetime) -> None:
+    """Send one exit per owned position once entries are canceled; HALTED when all is flat."""
+    if any(not row.order.is_exit for row in state.working.values()):
+        return
+    todo: list[tuple[Decimal, StrategyBook, str]] = []
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            if position.quantity:
+                price = price_of(state, instrument) or ZERO
+                todo.append((abs(position.quantity) * price, book, instrument))
+    if not todo:
+        if not state.working:
+            change_trading_state(
+                state, draft, TradingState.HALTED, "flatten: all flat", state.flatten_actor
+            )
+        return
+    for _, book, instrument in sorted(todo, key=lambda t: (-t[0], t[1].strategy.id, t[2])):
+        _exit_all(state, draft, book, instrument, at)
+
+
+def _exit_all(
+    state: State, draft: Draft, book: StrategyBook, instrument: str, at: datetime
+) -> None:
+    key = InstrumentId(instrument)
+    position = book.position(key)
+    left = position.quantity + trade.working_quantity(state, book, key)
+    if left == 0:
+        return
+    attempt = sum(
+        1
+        for row in state.orders.values()
+        if row.order.instrument == key
+        and row.order.order_ref.startswith(f"flt_{short_hash(state.flatten or '')}")
+        and row.order.strategy == book.strategy.id
+    )
+    if attempt >= 3:
+        draft.alert(
+            state.context.book,
+            Severity.CRITICAL,
+            "flatten_incomplete",
+            key,
+            f"{left} {symbol_of(key)} of {book.strategy.id} still owned after {attempt} exits",
+        )
+        return
+    name = short_hash(f"{book.strategy.id}|{instrument}", 8)
+    ref = OrderRef(f"flt_{short_hash(state.flatten or '')}.{name}.{attempt + 1}")
+    order = trade.make_order(
+        state,
+        book,
+        ref=ref,
+        instrument=key,
+        side=Side.SELL if left > 0 else Side.BUY,
+        quantity=abs(left),
+        at=at,
+        price=price_of(state, key),
+        words=f"flatten: all {abs(left)} owned",
+    )
+    trade.submit(state, draft, book, order, None, None)
+
+
+# -- session ---------------------------------------------------------------------------------
+
+
+def _session(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    if request.kind is _K.STOP:
+        return _stop(state, draft, request)
+    needs, after = SessionState.RUNNING, SessionState.PAUSED
+    if request.kind is _K.CONTINUE:
+        needs, after = after, needs
+    if state.session_state is after:
+        return "DONE", f"already {after.value}"
+    if state.session_state is not needs:
+        return "REFUSED", f"the session is {state.session_state.value}, not {needs.value}"
+    draft.add(
+        ev.SessionStateChanged(
+            before=needs, after=after, reason=request.reason, actor=request.actor
+        )
+    )
+    if after is SessionState.RUNNING:
+        draft.do(ReadAccount("continue"))
+    return "DONE", f"{needs.value} → {after.value}"
+
+
+def _stop(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    if state.session_state not in _RUNS and state.session_state is not SessionState.CREATED:
+        return "DONE", f"already {state.session_state.value}"
+    begin_stop(state, draft, SessionState.STOPPED, request.reason or "asked to stop", request.actor)
+    return "DONE", "stopping"
+
+
+def begin_stop(state: State, draft: Draft, end: SessionState, reason: str, actor: str) -> None:
+    """Go to STOPPING and cancel what works; the end state follows when all is confirmed."""
+    draft.add(
+        ev.SessionStateChanged(
+            before=state.session_state,
+            after=SessionState.STOPPING,
+            reason=f"{end.value}: {reason}",
+            actor=actor,
+        )
+    )
+    cancel_working(state, draft, actor, f"session ends: {reason}", entries_only=False)
+    draft.do(LookAgain())
+
+
+# -- orders, differences, parameters, alerts -------------------------------------------------
+
+
+def _orders(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    if request.kind is _K.SETTLE:
+        return _settle(state, draft, request)
+    if request.kind is _K.CANCEL_ALL:
+        count = cancel_working(state, draft, request.actor, request.reason, entries_only=False)
+        return "DONE", f"{count} cancels asked"
+    wanted = request.args.get("order_id", "")
+    matches = [o for o in state.orders if o == wanted or (len(wanted) >= 6 and o.endswith(wanted))]
+    if len(matches) != 1:
+        return "REFUSED", f"{len(matches)} orders match {wanted!r}"
+    row = state.orders[matches[0]]
+    if row.order.order_id not in state.working:
+        return "REFUSED", f"{wanted} is {row.status.value}; only working orders can be canceled"
+    if row.canceling:
+        return "DONE", "a cancel has been asked already"
+    _ask_cancel(draft, row, request.actor, request.reason)
+    return "DONE", f"cancel asked for {row.order.order_id}"
+
+
+def _reconcile(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    if request.kind is _K.RECONCILE:
+        draft.do(ReadAccount("request"))
+        return "DONE", "asked the broker for its account"
+    item = request.args.get("item", "")
+    if item not in state.blocked:
+        known = ", ".join(sorted(state.blocked)) or "none"
+        return "REFUSED", f"no difference {item!r}; open: {known}"
+    if len(request.reason.strip()) < 3:
+        return "REFUSED", "accepting a difference needs a reason of 3 characters"
+    draft.add(ev.DifferenceAccepted(item=item, actor=request.actor, reason=request.reason))
+    return "DONE", f"{item} accepted"
+
+
+def _settle(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    row = state.orders.get(OrderId(request.args.get("order_id", "")))
+    text = request.args.get("status", "")
+    if row is None or row.status is not OrderStatus.UNKNOWN:
+        return "REFUSED", "only an UNKNOWN order can be settled"
+    ends = {s.value for s in ENDS if s is not OrderStatus.FILLED}
+    if text not in ends:
+        return "REFUSED", f"status {text!r}: allowed are {', '.join(sorted(ends))}"
+    if len(request.reason.strip()) < 3:
+        return "REFUSED", "settling an order needs a reason of 3 characters"
+    kind = {
+        "CANCELED": ev.OrderCanceled,
+        "EXPIRED": ev.OrderExpired,
+        "REJECTED": ev.OrderRejected,
+    }[text]
+    draft.add(
+        kind(
+            order_id=row.order.order_id,
+            status=OrderStatus(text),
+            filled=row.filled,
+            filled_value=row.filled_value,
+            text=f"settled by {request.actor}: {request.reason}",
+        )
+    )
+    draft.do(LookAgain())
+    return "DONE", f"{row.order.order_id} settled as {text}"
+
+
+def _parameter(state: State, draft: Draft, request: Request) -> tuple[str, str]:
+    name, key, value = (request.args.get(k, "") for k in ("strategy", "key", "value"))
+    book = next((b for s, b in state.books.items() if s == name), None)
+    if book is None:
+        return "REFUSED", f"no strategy {name!r} in this session"
+    try:
+        changed = state.terms.rebuild(book.strategy, key, value)
+    except Exception as error:  # noqa: BLE001  findings of a parameter check, for the person
+        return "REFUSED", str(error)
+    draft.add(
+        ev.ParameterChanged(
+            strategy=book.strategy.id,
+            key=key,
+            old=book.strategy.parameters.get(key, ""),
+            new=changed.parameters.get(key, value),
+            parameter_hash=changed.parameter_hash,
+            actor=request.actor,
+            reason=request.reason,
+        )
+    )
+    return "DONE", f"{name}.{key} = {value} from the next decision on"
+
+
+def _alert(state: State, draft: Draft, request: Request, at: datetime) -> tuple[str, str]:
+    wanted = request.args.get("alert_id", "")
+    snooze = request.kind is _K.SNOOZE
+    ids = [
+        a
+        for a, now in state.alerts.items()
+        if now is AlertState.OPEN and (wanted == "*" or a == wanted)
+    ]
+    until = None
+    if snooze:
+        until = at + timedelta(minutes=int(request.args.get("minutes", "60")))
+    for alert in ids:
+        draft.add(
+            ev.AlertStateChanged(
+                alert_id=AlertId(alert),
+                state=AlertState.SNOOZED if snooze else AlertState.ACKED,
+                actor=request.actor,
+                until=until,
+            )
+        )
+    return "DONE", f"{len(ids)} alerts {'snoozed' if snooze else 'acknowledged'}"

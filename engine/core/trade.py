@@ -1,0 +1,274 @@
+"""From a plan to orders: sizing, the gate, approval. Sells before buys, one pass at a time.
+
+Pass 1 (exits and reductions) goes out together, sized with expected fills; when all its orders
+have ended, pass 2 (buys) is sized anew, by the same function, from confirmed cash and shares.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+
+from engine.core import gating
+from engine.core.draft import Draft
+from engine.core.state import Plan, PlanLeg, State, StrategyBook, price_of
+from engine.domain import event as ev
+from engine.domain.command import SubmitOrder
+from engine.domain.ids import (
+    InstrumentId,
+    OrderId,
+    OrderRef,
+    SignalId,
+    ulid,
+)
+from engine.domain.money import ZERO, to_tick
+from engine.domain.order import Order, OrderType, Side, TimeInForce
+from engine.domain.signal import SignalKind
+from engine.risk.reasons import DenyReason
+from engine.strategy import sizing
+
+_EXIT_KINDS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
+
+
+@dataclass(slots=True)
+class Tentative:
+    """A strategy's ledger as if the orders of this pass had filled as expected."""
+
+    cash: Decimal
+    shares: dict[InstrumentId, Decimal]
+    prices: dict[InstrumentId, Decimal]
+    approved: list[Order]
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash + Σ shares × decision price."""
+        total = self.cash
+        for instrument, quantity in self.shares.items():
+            if quantity:
+                total += quantity * self.prices[instrument]
+        return total
+
+
+def working_quantity(state: State, book: StrategyBook, instrument: InstrumentId) -> Decimal:
+    """Return the signed remaining quantity of the strategy's live orders in an instrument."""
+    sid = book.strategy.id
+    return sum(
+        (
+            row.order.side.sign * row.remaining
+            for row in state.working.values()
+            if row.order.instrument == instrument and row.order.strategy == sid
+        ),
+        ZERO,
+    )
+
+
+def advance(
+    state: State,
+    draft: Draft,
+    book: StrategyBook,
+    plan: Plan,
+    at: datetime,
+    causes: dict[str, int] | None = None,
+) -> None:
+    """Send the next pass of a plan whose earlier pass has ended; do nothing while one works."""
+    for pass_no in (1, 2):
+        open_legs = plan.open_legs(pass_no)
+        if any(leg.order_id is not None for leg in open_legs):
+            return
+        if not open_legs:
+            continue
+        ledger = _tentative(state, book, plan)
+        sent = False
+        for leg in open_legs:
+            cause = (causes or {}).get(leg.signal.signal_id)
+            if at > leg.signal.expires_at:
+                text = f"not sent by {leg.signal.expires_at}"
+                draft.add(ev.SignalExpired(signal_id=leg.signal.signal_id, text=text), cause)
+                continue
+            outcome = _order_leg(state, draft, book, leg, ledger, at, cause)
+            sent = sent or outcome
+        if sent:
+            return
+
+
+def _tentative(state: State, book: StrategyBook, plan: Plan) -> Tentative:
+    prices = dict(plan.prices)
+    shares: dict[InstrumentId, Decimal] = {}
+    for instrument, position in book.positions.items():
+        if position.quantity:
+            shares[instrument] = position.quantity
+    for instrument in {*shares, *prices}:
+        shares[instrument] = shares.get(instrument, ZERO) + working_quantity(
+            state, book, instrument
+        )
+        if instrument not in prices:
+            price = price_of(state, instrument)
+            prices[instrument] = price if price is not None else ZERO
+    return Tentative(book.cash, shares, prices, [])
+
+
+def _order_leg(
+    state: State,
+    draft: Draft,
+    book: StrategyBook,
+    leg: PlanLeg,
+    ledger: Tentative,
+    at: datetime,
+    cause: int | None,
+) -> bool:
+    """Size one leg, ask the gate and approve it; True when an order was sent."""
+    signal = leg.signal
+    owned = ledger.shares.get(signal.instrument, ZERO)
+    tick = state.instruments[signal.instrument].tick
+    s, f, minimum_fee = state.terms.costs.expected(leg.price, tick)
+    quantity, words = _quantity(leg, ledger, owned, (s, f, minimum_fee))
+    side = Side.BUY if quantity > 0 else Side.SELL
+    outcome = None
+    if quantity == 0:
+        outcome = "no_change"
+    elif sizing.below_minimum(quantity, leg.price, owned, state.terms.minimum):
+        outcome = "below_minimum"
+    if outcome is not None:
+        _done(draft, book, leg, outcome, cause, carried=True)
+        return False
+    order = make_order(
+        state,
+        book,
+        ref=OrderRef(signal.signal_id),
+        instrument=signal.instrument,
+        side=side,
+        quantity=abs(quantity),
+        at=at,
+        price=leg.price,
+        words=words,
+        leg=leg,
+    )
+    if not submit(state, draft, book, order, ledger, cause):
+        outcome = "dry_run" if state.context.dry_run else "denied"
+        _done(draft, book, leg, outcome, cause, carried=False)
+        return False
+    filled_at = to_tick(leg.price * (1 + side.sign * s), tick, up=side is Side.BUY)
+    ledger.shares[signal.instrument] = owned + quantity
+    ledger.cash -= quantity * filled_at + abs(quantity) * f + minimum_fee
+    return True
+
+
+def _quantity(
+    leg: PlanLeg,
+    ledger: Tentative,
+    owned: Decimal,
+    rates: tuple[Decimal, Decimal, Decimal],
+) -> tuple[Decimal, str]:
+    """Return signed shares and the arithmetic in words."""
+    signal, price = leg.signal, leg.price
+    s, f, minimum_fee = rates
+    if signal.target_weight is not None:
+        sized = sizing.target_shares(
+            signal.target_weight, ledger.equity, ledger.cash, owned, price, s, f, minimum_fee
+        )
+        return sized.quantity, sized.words
+    if signal.kind in _EXIT_KINDS:
+        wanted = owned if signal.quantity is None else min(signal.quantity, owned)
+        return -wanted, f"exit {wanted} of {owned} owned"
+    base = signal.quantity if signal.quantity is not None else ZERO
+    if signal.strength is not None:
+        sized_base = sizing.strength_quantity(base, signal.strength)
+        return sized_base, f"base {base} × strength {signal.strength} = {sized_base}"
+    return base, f"{base} shares as wished at {price}, cash {ledger.cash}"
+
+
+def make_order(
+    state: State,
+    book: StrategyBook,
+    *,
+    ref: OrderRef,
+    instrument: InstrumentId,
+    side: Side,
+    quantity: Decimal,
+    at: datetime,
+    price: Decimal | None,
+    words: str,
+    leg: PlanLeg | None = None,
+) -> Order:
+    """Return the order of a decision's leg; its id derives from the book and the reference."""
+    owned = book.position(instrument).quantity
+    signal = None if leg is None else leg.signal
+    bits = int.from_bytes(sha256(f"{state.context.book}|{ref}".encode()).digest()[:10], "big")
+    kind = OrderType.MARKET if signal is None else signal.order_type
+    return Order(
+        order_id=OrderId("ord_" + ulid(int(at.timestamp() * 1000), bits)),
+        order_ref=ref,
+        strategy=book.strategy.id,
+        signal_id=None if signal is None else SignalId(signal.signal_id),
+        decision_id=None if signal is None else signal.decision_id,
+        instrument=instrument,
+        side=side,
+        quantity=quantity,
+        type=kind,
+        limit_price=None if signal is None else signal.limit_price,
+        stop_price=None if signal is None else signal.stop_price,
+        time_in_force=TimeInForce.DAY,
+        reference_price=price,
+        is_exit=0 < quantity <= abs(owned) and (owned > 0) == (side is Side.SELL),
+        created_at=at,
+        session_date=state.session_date,
+        sizing=words,
+    )
+
+
+def submit(
+    state: State,
+    draft: Draft,
+    book: StrategyBook,
+    order: Order,
+    ledger: Tentative | None,
+    cause: int | None,
+) -> bool:
+    """Let the gate check an order; approve and send it, or store why not."""
+    checks = gating.check(state, book, order, () if ledger is None else ledger.approved)
+    reason = gating.verdict(checks, order.is_exit)
+    if reason is not None:
+        code = reason.value if isinstance(reason, DenyReason) else str(reason)
+        failed = next(c for c in checks if c.code == code)
+        text = f"{code}: {failed.value}, limit {failed.limit}"
+        index = draft.add(ev.OrderDenied(order=order, code=code, text=text), cause)
+        draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)
+        gating.alert_denied(state, draft, order, code, text)
+        return False
+    if state.context.dry_run:
+        index = draft.add(ev.OrderDryRun(order=order), cause)
+        draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)
+        return False
+    index = draft.add(ev.OrderApproved(order=order), cause)
+    draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)
+    number = len(state.orders) + sum(1 for c in draft.commands if isinstance(c, SubmitOrder)) + 1
+    draft.add(
+        ev.SendStarted(order_id=order.order_id, attempt=1, link_epoch=1, broker_order_id=number),
+        index,
+    )
+    draft.do(SubmitOrder(order))
+    if ledger is not None:
+        ledger.approved.append(order)
+    return True
+
+
+def _done(
+    draft: Draft,
+    book: StrategyBook,
+    leg: PlanLeg,
+    outcome: str,
+    cause: int | None,
+    *,
+    carried: bool,
+) -> None:
+    draft.add(
+        ev.SignalDone(
+            signal_id=leg.signal.signal_id,
+            strategy=book.strategy.id,
+            instrument=leg.signal.instrument,
+            outcome=outcome,
+            target_weight=leg.signal.target_weight,
+            carried=carried,
+        ),
+        cause,
+    )

@@ -1,0 +1,54 @@
+"""The engine's pulse: once a second a row of latest values, so that screens know it lives."""
+
+from typing import TYPE_CHECKING
+
+from engine.domain.session import SESSION_ENDS
+from engine.ports import Clock, Heartbeat, Journal
+
+if TYPE_CHECKING:
+    from engine.runtime.loop import Loop
+
+_BEAT_S = 1.0
+
+
+class Pulse:
+    """Measures gaps between turns of the loop and writes the heartbeat."""
+
+    def __init__(self, clock: Clock, inputs_total: int) -> None:
+        self._clock = clock
+        self._total = inputs_total
+        self._last_turn = clock.monotonic()
+        self._last_beat = 0.0
+        self._gap = 0.0
+        self.next_slot = ""
+
+    async def beat_if_due(self, loop: "Loop", journal: Journal) -> None:
+        """Note this turn; write a heartbeat once a second."""
+        now = self._clock.monotonic()
+        self._gap = max(self._gap, now - self._last_turn)
+        self._last_turn = now
+        if now - self._last_beat >= _BEAT_S:
+            await self.beat(loop, journal)
+
+    async def beat(self, loop: "Loop", journal: Journal) -> None:
+        """Write a heartbeat now."""
+        state = loop.state
+        self._last_beat = self._clock.monotonic()
+        beat = Heartbeat(
+            session_id=state.context.session_id,
+            wall_at=self._clock.wall(),
+            clock_at=state.at,
+            session_date=state.session_date,
+            state=state.session_state.value,
+            trading_state=state.trading_state.value,
+            pace=loop.pace,
+            tick_gap_ms=round(self._gap * 1000, 1),
+            reports_waiting=len(loop.inbox),
+            commit_p99_ms=0.0,
+            next_slot="" if state.session_state in SESSION_ENDS else self.next_slot,
+            inputs_done=loop.position,
+            inputs_total=self._total,
+        )
+        self._gap = 0.0
+        held = {i for b in state.books.values() for i, p in b.positions.items() if p.quantity}
+        await journal.put_latest(beat, [q for i, q in state.quotes.items() if i in held])

@@ -1,0 +1,299 @@
+"""The one loop: take → decide → journal → evolve → act → publish, the same in every mode.
+
+Reports, requests and timers come from the inbox; market inputs from the feed, at the pace of
+the session's clock. A unit with commands is committed before its commands are carried out;
+units without may wait for company on a recorded clock, because a kill only makes the feed give
+them again. Publishing is the database itself: screens watch what was written.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Protocol
+
+from engine.core.decide import decide
+from engine.core.draft import Decision
+from engine.core.evolve import absorb, evolve
+from engine.core.requests import is_stale
+from engine.core.state import State
+from engine.domain.command import (
+    CancelOrder,
+    Command,
+    EndSession,
+    LookAgain,
+    LookUpOrder,
+    ReadAccount,
+    RunJob,
+    SetPace,
+    SubmitOrder,
+)
+from engine.domain.event import RequestAnswered, SessionStateChanged
+from engine.domain.input import (
+    BarsClosed,
+    DataEnded,
+    Fault,
+    Input,
+    JobDue,
+    QuotesSeen,
+    Requested,
+    SlotDue,
+    Tick,
+)
+from engine.domain.session import SessionState
+from engine.execution.router import Router
+from engine.ports import Clock, Journal, RequestBox, Unit
+from engine.runtime.heartbeat import Pulse
+from engine.runtime.inbox import Inbox
+from engine.runtime.pace import Pacer
+
+_GROUP = 256  # units that may wait for one commit
+_GROUP_S = 0.1  # and for how long
+_YIELD_S = 0.005
+_POLL_S = 0.1  # request file, while waiting
+
+
+class Feed(Protocol):
+    """Market inputs in order; on a recorded clock they can be given again from any position."""
+
+    position: int
+
+    def __iter__(self) -> Iterator[Input]: ...
+
+
+class Jobs(Protocol):
+    """Work outside the core: backup."""
+
+    def start(self, job: RunJob) -> None:
+        """Begin the job; its end comes back through the inbox as JobFinished."""
+
+
+class Loop:
+    """Owns the state; nobody else changes it."""
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        inbox: Inbox,
+        journal: Journal,
+        router: Router,
+        requests: RequestBox,
+        feed: Iterator[Input],
+        position: int,
+        market: Callable[[QuotesSeen | BarsClosed], None],
+        pacer: Pacer,
+        clock: Clock,
+        pulse: Pulse,
+        jobs: Jobs,
+    ) -> None:
+        self.state = state
+        self.inbox = inbox
+        self._journal = journal
+        self._router = router
+        self._requests = requests
+        self._feed = feed
+        self._market = market
+        self._pacer = pacer
+        self._clock = clock
+        self._pulse = pulse
+        self._jobs = jobs
+        self.position = position  # feed inputs consumed
+        self._recorded = state.context.recorded_clock
+        self._ahead: Input | None = None  # taken from the feed, waiting for its time
+        self._exhausted = False
+        self._steps = 0
+        self._breath = clock.monotonic()
+        self._last_commit = self._breath
+        self._last_poll = 0.0
+        self.ended: SessionState | None = None
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    async def run(self) -> SessionState:
+        """Run until the session has an end; return it. JournalError leaves the loop at once."""
+        while self.ended is None:
+            given = self.inbox.take()
+            if given is not None:
+                await self._take(given)
+            elif not self._may_feed():
+                await self._idle(_POLL_S)
+            else:
+                await self._feed_one()
+            if self._clock.monotonic() - self._breath > _YIELD_S:
+                await self._breathe()
+        await self._commit()
+        await self._pulse.beat(self, self._journal)
+        return self.ended
+
+    def _may_feed(self) -> bool:
+        state = self.state.session_state
+        if state is SessionState.PAUSED:
+            return self._steps > 0
+        return state is SessionState.RUNNING and not self._exhausted
+
+    async def _feed_one(self) -> None:
+        given = self._ahead
+        if given is None:
+            given = next(self._feed, None)
+            if given is None:
+                self._exhausted = True
+                await self._take(DataEnded(self.now()))
+                return
+        delay = 0.0 if self._pacer.unlimited or self._steps else self._pacer.delay(given.at)
+        if delay > 0:
+            self._ahead = given
+            await self._idle(min(delay, _POLL_S))
+            return
+        self._ahead = None
+        self._steps = max(0, self._steps - 1)
+        self.position += 1
+        kind = type(given)
+        if kind is QuotesSeen or kind is BarsClosed:
+            await self._take_market(given)  # type: ignore[arg-type]
+        elif kind is SlotDue or kind is JobDue:
+            absorb(self.state, given)
+            await self._take(given)
+        else:
+            await self._take(given)
+
+    async def _take_market(self, given: QuotesSeen | BarsClosed) -> None:
+        """Let the exchange match resting orders first; one commit for all that follows."""
+        self._market(given)
+        commands: list[Command] = []
+        while (report := self.inbox.take()) is not None:
+            commands += self._write(report, decide(self.state, report))
+        absorb(self.state, given)
+        decision = decide(self.state, given)
+        if decision.entries or decision.commands:
+            commands += self._write(given, decision)
+        if commands:
+            await self._act(commands)
+
+    async def _take(self, given: Input) -> None:
+        decision = decide(self.state, given)
+        if not decision.entries and not decision.commands:
+            return
+        commands = self._write(given, decision)
+        if commands:
+            await self._act(commands)
+
+    def _write(self, given: Input, decision: Decision) -> list[Command]:
+        """Queue the decision's events and evolve; return the commands they allow."""
+        if decision.entries:
+            at = self.now() if given.at is None else given.at
+            unit = Unit(
+                at=at,
+                known_at=at,
+                entries=decision.entries,
+                causation_seq=decision.causation_seq,
+                cursor=self.position if self._recorded else None,
+                durable=not self._recorded or _moves_session(decision),
+            )
+            seq = self._journal.put(unit)
+            state = self.state
+            for offset, entry in enumerate(decision.entries):
+                evolve(state, entry.event, seq + offset, at)
+        return list(decision.commands)
+
+    # -- act ---------------------------------------------------------------------------------
+
+    async def _act(self, commands: list[Command]) -> None:
+        await self._commit()  # nothing is sent before it is written
+        for command in commands:
+            match command:
+                case SubmitOrder():
+                    if self._requests.changed():
+                        await self._take_requests()
+                    self._router.submit(command.order, self.state)
+                case CancelOrder():
+                    self._router.cancel(command.order_id)
+                case LookUpOrder():
+                    self._router.look_up(command.order_id)
+                case ReadAccount():
+                    self._router.read_account(command.trigger)
+                case LookAgain():
+                    self.inbox.put(Tick(self.now()))
+                case SetPace():
+                    self._set_pace(command.pace)
+                case RunJob():
+                    self._jobs.start(command)
+                case EndSession():
+                    self.ended = command.state
+
+    def _set_pace(self, pace: str) -> None:
+        if pace == "step":
+            self._steps += 1
+        else:
+            self._pacer.set(pace)
+
+    @property
+    def pace(self) -> str:
+        """The pace in force."""
+        return self._pacer.text
+
+    # -- requests, waiting, writing ----------------------------------------------------------
+
+    async def _take_requests(self) -> None:
+        """Take unread operator requests; an answer is written back after the journal has it."""
+        for request in self._requests.take():
+            if is_stale(request, self._clock.wall()):
+                self._requests.answer(request.request_id, "EXPIRED", "too old when it was read")
+                continue
+            given = Requested(self.now(), request)
+            decision = decide(self.state, given)
+            commands = self._write(given, decision)
+            await self._commit()
+            result, text = _answer_in(decision)
+            self._requests.answer(request.request_id, result, text)
+            if commands:
+                await self._act(commands)
+
+    async def _idle(self, timeout_s: float) -> None:
+        """Wait for news; write what waits first, so that screens see it."""
+        await self._commit()
+        await self._poll()
+        await self.inbox.wait(timeout_s)
+        await self._pulse.beat_if_due(self, self._journal)
+        self._breath = self._clock.monotonic()
+
+    async def _breathe(self) -> None:
+        await asyncio.sleep(0)
+        now = self._clock.monotonic()
+        if now - self._last_poll > _POLL_S:
+            await self._poll()
+        waiting = self._journal.waiting
+        if waiting >= _GROUP or (waiting and now - self._last_commit > _GROUP_S):
+            await self._commit()
+        await self._pulse.beat_if_due(self, self._journal)
+        self._breath = self._clock.monotonic()
+
+    async def _poll(self) -> None:
+        self._last_poll = self._clock.monotonic()
+        if self._requests.changed():
+            await self._take_requests()
+
+    async def _commit(self) -> None:
+        if self._journal.waiting:
+            await self._journal.commit()
+        self._last_commit = self._clock.monotonic()
+
+    def now(self) -> datetime:
+        """Return the session's clock: the recording's instant, or wall time."""
+        if self._recorded and self.state.at is not None:
+            return self.state.at
+        return self._clock.wall()
+
+    def fault(self, kind: str, text: str, *, halt: bool) -> None:
+        """Report a failure outside the core; it arrives as an input."""
+        self.inbox.put(Fault(self.now(), kind, text, halt))
+
+
+def _moves_session(decision: Decision) -> bool:
+    return any(isinstance(entry.event, SessionStateChanged) for entry in decision.entries)
+
+
+def _answer_in(decision: Decision) -> tuple[str, str]:
+    for entry in decision.entries:
+        if isinstance(entry.event, RequestAnswered):
+            return entry.event.result, entry.event.text
+    return "DONE", "asked before; nothing changed"

@@ -1,0 +1,86 @@
+"""Every start is a recovery: fold the journal, feed the market again, ask the exchange.
+
+A fresh book is the case in which there is nothing to fold. On a recorded clock the market
+inputs up to the cursor are given again; they rebuild what bars and quotes mean to the
+strategies and to the exchange, while the journal rebuilds orders, fills, positions and cash.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Protocol
+
+from engine.core.evolve import absorb, evolve
+from engine.core.state import State
+from engine.domain.ids import InstrumentId
+from engine.domain.input import BarsClosed, Input, QuotesSeen
+from engine.domain.money import ZERO
+from engine.domain.order import OrderType
+from engine.exchange.book import SimulatedExchange
+from engine.ports import Journal
+
+_STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL})
+
+
+class RecordedSource(Protocol):
+    """The recorded feed as recovery needs it (engine.market.replay.RecordedFeed)."""
+
+    def warmup(self) -> Iterator[BarsClosed]:
+        """Yield the history before the range."""
+
+    def refeed(self, cursor: int) -> Iterator[Input]:
+        """Yield the first `cursor` inputs of the range again."""
+
+
+def recover(state: State, journal: Journal, source: RecordedSource) -> int:
+    """Rebuild the state of a book; return the cursor from which its feed goes on."""
+    book = state.context.book
+    for recorded in journal.replay(book):
+        evolve(state, recorded.event, recorded.seq, recorded.at)
+    for closed in source.warmup():
+        absorb(state, closed)
+    for one in state.books.values():
+        bar = state.bars.get(one.strategy.inputs[0]) if one.strategy.inputs else None
+        one.baseline_start = None if bar is None else bar.close
+    cursor = journal.cursor(book)
+    for given in source.refeed(cursor):
+        absorb(state, given)
+    return cursor
+
+
+def restore_exchange(
+    exchange: SimulatedExchange,
+    state: State,
+    source: RecordedSource,
+    cursor: int,
+    fallback_at: datetime,
+) -> None:
+    """Give the simulated exchange the account and the working orders that the journal knows."""
+    positions: dict[InstrumentId, object] = {}
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            positions[instrument] = positions.get(instrument, ZERO) + position.quantity  # type: ignore[operator]
+    exchange.restore(
+        sum((book.cash for book in state.books.values()), ZERO)
+        if state.known_book
+        else sum((book.capital for book in state.books.values()), ZERO),
+        positions,  # type: ignore[arg-type]
+        state.orders.values(),
+        state.fills_of,
+        state.at or fallback_at,
+        state.fills.values(),
+    )
+    stops = any(row.order.type in _STOPS for row in state.working.values())
+    for given in _seen(source.refeed(cursor), everything=stops):
+        exchange.watch(given)
+
+
+def _seen(inputs: Iterable[Input], *, everything: bool) -> Iterator[QuotesSeen | BarsClosed]:
+    """Yield the market inputs among these; only the newest of each kind unless a stop works."""
+    last: dict[type, QuotesSeen | BarsClosed] = {}
+    for given in inputs:
+        if isinstance(given, QuotesSeen | BarsClosed):
+            if everything:
+                yield given
+            else:
+                last[type(given)] = given
+    yield from sorted(last.values(), key=lambda given: given.at)
