@@ -185,6 +185,8 @@ class AlwaysCalendar:
         self._days = sorted(set(days))
         self._index = {day: index for index, day in enumerate(self._days)}
         self._open_from = self._days[-1] + _DAY if self._days else FIRST
+        self._opens = [_utc(day) for day in self._days]
+        self._closes = [_utc(day, 22) for day in self._days]
 
     def sessions(self, first: date, last: date) -> Sequence[date]:
         """Return the session dates from first to last, both included, ascending."""
@@ -206,13 +208,19 @@ class AlwaysCalendar:
 
     def opens_at(self, day: date) -> datetime:
         """Return 00:00 UTC of a session date."""
+        index = self._index.get(day)
+        if index is not None:
+            return self._opens[index]
         self._require(day)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return _utc(day)
 
     def closes_at(self, day: date) -> datetime:
         """Return 22:00 UTC of a session date."""
+        index = self._index.get(day)
+        if index is not None:
+            return self._closes[index]
         self._require(day)
-        return datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
+        return _utc(day, 22)
 
     def next_session(self, after: date) -> date:
         """Return the first session date after a day."""
@@ -238,3 +246,7 @@ class AlwaysCalendar:
     def _require(self, day: date) -> None:
         if not self.is_session(day):
             raise SettingsError(f"{day.isoformat()} has no data: not a session")
+
+
+def _utc(day: date, hour: int = 0) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)

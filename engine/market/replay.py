@@ -1,0 +1,269 @@
+"""Recorded bars as a stream of inputs, and the same market running on the wall clock.
+
+A daily-bar session is its opening prices as quotes (bid = ask = open), then its final bars
+at the close, with slots and jobs between and after them. Which slot comes where follows from
+the fill rule (regime-strategy.md 8):
+
+    next_open    quotes(open) slots bars                  jobs
+    next_close   quotes(open) quotes(close) slots bars    jobs
+    same_close   quotes(open) quotes(close) bars  slots   jobs     (look-ahead)
+
+The stream is the same for ever: its n-th input depends on nothing but the data and the
+arguments, so a number of inputs consumed (the cursor) is all that must be remembered.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from engine.domain.ids import InstrumentId
+from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
+from engine.domain.market import Bar, DataFinding, Quote
+from engine.domain.session import FillRule, Slot
+from engine.errors import MarketDataError, SettingsError
+from engine.market.history import CENT, session_dates
+from engine.ports import Calendar, MarketHistory
+
+Jobs = Sequence[tuple[str, timedelta]]
+"""Jobs of a session date with their offsets from the close, ascending."""
+
+
+class Days:
+    """A history by session date, without what the gates hold back."""
+
+    def __init__(self, history: MarketHistory) -> None:
+        self._feeds = {key: one.feed for key, one in history.series.items()}
+        self.dates = session_dates(history)
+        self.findings: dict[date, tuple[DataFinding, ...]] = {}
+        self._no_open: dict[date, set[InstrumentId]] = {}
+        self._no_close: dict[date, set[InstrumentId]] = {}
+        self.bars = defaultdict[date, dict[InstrumentId, Bar]](dict)
+        for key, one in history.series.items():
+            for bar in one.bars:
+                self.bars[bar.session_date][key] = bar
+        ids = {stock.symbol: key for key, stock in history.instruments.items()}
+        for finding in history.findings:
+            if finding.session_date is not None:
+                self._withhold(finding, finding.session_date, ids[finding.symbol])
+
+    def _withhold(self, finding: DataFinding, day: date, key: InstrumentId) -> None:
+        self.findings[day] = (*self.findings.get(day, ()), finding)
+        if finding.blocks:
+            self.bars[day].pop(key, None)
+        if finding.blocks or finding.kind == "zero_volume":
+            self._no_close.setdefault(day, set()).add(key)
+        if finding.kind in ("bad_open", "zero_volume"):
+            self._no_open.setdefault(day, set()).add(key)
+
+    def opening(self, day: date, at: datetime) -> dict[InstrumentId, Quote]:
+        """Return the opening prices of a session date as quotes."""
+        quotes, feeds = {}, self._feeds
+        for key, bar in self.bars[day].items():
+            price = bar.open
+            quotes[key] = Quote(instrument=key, bid=price, ask=price, at=at, feed=feeds[key])
+        for key in self._no_open.get(day, ()):
+            quotes.pop(key, None)
+        return quotes
+
+    def closing(self, day: date, at: datetime) -> dict[InstrumentId, Quote]:
+        """Return the closing prices of a session date as quotes."""
+        quotes, feeds = {}, self._feeds
+        for key, bar in self.bars[day].items():
+            price = bar.close
+            quotes[key] = Quote(instrument=key, bid=price, ask=price, at=at, feed=feeds[key])
+        for key in self._no_close.get(day, ()):
+            quotes.pop(key, None)
+        return quotes
+
+    def between(self, day: date, at: datetime, part: Decimal) -> dict[InstrumentId, Quote]:
+        """Return prices a part (0..1) of the way from open to close, in cents."""
+        quotes = {}
+        for key, bar in self.bars[day].items():
+            price = (bar.open + (bar.close - bar.open) * part).quantize(CENT)
+            quotes[key] = Quote(instrument=key, bid=price, ask=price, at=at, feed=self._feeds[key])
+        return quotes
+
+
+class RecordedFeed:
+    """The inputs of a range of session dates, in order, with a cursor.
+
+    Iterating goes on from the cursor and moves it: it is the number of inputs given out.
+    """
+
+    def __init__(
+        self,
+        history: MarketHistory,
+        calendar: Calendar,
+        first: date,
+        last: date,
+        *,
+        fill_rule: FillRule = FillRule.NEXT_OPEN,
+        slots: Sequence[Slot] = (Slot.OPEN,),
+        jobs: Jobs = (),
+    ) -> None:
+        self._days = Days(history)
+        self._calendar = calendar
+        dates = self._days.dates
+        start, end = (max(first, dates[0]), min(last, dates[-1])) if dates else (first, last)
+        self.sessions = calendar.sessions(start, end) if start <= end else ()
+        if not dates or not self.sessions:
+            span = f"{dates[0]} to {dates[-1]}" if dates else "nothing"
+            raise MarketDataError(f"no session with data from {first} to {last}; there is {span}")
+        self._ordinal = calendar.ordinal(self.sessions[0])
+        self._fill_rule = fill_rule
+        self._slots = tuple(dict.fromkeys(slots))
+        self._jobs = tuple(jobs)
+        quotes = 1 if fill_rule is FillRule.NEXT_OPEN else 2
+        self._width = quotes + len(self._slots) + 1 + len(self._jobs)  # inputs of a session
+        self.cursor = 0
+
+    def __len__(self) -> int:
+        """All inputs of the range."""
+        return len(self.sessions) * self._width
+
+    @property
+    def instants(self) -> int:
+        """Distinct instants of the range: opens, closes and jobs."""
+        return len(self.sessions) * (2 + len({offset for _, offset in self._jobs}))
+
+    def seek(self, cursor: int) -> None:
+        """Go on after that many inputs."""
+        if not 0 <= cursor <= len(self):
+            raise MarketDataError(f"cursor {cursor} is not in 0..{len(self)}: other data?")
+        self.cursor = cursor
+
+    def __iter__(self) -> Iterator[Input]:
+        """Yield the inputs from the cursor on; it counts each before it is given out."""
+        total, width = len(self), self._width
+        while self.cursor < total:
+            index, skip = divmod(self.cursor, width)
+            given = self._session(index)
+            for one in given[skip:] if skip else given:
+                self.cursor += 1
+                yield one
+
+    def refeed(self, cursor: int) -> Iterator[Input]:
+        """Yield the first inputs of the range again, up to a cursor; ours does not move."""
+        for index in range(-(-cursor // self._width)):
+            yield from self._session(index)[: cursor - index * self._width]
+
+    def warmup(self) -> Iterator[BarsClosed]:
+        """Yield the final bars of every session that the source has before the range."""
+        anchor = self._days.dates[0]
+        before = self._calendar.sessions(anchor, self.sessions[0])[:-1]
+        for ordinal, day in enumerate(before, self._ordinal - len(before)):
+            yield self._bars(day, ordinal, self._calendar.closes_at(day))
+
+    def _bars(self, day: date, ordinal: int, at: datetime) -> BarsClosed:
+        days = self._days
+        return BarsClosed(at, day, ordinal, days.bars[day], days.findings.get(day, ()))
+
+    def _session(self, index: int) -> list[Input]:
+        day, ordinal = self.sessions[index], self._ordinal + index
+        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
+        days = self._days
+        bars = self._bars(day, ordinal, closes)
+        given: list[Input] = [QuotesSeen(opens, day, ordinal, days.opening(day, opens))]
+        if self._fill_rule is FillRule.NEXT_OPEN:
+            for slot in self._slots:
+                given.append(SlotDue(opens, opens, slot, day, ordinal, closes))
+            given.append(bars)
+        else:
+            slots = [SlotDue(closes, closes, slot, day, ordinal, closes) for slot in self._slots]
+            is_ahead = self._fill_rule is FillRule.SAME_CLOSE
+            given.append(QuotesSeen(closes, day, ordinal, days.closing(day, closes)))
+            given += [bars, *slots] if is_ahead else [*slots, bars]
+        for job, offset in self._jobs:
+            due = closes + offset
+            given.append(JobDue(due, due, job, day))
+        return given
+
+
+Make = Callable[[datetime], list[Input]]
+"""What an instant brings, given the wall time at which it is taken."""
+
+
+class WallFeed:
+    """The built-in market on the wall clock: the same bars, revealed as their time comes."""
+
+    def __init__(
+        self,
+        history: MarketHistory,
+        calendar: Calendar,
+        slots: Sequence[Slot],
+        slot_at: Callable[[Calendar, date, Slot], datetime],
+        jobs: Jobs = (),
+    ) -> None:
+        self._days = Days(history)
+        self._calendar = calendar
+        self._slots = tuple(dict.fromkeys(slots))
+        self._slot_at = slot_at
+        self._jobs = tuple(jobs)
+
+    def warmup(self, at: datetime) -> Iterator[BarsClosed]:
+        """Yield the final bars of every session that closed before an instant."""
+        for day in self._days.dates:
+            closes = self._calendar.closes_at(day)
+            if closes >= at:
+                return
+            yield self._bars(day, closes)
+
+    def quotes(self, at: datetime) -> QuotesSeen | None:
+        """Return the prices of an instant while the exchange is open, else None."""
+        day = self._calendar.session_of(at)
+        if day is None:
+            return None
+        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
+        part = Decimal((at - opens) // _SECOND) / Decimal((closes - opens) // _SECOND)
+        quotes = self._days.between(day, at, part)
+        return QuotesSeen(at, day, self._calendar.ordinal(day), quotes, auction=False)
+
+    def plan(self, after: datetime) -> Iterator[tuple[datetime, Make]]:
+        """Yield what comes after an instant, in order, until data or calendar end."""
+        day = date.fromordinal(after.toordinal() - 2)
+        while day < self._days.dates[-1]:
+            try:
+                day = self._calendar.next_session(day)
+            except SettingsError:  # the end of what is known: closed
+                return
+            yield from (step for step in self._steps(day) if step[0] > after)
+
+    def _steps(self, day: date) -> list[tuple[datetime, Make]]:
+        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
+        ordinal = self._calendar.ordinal(day)
+
+        def open_auction(at: datetime) -> list[Input]:
+            return [QuotesSeen(at, day, ordinal, self._days.opening(day, at))]
+
+        def close_auction(at: datetime) -> list[Input]:
+            return [
+                QuotesSeen(at, day, ordinal, self._days.closing(day, at)),
+                self._bars(day, at),
+            ]
+
+        def slot_due(slot: Slot, due: datetime) -> Make:
+            def make(at: datetime) -> list[Input]:
+                seen = self.quotes(at) if opens < due < closes else None
+                given: list[Input] = [seen] if seen is not None else []
+                return [*given, SlotDue(at, due, slot, day, ordinal, closes)]
+
+            return make
+
+        def job_due(job: str, due: datetime) -> Make:
+            return lambda at: [JobDue(at, due, job, day)]
+
+        steps: list[tuple[datetime, Make]] = [(opens, open_auction)]
+        for slot in self._slots:
+            due = self._slot_at(self._calendar, day, slot)
+            steps.append((due, slot_due(slot, due)))
+        steps.append((closes, close_auction))
+        steps += [(closes + offset, job_due(job, closes + offset)) for job, offset in self._jobs]
+        return sorted(steps, key=lambda step: step[0])  # stable: auctions stand where they are
+
+    def _bars(self, day: date, at: datetime) -> BarsClosed:
+        ordinal, days = self._calendar.ordinal(day), self._days
+        return BarsClosed(at, day, ordinal, days.bars[day], days.findings.get(day, ()))
+
+
+_SECOND = timedelta(seconds=1)
