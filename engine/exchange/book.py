@@ -24,8 +24,8 @@ from engine.domain.fill import Fill
 from engine.domain.ids import Book, ExecId, InstrumentId, OrderId
 from engine.domain.input import BarsClosed, QuotesSeen
 from engine.domain.instrument import Stock
-from engine.domain.money import MICRO, ZERO, text, to_tick
-from engine.domain.order import ENDS, Order, OrderStatus, OrderType, Side, TimeInForce, WorkingOrder
+from engine.domain.money import ZERO, to_tick
+from engine.domain.order import ENDS, Order, OrderStatus, Side, TimeInForce, WorkingOrder
 from engine.domain.reconciliation import BrokerAccount, BrokerOrder
 from engine.domain.report import (
     Accepted,
@@ -38,6 +38,7 @@ from engine.domain.report import (
     Report,
     Submitted,
 )
+from engine.exchange.acceptance import cash_refusal, form_refusal, share_refusal
 from engine.exchange.costs import Costs
 from engine.exchange.matching import (
     ON_CLOSE,
@@ -56,15 +57,7 @@ REFUSED = 201
 """Code of every refusal, the number that a broker uses for it."""
 
 _NOTHING: tuple[Report, ...] = ()
-_NEEDS_LIMIT = frozenset(
-    {
-        OrderType.LIMIT,
-        OrderType.STOP_LIMIT,
-        OrderType.LIMIT_ON_OPEN,
-        OrderType.LIMIT_ON_CLOSE,
-    }
-)
-_NEEDS_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_UNANSWERED = frozenset({OrderStatus.APPROVED, OrderStatus.SUBMITTED})
 
 
 @dataclass(slots=True, eq=False)
@@ -224,11 +217,11 @@ class SimulatedExchange:
             if known.status in ENDS:
                 continue
             self._unsettled.append(known)
-            if known.accepted_at is not None:
+            if known.status not in _UNANSWERED:
                 self._resting[order.order_id] = _Resting(
                     order,
                     self._instruments[order.instrument],
-                    known.accepted_at,
+                    known.accepted_at or order.created_at,  # sent in the unit that made it
                     known.filled,
                     known.filled_value,
                     fills_done.get(order.order_id, 0),
@@ -266,10 +259,11 @@ class SimulatedExchange:
             if resting is not None:
                 if known.status is OrderStatus.UNKNOWN:
                     said.append(Accepted(order_id=order_id))
-                if self._is_auction_of(resting.accepted_at):
+                is_now = resting.accepted_at == self._restored_at
+                if is_now and self._is_auction_of(resting.accepted_at):
                     resting.trigger = Trigger()  # watch() has shown it this very auction
                     self._meet_auction(resting, said)
-            elif known.accepted_at is None:
+            elif known.status in _UNANSWERED:
                 if known.status is not OrderStatus.SUBMITTED:
                     said.append(Submitted(order_id=order_id))
                 self._receive(known.order, self._restored_at, said)
@@ -295,41 +289,28 @@ class SimulatedExchange:
         stock = self._instruments.get(order.instrument)
         if stock is None:
             return f"unknown instrument {order.instrument}"
-        quantity = order.quantity
-        if not quantity.is_finite() or quantity <= ZERO or quantity % stock.lot:
-            return f"quantity {quantity} is not a positive multiple of lot {stock.lot}"
-        return (
-            _price_refusal(order, stock)
-            or self._share_refusal(order)
-            or self._cash_refusal(order, self._price_now(order))
-        )
+        wrong = form_refusal(order, stock)
+        if wrong:
+            return wrong
+        if order.side is Side.SELL:
+            held = self._shares.get(order.instrument, ZERO)
+            return share_refusal(order, order.quantity, held, self._claimed(order))
+        price = self._price_now(order)
+        needed = ZERO if price is None else order.quantity * price
+        return cash_refusal(order, order.quantity, needed, self._cash)
 
-    def _share_refusal(self, order: Order) -> str:
-        """Shorts are off: a sell needs shares that no other working sell has claimed."""
-        if order.side is Side.BUY:
-            return ""
-        held = self._shares.get(order.instrument, ZERO)
-        claimed = sum(
+    def _claimed(self, order: Order) -> Decimal:
+        """Shares in other working sells of the instrument; those of one group count once."""
+        return sum(
             (
-                resting.remaining
-                for resting in self._resting.values()
-                if resting.order.instrument == order.instrument
-                and resting.order.side is Side.SELL
-                and (order.oca_group is None or resting.order.oca_group != order.oca_group)
+                other.remaining
+                for other in self._resting.values()
+                if other.order.instrument == order.instrument
+                and other.order.side is Side.SELL
+                and (order.oca_group is None or other.order.oca_group != order.oca_group)
             ),
             ZERO,
         )
-        if order.quantity <= held - claimed:
-            return ""
-        return (
-            f"sell of {text(order.quantity)} {order.instrument}, "
-            f"{text(held)} held, {text(claimed)} in other sells"
-        )
-
-    def _cash_refusal(self, order: Order, price: Decimal | None) -> str:
-        if order.side is Side.SELL or price is None or order.quantity * price <= self._cash:
-            return ""
-        return _no_cash(order, order.quantity * price, self._cash)
 
     def _price_now(self, order: Order) -> Decimal | None:
         """What a buy must be able to pay: its limit, else the newest price seen."""
@@ -454,18 +435,18 @@ class SimulatedExchange:
         commission = self._costs.commission(filled, value) - self._costs.commission(
             resting.filled, resting.value
         )
-        cash = self._cash - order.side.sign * quantity * price - commission
-        shares = self._shares.get(instrument, ZERO) + order.side.sign * quantity
-        if cash < ZERO or shares < ZERO:
-            if shares < ZERO:
-                why = f"sell of {text(quantity)} {instrument}, {text(shares + quantity)} held"
-            else:
-                why = _no_cash(order, self._cash - cash, self._cash)
+        change = -order.side.sign * quantity * price - commission
+        held = self._shares.get(instrument, ZERO)
+        why = share_refusal(order, quantity, held) or cash_refusal(
+            order, quantity, -change, self._cash
+        )
+        if why:
             self._refuse(resting, why, said)
             return False
-        self._cash = cash
-        if shares:
-            self._shares[instrument] = shares
+        self._cash += change
+        held += order.side.sign * quantity
+        if held:
+            self._shares[instrument] = held
         else:
             del self._shares[instrument]
         resting.filled, resting.value = filled, value
@@ -531,27 +512,3 @@ class SimulatedExchange:
         for report in said:
             self._history[report.order_id].append(report)  # type: ignore[union-attr]
         return said
-
-
-def _price_refusal(order: Order, stock: Stock) -> str:
-    """Say which of an order's own prices is missing, not positive or off its tick."""
-    given = (
-        ("limit price", order.limit_price, order.type in _NEEDS_LIMIT),
-        ("stop price", order.stop_price, order.type in _NEEDS_STOP),
-        ("trail", order.trail, order.type is OrderType.TRAIL),
-    )
-    tick = MICRO if stock.tick is None else stock.tick
-    for name, price, is_needed in given:
-        if price is None:
-            if is_needed:
-                return f"{order.type.value} order without a {name}"
-        elif not price.is_finite() or price <= ZERO or price % tick:
-            return f"{name} {price} is not a positive multiple of tick {tick}"
-    return ""
-
-
-def _no_cash(order: Order, needed: Decimal, cash: Decimal) -> str:
-    return (
-        f"buy of {text(order.quantity)} {order.instrument} needs {text(needed)} USD, "
-        f"{text(cash)} in cash"
-    )
