@@ -104,7 +104,7 @@ class SimulatedExchange:
         self._filled_at: datetime | None = None  # newest fill instant before a restore...
         self._filled_then: dict[OrderId, tuple[InstrumentId, Decimal]] = {}  # ...and its fills
         self._unsettled: list[WorkingOrder] = []  # restored, not resumed yet
-        self._groups_done: set[str] = set()  # OCA groups with a fill, likewise
+        self._groups_done: set[str] = set()  # OCA groups with a fill
         self._restored_at: datetime
 
     # -- what the trader does ----------------------------------------------------------------
@@ -269,7 +269,7 @@ class SimulatedExchange:
                 self._receive(known.order, self._restored_at, said)
             if known.canceling:
                 said.extend(self._cancel(order_id))
-        self._unsettled, self._groups_done = [], set()
+        self._unsettled = []
         return self._remember(said)
 
     # -- acceptance --------------------------------------------------------------------------
@@ -292,6 +292,8 @@ class SimulatedExchange:
         wrong = form_refusal(order, stock)
         if wrong:
             return wrong
+        if order.oca_group in self._groups_done:
+            return f"another order of group {order.oca_group} has filled"
         if order.side is Side.SELL:
             held = self._shares.get(order.instrument, ZERO)
             return share_refusal(order, order.quantity, held, self._claimed(order))
@@ -488,6 +490,7 @@ class SimulatedExchange:
         return [CancelRefused(order_id=order_id, text=why)]
 
     def _cancel_group(self, group: str, filled: _Resting | None, said: list[Report]) -> None:
+        self._groups_done.add(group)
         for other in list(self._resting.values()):
             if other.order.oca_group == group and other is not filled and not other.filled:
                 self._drop(other, "another order of its group filled", said)
