@@ -25,7 +25,7 @@ from engine.settings.fields import (
     key,
     shown,
 )
-from engine.settings.places import DATABASE, state_folder
+from engine.settings.places import DATABASE, LOG, state_folder
 from engine.settings.sources import keys_of, strategies_of
 from engine.strategy.parameter import Resolved
 from engine.strategy.registry import SCHEMAS
@@ -297,7 +297,7 @@ class Log(Section):
     """The log file."""
 
     path: Place = key(
-        lambda: state_folder() / "pilothouse.log",
+        lambda: state_folder() / LOG,
         "the log; without it pilothouse.log in the user's state folder",
     )
     level: Literal["debug", "info", "warning", "error"] = key("info", "least severity written")

@@ -12,6 +12,7 @@ from engine.errors import SettingsError
 ENV_PREFIX = "PILOTHOUSE_"
 ENV_CONFIG = "PILOTHOUSE_CONFIG"
 DATABASE = "pilothouse.db"
+LOG = "pilothouse.log"
 
 
 def state_folder(env: Mapping[str, str] = os.environ) -> Path:
@@ -71,13 +72,25 @@ def database(
     here: Path | None = None,
 ) -> Path:
     """Return the database that the settings mean, without checking any other key."""
-    if flag is not None:
-        return flag
-    if text := env.get(f"{ENV_PREFIX}STORAGE__PATH"):
+    return flag or _path("storage", named, env, here) or state_folder(env) / DATABASE
+
+
+def log_file(
+    named: Path | None = None, env: Mapping[str, str] = os.environ, here: Path | None = None
+) -> Path:
+    """Return the log file that the settings mean, without checking any other key."""
+    return _path("log", named, env, here) or state_folder(env) / LOG
+
+
+def _path(
+    section: str, named: Path | None, env: Mapping[str, str], here: Path | None
+) -> Path | None:
+    """Return `[section] path` of the strongest origin that has one."""
+    if text := env.get(f"{ENV_PREFIX}{section.upper()}__PATH"):
         return Path(text).expanduser()
     for file in config_files(named, env, here):
-        section = read_toml(file).get("storage", {})
-        path = section.get("path") if isinstance(section, dict) else None
+        table = read_toml(file).get(section, {})
+        path = table.get("path") if isinstance(table, dict) else None
         if isinstance(path, str) and path:
             return beside(Path(path), file)
-    return state_folder(env) / DATABASE
+    return None

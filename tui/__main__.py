@@ -1,0 +1,5 @@
+"""`python -m tui` is `pilothouse`."""
+
+from tui.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""The command line: `pilothouse COMMAND`, `python -m tui COMMAND`.
+
+Only the table of commands is here; what they need is imported when they run, so that `status`,
+`halt` and `--help` answer in a blink. Exit codes are product.md's: 0 done, 1 unexpected
+failure, 2 usage or configuration, 3 refused by a safety rule, 4 broker unreachable, 5 database,
+6 another engine is running, 7 finished with findings.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from engine.errors import EngineError, SettingsError
+from tui.commands import control, rows, runs, status, upkeep
+
+UNEXPECTED = 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="pilothouse",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100},
+)
+
+
+@app.callback()
+def pilothouse() -> None:
+    """Steer an automated account from a terminal.
+
+    Without a command the screen runs: offline, on the built-in market, where nothing real can
+    happen.
+
+    \b
+    Examples:
+      pilothouse
+      pilothouse backtest --data bars --from 2010-01-04 --to 2018-12-31
+      pilothouse halt --reason "something looks wrong"
+
+    \b
+    Exit codes: 0 done, 1 unexpected failure, 2 usage or configuration, 3 refused by a safety
+    rule, 4 broker unreachable, 5 database, 6 another engine is running, 7 finished with
+    findings.
+    """
+
+
+for module in (runs, status, rows, control, upkeep):
+    module.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; return its exit code. No traceback reaches the user."""
+    given = list(arguments)
+    if not given or (given[0].startswith("-") and given[0] != "--help"):
+        given.insert(0, "run")
+    try:
+        app(given, prog_name="pilothouse")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else UNEXPECTED
+    except SettingsError as error:
+        for finding in error.findings:
+            _complain(finding)
+        return error.exit_code
+    except EngineError as error:
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # noqa: BLE001  the outermost supervisor: nobody else is left
+        return _unexpected(error)
+    return 0
+
+
+def _complain(text: str) -> None:
+    from tui.commands.output import narrate
+
+    narrate(f"pilothouse: {text}")
+
+
+def _reader_left() -> int:
+    """End quietly when the reader of our output has gone, as `| head` does."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _unexpected(error: Exception) -> int:
+    """Write the traceback to the log and name the log; nothing of it goes to the terminal."""
+    import traceback
+
+    from engine.settings.places import log_file
+
+    path = log_file()
+    text = "".join(traceback.format_exception(error))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(text)
+    except OSError as problem:
+        _complain(f"{type(error).__name__}: {error} (log {path} not written: {problem})")
+    else:
+        _complain(f"unexpected failure: {type(error).__name__}: {error}; log {path}")
+    return UNEXPECTED
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Options that commands share, and where the database is that they mean."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Db = Annotated[
+    Path | None,
+    typer.Option("--db", metavar="FILE", help="The database; else storage.path of the settings."),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="A config.toml that beats the usual ones."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Session = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="A session; else the latest.")
+]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Newest rows to print.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only rows from a date or UTC instant on."),
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is written down with your name.")
+]
+Confirm = Annotated[bool, typer.Option("--confirm", help="Yes, really.")]
+
+
+def database_of(db: Path | None, config: Path | None) -> Path:
+    """Return the database a command means, without reading any other setting."""
+    from engine.settings.places import database
+
+    return database(db, config)

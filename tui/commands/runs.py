@@ -1,0 +1,264 @@
+"""run and backtest: the only commands that start an engine."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui.commands.options import Config, Confirm, Db, Json
+
+if TYPE_CHECKING:
+    from engine.settings.model import Settings
+    from engine.settings.sources import Flag
+
+Watch = Callable[[int, int, str], None]
+
+Mode = Annotated[
+    str | None,
+    typer.Option("--mode", metavar="MODE", help="backtest, offline (default), paper or live."),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy", metavar="NAMES", help="regime (default), crossover, script; with commas."
+    ),
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", metavar="NAME", help="A named set of parameters.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A parameter, or section.key for any setting; repeat."
+    ),
+]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First session date to trade.")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session date.")]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="DIR", help="Folder of <SYMBOL>.csv; else the built-in market."),
+]
+Fill = Annotated[
+    str | None,
+    typer.Option("--fill", metavar="RULE", help="next_open (default), next_close or same_close."),
+]
+Capital = Annotated[
+    str | None, typer.Option("--capital", metavar="USD", help="Cash of a new book.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Orders end as rows, nothing is sent.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run)
+    app.command("backtest")(backtest)
+
+
+def run(
+    mode: Mode = None,
+    strategy: Strategy = None,
+    preset: Preset = None,
+    settings: Set = None,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="No screen: log lines.")] = False,
+    dry_run: DryRun = False,
+    confirm: Confirm = False,
+    first: From = None,
+    last: To = None,
+    data: Data = None,
+    fill: Fill = None,
+    pace: Annotated[
+        str | None,
+        typer.Option("--pace", metavar="PACE", help="max, realtime or N/s, recorded clock."),
+    ] = None,
+    capital: Capital = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="A screen that only looks.")
+    ] = False,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="No drawing characters.")] = False,
+    db: Db = None,
+    config: Config = None,
+) -> None:
+    """Run the engine and its screen; `pilothouse` alone is the same.
+
+    \b
+    Examples:
+      pilothouse run --pace 50/s
+      pilothouse run --no-ui --data bars --strategy regime,crossover
+      pilothouse run --preset smooth15 --set sma_fast=50 --set sim.slippage_bps=0
+    """
+    given = flags(
+        ("--mode", "run.mode", mode),
+        ("--strategy", "run.strategy", strategy),
+        ("--preset", "preset", preset),
+        ("--from", "run.from", first),
+        ("--to", "run.to", last),
+        ("--data", "run.data", data),
+        ("--fill", "sim.fill", fill),
+        ("--pace", "run.pace", pace),
+        ("--capital", "run.capital", capital),
+        ("--db", "storage.path", db),
+        ("--dry-run", "run.dry_run", dry_run),
+        ("--read-only", "screen.read_only", read_only),
+        ("--ascii", "screen.ascii", ascii_only),
+        sets=settings,
+    )
+    if not no_ui:
+        require_terminal()
+    loaded = settings_of(given, config)
+    refuse_modes(loaded, confirmed=confirm)
+    if no_ui:
+        from tui.headless import run_headless
+
+        raise typer.Exit(run_headless(loaded))
+    from tui.app import run_app
+
+    raise typer.Exit(run_app(loaded))
+
+
+def backtest(
+    strategy: Strategy = None,
+    preset: Preset = None,
+    settings: Set = None,
+    first: From = None,
+    last: To = None,
+    data: Data = None,
+    fill: Fill = None,
+    capital: Capital = None,
+    db: Db = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Run over recorded data as fast as it goes and summarise the result.
+
+    \b
+    Examples:
+      pilothouse backtest --from 2015-01-02 --to 2018-12-31
+      pilothouse backtest --data bars --capital 10000 --fill next_close --json
+      pilothouse backtest --strategy crossover --set fast=40 --set slow=140
+    """
+    given = flags(
+        ("backtest", "run.mode", "backtest"),
+        ("backtest", "run.pace", "max"),
+        ("--strategy", "run.strategy", strategy),
+        ("--preset", "preset", preset),
+        ("--from", "run.from", first),
+        ("--to", "run.to", last),
+        ("--data", "run.data", data),
+        ("--fill", "sim.fill", fill),
+        ("--capital", "run.capital", capital),
+        ("--db", "storage.path", db),
+        sets=settings,
+    )
+    loaded = settings_of(given, config)
+    from tui.wiring import run_session
+
+    with progress_bar() as progress:
+        outcome = run_session(loaded, progress=progress)
+    if outcome.result is not None:
+        if as_json:
+            from tui.commands.output import print_json
+
+            print_json(outcome.result)
+        else:
+            from tui.commands.result import present_result
+
+            present_result(outcome.result)
+    raise typer.Exit(outcome.exit_code)
+
+
+def flags(
+    *given: tuple[str, str, str | Path | bool | None], sets: list[str] | None
+) -> "list[Flag]":
+    """Return the settings that flags mean, each (flag, key, value); None says nothing."""
+    from engine.settings.sources import Flag
+
+    plain = [
+        Flag(name, key, "true" if value is True else str(value))
+        for name, key, value in given
+        if value is not None and value is not False
+    ]
+    for text in sets or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
+        plain.append(Flag(f"--set {key.strip()}", key.strip(), value.strip()))
+    return plain
+
+
+def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
+    """Return the settings in force under these flags."""
+    from engine.runtime.clock import SystemClock
+    from engine.settings.load import load
+
+    return load(flags=given, named=config, today=SystemClock().wall().date())
+
+
+def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
+    """Refuse live without its three keys (exit 3), and what has no broker yet (exit 4)."""
+    from engine.domain.session import Mode
+    from engine.errors import BrokerUnreachable, SafetyRefusal
+
+    mode = settings.run.mode
+    if mode is Mode.LIVE:
+        missing = []
+        if not settings.live.enabled:
+            missing.append("live.enabled = false, true is needed")
+        if not confirmed:
+            missing.append("--confirm is not given")
+        if missing:
+            raise SafetyRefusal(f"--mode live is refused: {' and '.join(missing)}")
+    if mode in (Mode.PAPER, Mode.LIVE):
+        raise BrokerUnreachable(
+            f"mode {mode.value} needs Interactive Brokers, and this version has no broker "
+            "adapter; modes offline and backtest need none"
+        )
+
+
+def require_terminal() -> None:
+    """Refuse a screen where there is no terminal to show it on; never fall back silently."""
+    import os
+
+    from engine.errors import SettingsError
+
+    term = os.environ.get("TERM", "")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SettingsError("the screen needs a terminal on stdin and stdout; --no-ui needs none")
+    if term in ("", "dumb", "unknown"):
+        raise SettingsError(f"the screen needs more than TERM = {term!r}; --no-ui needs nothing")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Watch | None]:
+    """Give a function that shows progress on stderr, or None where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int, text: str) -> None:
+            from tui.format import safe
+
+            bar.update(task, completed=done, total=total or None, description=safe(text, 40))
+
+        yield show
