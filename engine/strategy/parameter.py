@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from engine.domain.ids import short_hash
 from engine.domain.money import text as plain
+from engine.domain.session import Slot
 from engine.errors import SettingsError
 
 Value = Decimal | int | bool | str
@@ -88,6 +89,15 @@ class Parameter:
                 return "a known instrument's symbol, like QQQ"
             case Kind.TEXT:
                 return "a text that is not empty"
+
+
+SLOT_PARAMETER = Parameter(
+    key=SLOT_KEY,
+    kind=Kind.CHOICE,
+    default=Slot.OPEN.value,
+    choices=tuple(slot.value for slot in Slot),
+    effect="the moment of the session at which the strategy may act",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

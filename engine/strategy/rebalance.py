@@ -73,13 +73,15 @@ class RegimeStrategy:
         self.parameters: Mapping[str, str] = resolved.texts
         self.slot = Slot(values["execution_slot"])
         self.model = RegimeModel(RegimeParameters.of(resolved.values))
+        self._tree = tree.Tree(self.model.parameters)
         self.warmup_bars = self.model.warmup_bars
         self.limits: Mapping[str, str] = LIMITS
         self._source = source
         self._overlay = self.model.parameters.allow_treasury
         self.signal = stock_id(values["signal_symbol"])
         self.bond = stock_id(values["treasury_trend_symbol"])
-        self.inputs = (self.signal, self.bond) if self._overlay else (self.signal,)
+        both = (self.signal, self.bond)
+        self.inputs: tuple[InstrumentId, ...] = both if self._overlay else both[:1]
         self._symbols = tuple(values[key] for key in LEG_KEYS)
         self.legs = tuple(stock_id(symbol) for symbol in self._symbols)
         self._by_drift = values["rebalance_on"] == "actual_drift"
@@ -252,15 +254,13 @@ class RegimeStrategy:
         if failed is None and measured is not None and measured > self._threshold:
             wishes = self._wishes(legs, facts, held_cell, reading.cell)
         result = failed.reason if failed else "rebalance" if wishes else "no_trade"
-        p = self.model.parameters
         balance = tree.Balance(
-            weights=[(leg.symbol, leg.target) for leg in legs],
+            weights=tuple((leg.symbol, leg.target) for leg in legs),
             deviation=deviation,
             drift=drift,
             measured=measured,
             threshold=self._threshold,
             verdict=result.replace("_", " "),
-            held_cell=held_cell,
             equity=facts.equity if wishes else None,
             orders=[
                 (leg.symbol, wish.target_weight or ZERO, wish.pass_no)
@@ -279,8 +279,8 @@ class RegimeStrategy:
             gates=tuple(gates),
             steps=(
                 first,
-                *tree.reading_steps(reading, p, days, held_cell),
-                *tree.balance_steps(reading, p, balance),
+                *self._tree.reading_steps(reading, days, held_cell),
+                *self._tree.balance_steps(reading, balance),
             ),
             carried={leg.symbol: leg.carried for leg in legs},
             targets={leg.symbol: leg.target for leg in legs},
@@ -329,8 +329,8 @@ class RegimeStrategy:
                     last=track.last,
                     found=track.found,
                     expected=track.expected(facts.final_ordinal),
-                    last_close=None if track.bar is None else text(track.bar.close),
-                    last_volume=None if track.bar is None else text(track.bar.volume),
+                    last_close=None if track.bar is None else f"{track.bar.close:f}",
+                    last_volume=None if track.bar is None else f"{track.bar.volume:f}",
                     source=self._source,
                     provisional_price=None if price is None else text(price),
                     provisional_at=None if price is None else utc_text(facts.at),
@@ -359,9 +359,8 @@ class RegimeStrategy:
 
 def _priced(legs: list[_Leg], absent: tuple[str, ...]) -> GateVerdict:
     """Demand a price of every listed leg that is held or wanted, and of provisional elements."""
-    missing = [
-        leg.symbol for leg in legs if leg.listed and leg.price is None and (leg.owned or leg.target)
-    ]
+    needed = [leg for leg in legs if leg.listed and (leg.owned or leg.target)]
+    missing = [*absent, *(leg.symbol for leg in needed if leg.price is None)]
     if not missing:
         return GateVerdict(gate="price", passed=True, text="every leg held or wanted has one")
     return GateVerdict(

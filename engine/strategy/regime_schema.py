@@ -10,10 +10,9 @@ from itertools import combinations
 from types import MappingProxyType
 
 from engine.domain.money import ZERO
-from engine.domain.session import Slot
 from engine.strategy.allocation import targets
 from engine.strategy.parameter import (
-    SLOT_KEY,
+    SLOT_PARAMETER,
     Kind,
     Parameter,
     Relation,
@@ -23,15 +22,6 @@ from engine.strategy.parameter import (
     Values,
 )
 from engine.strategy.regime import RegimeParameters
-
-SLOTS = tuple(slot.value for slot in Slot)
-SLOT = Parameter(
-    key=SLOT_KEY,
-    kind=Kind.CHOICE,
-    default=Slot.OPEN.value,
-    choices=SLOTS,
-    effect="the moment of the session at which the strategy may act",
-)
 
 LEG_KEYS = (
     "leveraged_long_symbol",
@@ -213,7 +203,7 @@ _REBALANCE = (
         unit="weight",
         inert=_NO_DRIFT,
     ),
-    SLOT,
+    SLOT_PARAMETER,
 )
 _SYMBOLS = (
     _symbol("signal_symbol", "QQQ", "series that is read: filter, averages, volatility"),

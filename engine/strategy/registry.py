@@ -1,16 +1,27 @@
 """The strategies by name: their parameters, their making, and what would contradict them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from engine.domain.money import ZERO, text
+from engine.domain.regime import CELL_NAMES
 from engine.domain.session import Mode, Slot
 from engine.errors import SettingsError
 from engine.strategy import parameter
+from engine.strategy.allocation import LEVERAGES, targets
+from engine.strategy.base import Strategy
+from engine.strategy.crossover import CROSSOVER, CrossoverStrategy
 from engine.strategy.parameter import SLOT_KEY, Resolved, Schema
-from engine.strategy.regime_schema import REGIME
+from engine.strategy.rebalance import RegimeStrategy
+from engine.strategy.regime import RegimeParameters
+from engine.strategy.regime_schema import LEG_KEYS, REGIME
+from engine.strategy.script import SCRIPT, ScriptStrategy
 
-SCHEMAS: Mapping[str, Schema] = MappingProxyType({schema.strategy: schema for schema in (REGIME,)})
+SCHEMAS: Mapping[str, Schema] = MappingProxyType(
+    {schema.strategy: schema for schema in (REGIME, CROSSOVER, SCRIPT)}
+)
 
 _WALL_MODES = frozenset({Mode.PAPER, Mode.LIVE})
 
@@ -18,8 +29,12 @@ _WALL_MODES = frozenset({Mode.PAPER, Mode.LIVE})
 def schema_of(name: str) -> Schema:
     """Return a strategy's schema; SettingsError for a name nobody has."""
     if name not in SCHEMAS:
-        raise SettingsError(f"strategy = {name!r}: allowed is one of {', '.join(SCHEMAS)}")
+        raise SettingsError(_unknown(name))
     return SCHEMAS[name]
+
+
+def _unknown(name: str) -> str:
+    return f'strategy = "{name}": allowed is one of {", ".join(SCHEMAS)}'
 
 
 def resolve(
@@ -47,10 +62,67 @@ def slot_findings(resolved: Resolved, mode: Mode) -> list[str]:
     ]
 
 
+def create(
+    resolved: Resolved,
+    *,
+    source: str = "",
+    script: str = "",
+    session_for: Callable[[datetime], date] | None = None,
+) -> Strategy:
+    """Make the strategy that these values describe.
+
+    source: where its bars come from, for people. script: the text of a script's file, and
+    session_for: the session date whose slot comes next after an instant written in it.
+    """
+    match resolved.strategy:
+        case "regime":
+            return RegimeStrategy(resolved, source=source)
+        case "crossover":
+            return CrossoverStrategy(resolved)
+        case "script":
+            return ScriptStrategy(resolved, script, session_for)
+        case unknown:
+            raise SettingsError(_unknown(unknown))
+
+
 def contradictions(limits: Mapping[str, Decimal], resolved: Resolved) -> list[str]:
     """Return the cells that a limit would deny, each with the limit and both values.
 
-    limits: by limit key, fractions of equity (`open_positions`: a count); a limit that is
-    off is left out. Only strategies with fixed rows of weights can contradict them.
+    limits: those in force for the strategy by limit key, fractions of equity
+    (`open_positions`: a count); one that is off is left out. Only the regime strategy has
+    fixed rows of weights that a limit can contradict.
     """
-    return []
+    if resolved.strategy != "regime":
+        return []
+    p = RegimeParameters.of(resolved.values)
+    symbols = [resolved.texts[key] for key in LEG_KEYS]
+    findings: dict[str, None] = {}
+    for cell in CELL_NAMES:
+        for bull in (True, False):
+            row = targets(cell, bull, p)
+            findings.update(dict.fromkeys(_denied(limits, cell, row, symbols)))
+    return list(findings)
+
+
+def _denied(
+    limits: Mapping[str, Decimal], cell: int, row: tuple[Decimal, ...], symbols: list[str]
+) -> list[str]:
+    """Compare one row of weights with the limits that look at weights."""
+    name = f"regime cell {cell} ({CELL_NAMES[cell]})"
+    gross = sum(row, ZERO)
+    leveraged = sum((w * times for w, times in zip(row, LEVERAGES, strict=True)), ZERO)
+    largest = max(row)
+    symbol = symbols[row.index(largest)]
+    count = Decimal(sum(1 for w in row if w))
+    needs = {
+        "order_size": (largest, f"{symbol} at weight {text(largest)}"),
+        "symbol_exposure": (largest, f"{symbol} at weight {text(largest)}"),
+        "gross_exposure": (gross, f"{text(gross)} of equity in positions"),
+        "leveraged_exposure": (leveraged, f"{text(leveraged)} of equity with leverage"),
+        "open_positions": (count, f"{text(count)} positions"),
+    }
+    return [
+        f"{name} needs {words}; limit {key} = {text(limits[key])} would deny it"
+        for key, (need, words) in needs.items()
+        if key in limits and need > limits[key]
+    ]

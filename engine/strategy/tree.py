@@ -10,9 +10,12 @@ nearness: regime-strategy.md, section 13.
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 from engine.domain.decision import Step
+from engine.domain.money import ONE
+from engine.domain.money import text as plain
 from engine.domain.regime import CELL_NAMES, RegimeReading, Trend, VolState
 from engine.strategy.regime import RegimeParameters
 
@@ -34,21 +37,22 @@ NAMES = (
     "Orders",
 )
 NOT_REACHED = "·"
+TENTH = Decimal("0.1")
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_VOL_WORDS = {VolState.LOW: "Low", VolState.HIGH: "High"}
 _TREND_WORDS = {Trend.BULL: "Bull", Trend.SIDE: "Side", Trend.BEAR: "Bear"}
 
 
 class Balance(NamedTuple):
     """Steps 8 to 10: what is wanted, how far it is from what is there, what follows."""
 
-    weights: Sequence[tuple[str, Decimal]]  # symbol, target weight; legs in order
+    weights: tuple[tuple[str, Decimal], ...]  # symbol, target weight; legs in order
     deviation: Decimal
     drift: Decimal | None
     measured: Decimal | None  # the one that is compared
     threshold: Decimal
     verdict: str  # "rebalance", "no trade", or why it is held
-    held_cell: int | None
     equity: Decimal | None
     orders: Sequence[tuple[str, Decimal, int]]  # symbol, target weight, pass
 
@@ -75,41 +79,126 @@ def unreached(first: int) -> tuple[Step, ...]:
     )
 
 
-def reading_steps(
-    r: RegimeReading, p: RegimeParameters, days: int, held_cell: int | None
-) -> tuple[Step, ...]:
-    """Return steps 2 to 7: how the bars became a cell."""
-    return (
-        *_strength(r, p),
-        _averages(r),
-        _trend(r),
-        *_volatility(r, p),
-        _cell(r, days, held_cell),
-    )
+class Tree:
+    """Words the steps of one set of parameters; what the parameters say is worded once."""
+
+    def __init__(self, p: RegimeParameters) -> None:
+        self._p = p
+        self._bull = f"> {signed(p.t_norm_bull_thresh, 2)} bull"
+        self._bear = f"< {signed(p.t_norm_bear_thresh, 2)} bear"
+        self._upper = f"Low; High > {signed(p.upper_thresh_z, 2)}"
+        self._lower = f"High; Low < {signed(p.lower_thresh_z, 2)}"
+        self._crush_name = f"{NAMES[5]} {p.vol_crush_lookback} d"
+        self._crush_test = f"< {signed(p.vol_crush_threshold, 2)}"
+        self._scale = "" if p.leverage_scalar == 1.0 else f" λ {p.leverage_scalar:g}"
+        self._worded: dict[tuple[int, bool | None], tuple[str, str]] = {}
+
+    def reading_steps(self, r: RegimeReading, days: int, held_cell: int | None) -> tuple[Step, ...]:
+        """Return steps 2 to 7: how the bars became a cell."""
+        return (
+            *self._strength(r),
+            _averages(r),
+            _trend(r.trend_before_crush, r.trend),
+            *self._volatility(r),
+            _cell(r, days, held_cell),
+        )
+
+    def balance_steps(self, r: RegimeReading, b: Balance) -> tuple[Step, Step, Step]:
+        """Return steps 8 to 10: weights, the verdict, and what is traded."""
+        return self._weights(r, b.weights), _rebalance(b), _orders(b)
+
+    def _strength(self, r: RegimeReading) -> tuple[Step, Step]:
+        above = r.t_norm - self._p.t_norm_bull_thresh
+        below = r.t_norm - self._p.t_norm_bear_thresh
+        return (
+            Step(
+                number=2,
+                name=NAMES[1],
+                value=signed(r.t_norm, 3),
+                test=self._bull,
+                result="bull" if above > 0 else "no",
+                distance=signed(above, 3),
+                near=abs(above) <= NEAR_T,
+            ),
+            Step(
+                number=2,
+                name="",
+                test=self._bear,
+                result="bear" if below < 0 else "no",
+                distance=signed(below, 3),
+                near=abs(below) <= NEAR_T,
+            ),
+        )
+
+    def _volatility(self, r: RegimeReading) -> tuple[Step, Step]:
+        p = self._p
+        was_low = r.vol_before is VolState.LOW
+        away = r.z_score - (p.upper_thresh_z if was_low else p.lower_thresh_z)
+        high = r.z_score > p.upper_thresh_z or not (was_low or r.z_score < p.lower_thresh_z)
+        latch = Step(
+            number=5,
+            name=NAMES[4],
+            value=signed(r.z_score, 3),
+            test=self._upper if was_low else self._lower,
+            result="High" if high else "Low",
+            distance=signed(away, 3),
+            near=abs(away) <= NEAR_Z,
+        )
+        return latch, self._crush(r, high)
+
+    def _crush(self, r: RegimeReading, high: bool) -> Step:
+        if r.crush_change is None:
+            return Step(
+                number=6,
+                name=self._crush_name,
+                value=NOT_REACHED,
+                test=self._crush_test,
+                result="no",
+            )
+        away = r.crush_change - self._p.vol_crush_threshold
+        crushed = "overrides High" if high else "yes"
+        return Step(
+            number=6,
+            name=self._crush_name,
+            value=signed(r.crush_change, 3),
+            test=self._crush_test,
+            result=crushed if r.vol_crush else "no",
+            distance=signed(away, 3),
+            near=abs(away) <= NEAR_CRUSH,
+        )
+
+    def _weights(self, r: RegimeReading, weights: tuple[tuple[str, Decimal], ...]) -> Step:
+        row = r.cell, r.bond_bull  # the weights follow from it
+        worded = self._worded.get(row)
+        if worded is None:
+            worded = self._worded[row] = _weight_words(weights)
+        legs, cash = worded
+        test, distance = "overlay 4-6 only", ""
+        if r.cell >= 4:
+            test = "bond averages short" if self._p.allow_treasury else "overlay off"
+            if r.bond_sma_fast is not None and r.bond_sma_slow is not None:
+                sign = ">" if r.bond_bull else "≤"
+                test = f"bond {r.bond_sma_fast:.2f} {sign} {r.bond_sma_slow:.2f}"
+                distance = f"{signed(100.0 * (r.bond_sma_fast / r.bond_sma_slow - 1.0), 2)} %"
+        return Step(
+            number=8,
+            name=NAMES[7],
+            value=legs,
+            test=test + self._scale,
+            result=cash,
+            distance=distance,
+        )
 
 
-def _strength(r: RegimeReading, p: RegimeParameters) -> tuple[Step, Step]:
-    above = r.t_norm - p.t_norm_bull_thresh
-    below = r.t_norm - p.t_norm_bear_thresh
-    return (
-        Step(
-            number=2,
-            name=NAMES[1],
-            value=signed(r.t_norm, 3),
-            test=f"> {signed(p.t_norm_bull_thresh, 2)} bull",
-            result="bull" if above > 0 else "no",
-            distance=signed(above, 3),
-            near=abs(above) <= NEAR_T,
-        ),
-        Step(
-            number=2,
-            name="",
-            test=f"< {signed(p.t_norm_bear_thresh, 2)} bear",
-            result="bear" if below < 0 else "no",
-            distance=signed(below, 3),
-            near=abs(below) <= NEAR_T,
-        ),
-    )
+def _weight_words(weights: tuple[tuple[str, Decimal], ...]) -> tuple[str, str]:
+    """Word target weights in percent: "TQQQ 60 QQQ 40", "cash 0"."""
+    legs = " ".join(f"{symbol} {percent(w)}" for symbol, w in weights if w)
+    return legs or "none", f"cash {percent(ONE - sum(w for _, w in weights))}"
+
+
+def percent(weight: Decimal) -> str:
+    """Return a weight in percent with at most one decimal."""
+    return plain((weight * 100).quantize(TENTH))
 
 
 def _averages(r: RegimeReading) -> Step:
@@ -125,47 +214,14 @@ def _averages(r: RegimeReading) -> Step:
     )
 
 
-def _trend(r: RegimeReading) -> Step:
-    overruled = r.trend is not r.trend_before_crush
+@cache
+def _trend(bare: Trend, trend: Trend) -> Step:
     return Step(
         number=4,
         name=NAMES[3],
-        value=r.trend_before_crush.value if overruled else "",
-        test="crush forbids bear" if overruled else "2 and 3 agree",
-        result=r.trend.value,
-    )
-
-
-def _volatility(r: RegimeReading, p: RegimeParameters) -> tuple[Step, Step]:
-    was_low = r.vol_before is VolState.LOW
-    threshold = p.upper_thresh_z if was_low else p.lower_thresh_z
-    high = r.z_score > p.upper_thresh_z or not (was_low or r.z_score < p.lower_thresh_z)
-    flip = (
-        f"Low; High > {signed(threshold, 2)}" if was_low else f"High; Low < {signed(threshold, 2)}"
-    )
-    latch = Step(
-        number=5,
-        name=NAMES[4],
-        value=signed(r.z_score, 3),
-        test=flip,
-        result=VolState.HIGH.value if high else VolState.LOW.value,
-        distance=signed(r.z_score - threshold, 3),
-        near=abs(r.z_score - threshold) <= NEAR_Z,
-    )
-    name = f"{NAMES[5]} {p.vol_crush_lookback} d"
-    test = f"< {signed(p.vol_crush_threshold, 2)}"
-    if r.crush_change is None:
-        return latch, Step(number=6, name=name, value=NOT_REACHED, test=test, result="no")
-    away = r.crush_change - p.vol_crush_threshold
-    crushed = "overrides High" if high else "yes"
-    return latch, Step(
-        number=6,
-        name=name,
-        value=signed(r.crush_change, 3),
-        test=test,
-        result=crushed if r.vol_crush else "no",
-        distance=signed(away, 3),
-        near=abs(away) <= NEAR_CRUSH,
+        value="" if trend is bare else bare.value,
+        test="2 and 3 agree" if trend is bare else "crush forbids bear",
+        result=trend.value,
     )
 
 
@@ -175,36 +231,9 @@ def _cell(r: RegimeReading, days: int, held_cell: int | None) -> Step:
         number=7,
         name=NAMES[6],
         value=CELL_NAMES[r.cell],
-        test=f"{_TREND_WORDS[r.trend]} × {r.vol.value}, held {held}",
+        test=f"{_TREND_WORDS[r.trend]} × {_VOL_WORDS[r.vol]}, held {held}",
         result=str(r.cell),
         distance="provisional" if r.provisional else f"{days} session{'s' if days != 1 else ''}",
-    )
-
-
-def balance_steps(r: RegimeReading, p: RegimeParameters, b: Balance) -> tuple[Step, Step, Step]:
-    """Return steps 8 to 10: weights, the verdict, and what is traded."""
-    return _weights(r, p, b), _rebalance(b), _orders(b)
-
-
-def _weights(r: RegimeReading, p: RegimeParameters, b: Balance) -> Step:
-    legs = " ".join(f"{symbol} {100 * w:.3g}" for symbol, w in b.weights if w)
-    cash = 100 * (1 - sum(w for _, w in b.weights))
-    test, distance = "overlay 4-6 only", ""
-    if r.cell >= 4:
-        test = "overlay off" if not p.allow_treasury else "bond averages short"
-        if r.bond_sma_fast is not None and r.bond_sma_slow is not None:
-            sign = ">" if r.bond_bull else "≤"
-            test = f"bond {r.bond_sma_fast:.2f} {sign} {r.bond_sma_slow:.2f}"
-            distance = f"{signed(100.0 * (r.bond_sma_fast / r.bond_sma_slow - 1.0), 2)} %"
-    if p.leverage_scalar != 1.0:
-        test += f" λ {p.leverage_scalar:g}"
-    return Step(
-        number=8,
-        name=NAMES[7],
-        value=legs or "none",
-        test=test,
-        result=f"cash {cash:.3g}",
-        distance=distance,
     )
 
 
@@ -214,7 +243,7 @@ def _rebalance(b: Balance) -> Step:
         number=9,
         name=NAMES[8],
         value=f"{b.deviation:.3f}",
-        test=f"> {b.threshold:.3f}, drift {drift}",
+        test=f"> {b.threshold}, drift {drift}",
         result=b.verdict,
         distance=signed(b.measured - b.threshold, 3) if b.measured is not None else "",
     )
@@ -227,7 +256,7 @@ def _orders(b: Balance) -> Step:
         number=10,
         name=NAMES[9],
         value="e " + (NOT_REACHED if b.equity is None else f"{b.equity:,.2f}"),
-        test=", ".join(f"{symbol} → {100 * w:.3g}" for symbol, w, _ in b.orders),
+        test=", ".join(f"{symbol} → {percent(w)}" for symbol, w, _ in b.orders),
         result=f"{len(b.orders)} leg{'s' if len(b.orders) > 1 else ''}",
         distance="" if len({n for _, _, n in b.orders}) < 2 else "sells first",
     )
