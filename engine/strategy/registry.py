@@ -9,7 +9,7 @@ from engine.domain.money import ZERO, text
 from engine.domain.regime import CELL_NAMES
 from engine.domain.session import Mode, Slot
 from engine.errors import SettingsError
-from engine.strategy import parameter
+from engine.strategy import crossover, parameter, rebalance
 from engine.strategy.allocation import LEVERAGES, targets
 from engine.strategy.base import Strategy
 from engine.strategy.crossover import CROSSOVER, CrossoverStrategy
@@ -22,6 +22,11 @@ from engine.strategy.script import SCRIPT, ScriptStrategy
 SCHEMAS: Mapping[str, Schema] = MappingProxyType(
     {schema.strategy: schema for schema in (REGIME, CROSSOVER, SCRIPT)}
 )
+
+LIMITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"regime": rebalance.LIMITS, "crossover": crossover.LIMITS, "script": {}}
+)
+"""Limits a strategy registers for itself, by limit key; "off" never denies and never latches."""
 
 _WALL_MODES = frozenset({Mode.PAPER, Mode.LIVE})
 
