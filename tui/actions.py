@@ -1,0 +1,150 @@
+"""Every key in one table: what it is called, where it works, what class of act it is.
+
+Bindings, footer and help are made from it. Classes (a press of …):
+
+    look      at once
+    view      at once, as a request; undo or an audit row
+    engine    only ARMED, and only after a question
+    market    only ARMED, after a question, never on enter, space, digits or arrows
+    protect   always, armed or not
+
+Uppercase changes something (the exception is G, to the end); H J K L N are never danger keys,
+because caps lock would turn movement into them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from textual.binding import Binding
+
+from tui.format import BLANK, Shown
+
+
+class Act(Enum):
+    """What a key press may do."""
+
+    LOOK = "look"
+    VIEW = "view"
+    ENGINE = "engine"
+    MARKET = "market"
+    PROTECT = "protect"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key does."""
+
+    id: str  # also the name of the method that does it: action_<id>
+    context: str  # "app", "table", or a pane's name
+    keys: tuple[str, ...]  # as Textual names them
+    label: Shown
+    act: Act = Act.LOOK
+    key_text: Shown = BLANK  # as people read them; made from `keys` where empty
+    argument: str = ""
+    footer: bool = False
+    asks: bool = False  # a question follows
+    priority: bool = False
+
+    @property
+    def call(self) -> str:
+        """The action as Textual calls it."""
+        name = f"{self.id}({self.argument!r})" if self.argument else self.id
+        return f"app.{name}" if self.context == "app" else name
+
+    @property
+    def shown_keys(self) -> Shown:
+        """The keys as a person reads them."""
+        return self.key_text or Shown(" ".join(self.keys))
+
+
+PANES: tuple[tuple[str, str, Shown, Shown], ...] = (
+    # key, pane, strip label, title
+    ("1", "overview", Shown("Over"), Shown("Overview")),
+    ("2", "regime", Shown("Regm"), Shown("Regime")),
+    ("3", "positions", Shown("Pos"), Shown("Positions")),
+    ("4", "orders", Shown("Ord"), Shown("Orders")),
+    ("5", "fills", Shown("Fill"), Shown("Fills")),
+    ("7", "alerts", Shown("Alrt"), Shown("Alerts")),
+    ("8", "reconciliation", Shown("Recn"), Shown("Reconciliation")),
+    ("0", "log", Shown("Log"), Shown("Log")),
+)
+"""Panes by key; 6 and 9 are kept for signals and sessions."""
+
+S = Shown
+
+ACTIONS: tuple[Action, ...] = (
+    *(
+        Action(id="pane", context="app", keys=(key,), label=title, argument=pane)
+        for key, pane, _, title in PANES
+    ),
+    Action("next_pane", "app", ("tab",), S("next pane")),
+    Action("previous_pane", "app", ("shift+tab",), S("previous pane")),
+    Action("step_back", "app", ("escape", "q"), S("one step back"), key_text=S("esc q")),
+    Action("zoom", "app", ("z",), S("zoom the pane"), footer=True),
+    Action("help", "app", ("question_mark",), S("help"), key_text=S("?"), footer=True),
+    Action("explain", "app", ("i",), S("explain this id"), footer=True),
+    Action("pause", "app", ("p",), S("pause, go on"), Act.PROTECT, footer=True),
+    Action("step", "app", ("right_square_bracket",), S("one step while paused"), Act.VIEW, S("]")),
+    Action("slower", "app", ("less_than_sign",), S("slower (recorded clock)"), Act.VIEW, S("<")),
+    Action("faster", "app", ("greater_than_sign",), S("faster (recorded clock)"), Act.VIEW, S(">")),
+    Action("trading_state", "app", ("T",), S("trading state"), Act.PROTECT, asks=True, footer=True),
+    Action("arm", "app", ("ctrl+o",), S("arm, disarm"), asks=True),
+    Action(
+        "halt", "app", ("ctrl+k",), S("STOP: halt trading"), Act.PROTECT, footer=True, priority=True
+    ),
+    Action(
+        "leave", "app", ("Q", "ctrl+q"), S("leave"), Act.PROTECT, asks=True, footer=True,
+        priority=False,
+    ),
+    Action("say_how_to_leave", "app", ("ctrl+c",), S("how to leave or stop")),
+    Action("up", "table", ("up", "k"), S("up"), key_text=S("↑ k")),
+    Action("down", "table", ("down", "j"), S("down"), key_text=S("↓ j")),
+    Action("page_up", "table", ("pageup", "left", "h"), S("page up"), key_text=S("pgup h")),
+    Action("page_down", "table", ("pagedown", "right", "l"), S("page down"), key_text=S("pgdn l")),
+    Action("first", "table", ("g", "home"), S("first row")),
+    Action("last", "table", ("G", "end"), S("last row")),
+    Action("detail", "table", ("enter",), S("detail"), footer=True),
+    Action("cancel", "orders", ("C",), S("cancel order"), Act.MARKET, asks=True, footer=True),
+    Action("acknowledge", "alerts", ("a",), S("acknowledge"), Act.VIEW, footer=True),
+    Action("reconcile", "reconciliation", ("r",), S("reconcile now"), Act.VIEW, footer=True),
+)  # fmt: skip
+
+
+def of(*contexts: str) -> tuple[Action, ...]:
+    """Return the actions of these contexts."""
+    return tuple(action for action in ACTIONS if action.context in contexts)
+
+
+def bindings(*contexts: str, read_only: bool = False) -> list[Binding]:
+    """Return the key bindings of these contexts."""
+    return [
+        Binding(
+            ",".join(action.keys),
+            action.call,
+            action.label,
+            show=False,
+            priority=action.priority,
+            id=f"{action.context}.{action.id}{action.argument and '.' + action.argument}",
+        )
+        for action in of(*contexts)
+        if allowed(action, read_only=read_only)
+    ]
+
+
+def allowed(action: Action, *, read_only: bool) -> bool:
+    """Say whether a screen has this action at all; a read-only one keeps the stop key."""
+    if not read_only:
+        return True
+    return action.act is Act.LOOK or action.id in ("halt", "leave")
+
+
+def footer(
+    actions: Iterable[Action], *, read_only: bool = False
+) -> tuple[tuple[Shown, Shown], ...]:
+    """Return (keys, label) of the actions that the footer names; `…` where a question follows."""
+    return tuple(
+        (action.shown_keys, Shown(action.label + ("…" if action.asks else "")))
+        for action in actions
+        if action.footer and allowed(action, read_only=read_only)
+    )

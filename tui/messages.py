@@ -1,0 +1,43 @@
+"""What the reading worker and the panes tell the screen."""
+
+from textual.message import Message
+
+from tui.view import Row, View
+
+
+class Changed(Message):
+    """Newer rows were read; the next message comes only after this one was handled."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+
+
+class RowWanted(Message):
+    """A person pressed enter on a row of the overview: show it where it belongs."""
+
+    def __init__(self, pane: str, key: str | None) -> None:
+        super().__init__()
+        self.pane = pane
+        self.key = key
+
+
+class AcknowledgeWanted(Message):
+    """Acknowledge this alert."""
+
+    def __init__(self, alert: Row) -> None:
+        super().__init__()
+        self.alert = alert
+
+
+class CancelWanted(Message):
+    """Cancel this order, after a question."""
+
+    def __init__(self, order: Row, *, selection_changed: bool) -> None:
+        super().__init__()
+        self.order = order
+        self.selection_changed = selection_changed
+
+
+class ReconcileWanted(Message):
+    """Compare with the broker now."""

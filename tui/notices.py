@@ -1,0 +1,108 @@
+"""What the message line says: every message that applies now, the most important first.
+
+Rank: what the person just did wrong; ended or silent engine; HALTED or REDUCING with reason,
+actor and since; CRITICAL until acknowledged; entries blocked and why; the result of the own
+request; other alerts; news of this screen.
+"""
+
+from datetime import datetime
+
+from tui.format import UNKNOWN, Shown, age, cell, exchange_time, safe, say, word
+from tui.view import Row, View, instant
+from tui.widgets.lines import Span
+from tui.widgets.status import beat_age, ended
+
+SILENT_S = 10.0
+
+
+def messages(
+    view: View, now: datetime, *, hint: Span | None, engine_end: Span | None, own: str | None
+) -> list[Span]:
+    """Return the messages by rank; `own` is the id of the last request of this screen."""
+    found: list[Span | None] = [hint, engine_end, _ended_or_silent(view, now, engine_end)]
+    found.append(_trading_state(view))
+    alerts = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
+    found += [_alert(row, "danger") for row in alerts if row["severity"] == "CRITICAL"]
+    found += [_latch(row) for row in view["latches"].rows or ()]
+    found.append(_answer(view, own))
+    found += [_alert(row, "warn") for row in alerts if row["severity"] == "WARNING"]
+    return [message for message in found if message is not None]
+
+
+def _ended_or_silent(view: View, now: datetime, engine_end: Span | None) -> Span | None:
+    session = view["session"].first()
+    if session is None or engine_end is not None:
+        return None
+    if ended(session):
+        return Span(
+            say(
+                "SESSION ENDED {} ET: {} {}. Nothing here moves. Q leaves",
+                exchange_time(instant(session, "ended_at")),
+                word(session["state"]),
+                safe(session["end_reason"] or "", 60),
+            ),
+            "warn",
+        )
+    silent = beat_age(view, now)
+    if silent is None or silent <= SILENT_S:
+        return None
+    at = exchange_time(instant(view["beat"].first() or {}, "wall_at"))
+    return Span(say("ENGINE SILENT {}: values as of {} ET; halt works", age(silent), at), "danger")
+
+
+def _trading_state(view: View) -> Span | None:
+    state = view["trading"].first()
+    if state is None or state["state"] == "ACTIVE":
+        return None
+    what = Shown("nothing is sent" if state["state"] == "HALTED" else "exits only")
+    text = say(
+        "{}: {} · {} · by {} · {} ago · T changes it",
+        word(state["state"]),
+        what,
+        safe(state["reason"] or "·", 80),
+        safe(state["actor"] or "·", 40),
+        age(view.moment.age(instant(state, "since"))),
+    )
+    return Span(text, "danger" if state["state"] == "HALTED" else "warn")
+
+
+def _alert(row: Row, ink: str) -> Span:
+    return Span(
+        say("! {} {}: {}", word(row["kind"]), cell(row["subject"] or ""), safe(row["text"], 200)),
+        ink,
+    )
+
+
+def _latch(row: Row) -> Span:
+    return Span(
+        say(
+            "Entries blocked: {} latch of {} until {}: {}",
+            word(row["latch"]),
+            word(row["scope"]),
+            word(row["until"]),
+            safe(row["text"], 120),
+        ),
+        "warn",
+    )
+
+
+def _answer(view: View, own: str | None) -> Span | None:
+    if own is None:
+        return None
+    for row in view["answers"].rows or ():
+        if row["request_id"] == own:
+            done = row["result"] == "DONE"
+            words = safe(row["text"] or "", 200)
+            return Span(say("{} {}", word(row["result"]), words), "gain" if done else "warn")
+    return None
+
+
+def engine_end(alive: bool, code: int | None, error: BaseException | None) -> Span | None:
+    """Return what is said when the engine of this process is no more."""
+    if alive:
+        return None
+    if error is not None:
+        words = safe(f"{type(error).__name__}: {error}", 200)
+        return Span(say("ENGINE DIED {}. The screen stays readable. Q leaves", words), "danger")
+    shown = UNKNOWN if code is None else Shown(str(code))
+    return Span(say("ENGINE ENDED, exit code {}. Nothing here moves. Q leaves", shown), "warn")

@@ -1,0 +1,65 @@
+"""Alerts: what is open and not acknowledged first, by severity, then time."""
+
+from collections.abc import Iterable
+
+from tui.actions import bindings
+from tui.format import Shown, cell, severity, when, whole, word
+from tui.messages import AcknowledgeWanted
+from tui.panes.pane import Pane
+from tui.view import Moment, Row, View, instant
+from tui.widgets.table import Column
+
+RANK = {"CRITICAL": 0, "WARNING": 1, "INFO": 2}
+
+
+def severity_ink(row: Row, _: Moment | None = None) -> str:
+    """Return the ink of an alert's severity."""
+    return {"CRITICAL": "danger", "WARNING": "warn"}.get(row["severity"], "plain")
+
+
+COLUMNS = (
+    Column(Shown("Last"), 8, lambda r, m: when(instant(r, "last_at"), m.session_date)),
+    Column(Shown("Sev"), 4, lambda r, m: severity(r["severity"]), severity_ink),
+    Column(Shown("Kind"), 14, lambda r, m: word(r["kind"])),
+    Column(Shown("Subject"), 8, lambda r, m: cell(r["subject"] or "")),
+    Column(Shown("n"), 3, lambda r, m: whole(min(r["count"], 999)), right=True),
+    Column(Shown("Text"), 27, lambda r, m: cell(r["text"] or ""), grows=True),
+    Column(Shown("State"), 8, lambda r, m: word(r["state"])),
+    Column(Shown("First"), 8, lambda r, m: when(instant(r, "first_at"), m.session_date), level=1),
+)
+
+
+class AlertsPane(Pane):
+    """Open and acknowledged alerts; resolved ones leave."""
+
+    BINDINGS = [*bindings("alerts")]
+
+    pane = "alerts"
+    title = Shown("Alerts")
+    topics = ("alerts",)
+    columns = COLUMNS
+
+    def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
+        """Unacknowledged first, then severity, then the newest."""
+        rows = [row for row in view["alerts"].rows or () if row["state"] != "RESOLVED"]
+        rows.sort(key=lambda r: str(r["last_at"]), reverse=True)
+        rows.sort(key=lambda r: (r["state"] != "OPEN", RANK.get(r["severity"], 3)))
+        return ((row["alert_id"], row) for row in rows)
+
+    def title_parts(self, view: View) -> list[Shown]:
+        """How many are open."""
+        rows = view["alerts"].rows or ()
+        return [Shown(f"{sum(1 for row in rows if row['state'] == 'OPEN')} open")]
+
+    def empty_text(self, view: View) -> Shown:
+        """Known to have none."""
+        return Shown("no alerts")
+
+    def dims(self, row: Row) -> bool:
+        """What was acknowledged steps back."""
+        return super().dims(row) or row["state"] != "OPEN"
+
+    def action_acknowledge(self) -> None:
+        """Acknowledge the alert under the cursor."""
+        if self.row is not None:
+            self.post_message(AcknowledgeWanted(self.row))

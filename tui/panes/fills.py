@@ -1,0 +1,78 @@
+"""Fills: executions newest first, with cost and signed slippage (+ is worse)."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from tui.format import (
+    UNKNOWN,
+    Number,
+    Shown,
+    cell,
+    money,
+    number,
+    price,
+    quantity,
+    say,
+    short_id,
+    when,
+)
+from tui.panes.orders import side, side_ink
+from tui.panes.pane import Pane, sign_ink
+from tui.panes.positions import fill_rule
+from tui.view import Moment, Row, View, instant
+from tui.widgets.table import Column
+
+
+def _commission(row: Row, _: Moment) -> Shown:
+    known: Number | None = row["commission"]
+    return Shown("…") if known is None else money(known, width=6)
+
+
+COLUMNS = (
+    Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date)),
+    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"])),
+    Column(Shown("S"), 1, side, side_ink),
+    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True),
+    Column(Shown("Price"), 8, lambda r, m: price(r["price"], 8), right=True),
+    Column(
+        Shown("Slip"), 6, lambda r, m: number(r["slippage_bps"], 1, signed=True, width=6),
+        right=True,
+    ),
+    Column(Shown("Comm"), 6, _commission, right=True),
+    Column(
+        Shown("rPnL"), 9, lambda r, m: money(r.get("realized_pnl"), signed=True, width=9),
+        lambda r, m: sign_ink(r.get("realized_pnl")), right=True,
+    ),
+    Column(Shown("Order"), 6, lambda r, m: short_id(r["order_id"])),
+    Column(Shown("From"), 8, lambda r, m: cell(r["strategy_id"] or "no owner"), grows=True),
+    Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1),
+)  # fmt: skip
+
+
+class FillsPane(Pane):
+    """Executions of this session."""
+
+    pane = "fills"
+    title = Shown("Fills")
+    topics = ("fills",)
+    id_columns = ("order_id",)
+    columns = COLUMNS
+
+    def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
+        """Newest first, as read."""
+        return ((row["exec_id"], row) for row in view["fills"].rows or ())
+
+    def title_parts(self, view: View) -> list[Shown]:
+        """Count, and sums of what is shown."""
+        rows = view["fills"].rows or ()
+        parts = [Shown(str(len(rows)))]
+        if rows:
+            known = [r["commission"] for r in rows if r["commission"] is not None]
+            total = sum((Decimal(str(value)) for value in known), Decimal(0))
+            parts.append(say("fees {}", money(total) if len(known) == len(rows) else UNKNOWN))
+        rule = fill_rule(view)
+        return [*parts, rule] if rule else parts
+
+    def empty_text(self, view: View) -> Shown:
+        """Known to have none."""
+        return Shown("no fills in this session")

@@ -1,0 +1,45 @@
+"""Log: the journal as sentences, newest at the bottom, following until the cursor leaves it."""
+
+from collections.abc import Iterable
+
+from tui.format import Shown, cell, short_id, when, whole
+from tui.panes.pane import Pane
+from tui.sentence import event_ink, sentence
+from tui.view import Row, View, instant
+from tui.widgets.table import Column
+
+COLUMNS = (
+    Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date)),
+    Column(Shown("Seq"), 7, lambda r, m: whole(r["seq"]), right=True),
+    Column(Shown("Text"), 61, lambda r, m: sentence(r), lambda r, m: event_ink(r), grows=True),
+    Column(Shown("Kind"), 20, lambda r, m: cell(r["kind"]), level=1),
+    Column(Shown("Subject"), 8, lambda r, m: short_id(r["subject"]), level=1),
+)
+
+
+class LogPane(Pane):
+    """The newest events of the journal."""
+
+    pane = "log"
+    title = Shown("Log")
+    topics = ("events",)
+    id_columns = ("subject",)
+    columns = COLUMNS
+    follows = True
+
+    def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
+        """Oldest first, as read."""
+        return ((str(row["seq"]), row) for row in view["events"].rows or ())
+
+    def title_parts(self, view: View) -> list[Shown]:
+        """Whether it follows, and the newest number."""
+        rows = view["events"].rows or ()
+        if not rows:
+            return []
+        newest = str(rows[-1]["seq"])
+        following = self.cursor in (None, newest)
+        return [whole(rows[-1]["seq"]), Shown("following" if following else "stopped, G follows")]
+
+    def empty_text(self, view: View) -> Shown:
+        """A journal without events."""
+        return Shown("the journal is empty")

@@ -1,0 +1,106 @@
+"""Orders: working newest first, then those that ended."""
+
+from collections.abc import Iterable
+
+from tui.actions import bindings
+from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, word
+from tui.messages import CancelWanted
+from tui.panes.pane import Pane
+from tui.view import Moment, Row, View, instant
+from tui.widgets.table import Column
+
+DONE = frozenset({"DENIED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "DRY_RUN"})
+
+TYPES = {
+    "MARKET": Shown("MKT"), "LIMIT": Shown("LMT"), "STOP": Shown("STP"),
+    "STOP_LIMIT": Shown("STPL"), "TRAIL": Shown("TRL"), "MARKET_ON_OPEN": Shown("MOO"),
+    "MARKET_ON_CLOSE": Shown("MOC"), "LIMIT_ON_OPEN": Shown("LOO"), "LIMIT_ON_CLOSE": Shown("LOC"),
+}  # fmt: skip
+
+
+def is_working(order: Row) -> bool:
+    """Say whether an order can still fill."""
+    return order["status"] not in DONE
+
+
+def side(row: Row, _: Moment) -> Shown:
+    """Return B or S."""
+    return cell(row["side"][:1])
+
+
+def side_ink(row: Row, _: Moment) -> str:
+    """Buys and sells differ in ink as well as in letter."""
+    return "gain" if row["side"] == "BUY" else "loss"
+
+
+def _status_ink(row: Row, _: Moment) -> str:
+    status = row["status"]
+    if status in ("DENIED", "REJECTED", "UNKNOWN"):
+        return "danger" if status == "UNKNOWN" else "warn"
+    return "plain" if status in DONE else "key"
+
+
+def _price(row: Row, _: Moment) -> Shown:
+    if row["limit_price"] is not None:
+        return price(row["limit_price"], 8)
+    return price(row["average_price"], 8) if row["average_price"] is not None else BLANK
+
+
+def _progress(row: Row, _: Moment) -> Shown:
+    return say("{}/{}", quantity(row["filled"]), quantity(row["quantity"]))
+
+
+COLUMNS = (
+    Column(Shown("Id"), 6, lambda r, m: short_id(r["order_id"])),
+    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"])),
+    Column(Shown("S"), 1, side, side_ink),
+    Column(Shown("Done/Qty"), 11, _progress, right=True),
+    Column(Shown("Type"), 4, lambda r, m: TYPES.get(r["order_type"], word(r["order_type"]))),
+    Column(Shown("Price"), 8, _price, right=True),
+    Column(Shown("Status"), 16, lambda r, m: word(r["status"]), _status_ink),
+    Column(Shown("Age"), 4, lambda r, m: age(m.age(instant(r, "created_at"))), right=True),
+    Column(Shown("From"), 8, lambda r, m: word(r["strategy_id"]), grows=True),
+    Column(Shown("Signal"), 6, lambda r, m: short_id(r["signal_id"]), level=1),
+    Column(Shown("Reason"), 25, lambda r, m: cell(r["reason"] or ""), level=1),
+    Column(Shown("Ref"), 40, lambda r, m: cell(r["order_ref"]), level=2),
+    Column(Shown("PermId"), 10, lambda r, m: cell(str(r["perm_id"] or "")), level=2),
+)
+
+
+class OrdersPane(Pane):
+    """Working and ended orders."""
+
+    BINDINGS = [*bindings("orders")]
+
+    pane = "orders"
+    title = Shown("Orders")
+    topics = ("orders",)
+    id_columns = ("order_id",)
+    columns = COLUMNS
+
+    def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
+        """Working first; within each the order of the query, newest first."""
+        rows = view["orders"].rows or ()
+        working = [row for row in rows if is_working(row)]
+        done = [row for row in rows if not is_working(row)]
+        return ((row["order_id"], row) for row in (*working, *done))
+
+    def title_parts(self, view: View) -> list[Shown]:
+        """Working of shown."""
+        rows = view["orders"].rows or ()
+        working = sum(1 for row in rows if is_working(row))
+        return [Shown(f"{working} working"), Shown(f"{len(rows) - working} ended")]
+
+    def empty_text(self, view: View) -> Shown:
+        """Known to have none."""
+        return Shown("no orders in this session")
+
+    def dims(self, row: Row) -> bool:
+        """Ended orders step back."""
+        return super().dims(row) or not is_working(row)
+
+    def action_cancel(self) -> None:
+        """Ask whether to cancel the order under the cursor."""
+        if self.row is not None:
+            self.post_message(CancelWanted(self.row, selection_changed=self.row_left))
+            self.row_left = False

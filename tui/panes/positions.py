@@ -1,0 +1,127 @@
+"""Positions: what each strategy owns, what nobody owns, target beside actual weight."""
+
+from collections.abc import Iterable
+
+from tui.format import UNKNOWN, Number, Shown, age, cell, clip, money, percent, price, quantity, say
+from tui.panes.pane import Pane, clock_text, sign_ink
+from tui.view import Moment, Row, View, instant
+from tui.widgets.table import Column
+
+AGING_S, STALE_S, EXPIRED_S = 30.0, 60.0, 300.0
+
+
+def staleness(row: Row, moment: Moment) -> float | None:
+    """Return the age of a position's price on the session's clock."""
+    return moment.age(instant(row, "priced_at"))
+
+
+def expired(row: Row, moment: Moment) -> bool:
+    """Say whether a price is too old for a value: it keeps its age, the value is unknown."""
+    seconds = staleness(row, moment)
+    return not row.get("recorded_clock") and (seconds is None or seconds > EXPIRED_S)
+
+
+def _valued(row: Row, moment: Moment, name: str) -> Number | None:
+    return None if expired(row, moment) else row.get(name)
+
+
+def _side(row: Row, _: Moment) -> Shown:
+    held = row["quantity"]
+    return Shown("L" if held > 0 else "S" if held < 0 else " ")
+
+
+def _gap(row: Row, moment: Moment) -> Shown:
+    weight, target = _valued(row, moment, "weight"), row.get("target_weight")
+    if weight is None or target is None:
+        return UNKNOWN
+    return percent(float(weight) - float(target), signed=True)
+
+
+COLUMNS = (
+    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"])),
+    Column(Shown("S"), 1, _side, lambda r, m: sign_ink(r["quantity"])),
+    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True),
+    Column(Shown("Avg"), 8, lambda r, m: price(r["average_cost"], 8), right=True),
+    Column(Shown("Last"), 8, lambda r, m: price(r["market_price"], 8), right=True),
+    Column(Shown("Age"), 3, lambda r, m: age(staleness(r, m)), right=True),
+    Column(
+        Shown("uPnL"), 9,
+        lambda r, m: money(_valued(r, m, "unrealized_pnl"), signed=True, width=9),
+        lambda r, m: sign_ink(_valued(r, m, "unrealized_pnl")), right=True,
+    ),
+    Column(
+        Shown("rPnL"), 9, lambda r, m: money(r["realized_pnl"], signed=True, width=9),
+        lambda r, m: sign_ink(r["realized_pnl"]), right=True,
+    ),
+    Column(Shown("Wgt%"), 5, lambda r, m: percent(_valued(r, m, "weight"), width=5), right=True),
+    Column(Shown("Tgt%"), 5, lambda r, m: percent(r.get("target_weight"), width=5), right=True),
+    Column(Shown("Δ%"), 6, _gap, right=True),
+    Column(
+        Shown("Value"), 11, lambda r, m: money(_valued(r, m, "market_value"), width=11),
+        right=True, level=1,
+    ),
+    Column(
+        Shown("Strategy"), 10,
+        lambda r, m: cell(r["strategy_id"]) if r["strategy_id"] else Shown("no owner"), level=1,
+    ),
+    Column(Shown("Work"), 7, lambda r, m: quantity(r.get("working"), 7), right=True, level=1),
+)  # fmt: skip
+
+
+class PositionsPane(Pane):
+    """Owned positions by strategy and symbol, unowned ones last."""
+
+    pane = "positions"
+    title = Shown("Positions")
+    topics = ("positions", "decision")
+    id_columns = ("last_order_id",)
+    columns = COLUMNS
+
+    def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
+        """Order by strategy, then symbol; nobody's last."""
+        held = [row for row in view["positions"].rows or () if row["quantity"]]
+        held.sort(key=lambda r: (r["strategy_id"] is None, r["strategy_id"] or "", r["symbol"]))
+        return (((f"{row['strategy_id']}|{row['symbol']}", row)) for row in held)
+
+    def title_parts(self, view: View) -> list[Shown]:
+        """Count, stale prices, total open P&L, as-of of the prices."""
+        held = [row for row in view["positions"].rows or () if row["quantity"]]
+        parts = [Shown(str(len(held)))]
+        old = sum(
+            1
+            for r in held
+            if not r.get("recorded_clock") and (staleness(r, view.moment) or 0) > STALE_S
+        )
+        if old:
+            parts.append(Shown(f"{old} STALE"))
+        values = [_valued(row, view.moment, "unrealized_pnl") for row in held]
+        unknown = sum(1 for value in values if value is None)
+        if held and not unknown:
+            total = sum(value for value in values if value is not None)
+            parts.append(say("open P&L {}", money(total, signed=True)))
+        elif unknown:
+            parts.append(Shown(f"open P&L · ({unknown} unknown)"))
+        parts.append(say("prices {}", clock_text(view)))
+        rule = fill_rule(view)
+        return [*parts, rule] if rule else parts
+
+    def empty_text(self, view: View) -> Shown:
+        """Known to be flat."""
+        return Shown("no open positions")
+
+    def dims(self, row: Row) -> bool:
+        """Aging prices dim the row."""
+        if self.moment is None or row.get("recorded_clock"):
+            return super().dims(row)
+        seconds = staleness(row, self.moment)
+        return super().dims(row) or seconds is None or seconds > AGING_S
+
+
+def fill_rule(view: View) -> Shown | None:
+    """Return the fill rule that stands next to every simulated figure."""
+    session = view["session"].first()
+    rule = session.get("fill_rule") if session else None
+    if not rule or (session and session["mode"] in ("paper", "live")):
+        return None
+    shown = clip(cell(rule), 12)
+    return say("{}: not achievable", shown) if rule == "same_close" else shown

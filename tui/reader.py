@@ -1,0 +1,71 @@
+"""The reading worker: a thread with its own read-only connection, and one message per change.
+
+It asks the source every 150 ms, sends one `Changed` with frozen rows, and goes on only after
+that was handled: a terminal that stands still costs no memory.
+"""
+
+from collections.abc import Callable
+from threading import Event
+from typing import Protocol
+
+from textual.app import App
+from textual.worker import get_current_worker
+
+from tui.messages import Changed
+from tui.view import View
+
+POLL_S = 0.15
+
+
+class Source(Protocol):
+    """Where rows come from; lives on the reading thread alone."""
+
+    def read(self, wanted: frozenset[str]) -> View | None:
+        """Return what is wanted if anything changed since the last call, else None."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class Reader:
+    """Runs on a thread of the app; the screen says what it wants to see."""
+
+    def __init__(
+        self,
+        app: App[None],
+        make_source: Callable[[], Source],
+        wanted: Callable[[], frozenset[str]],
+    ) -> None:
+        self._app = app
+        self._make_source = make_source
+        self._wanted = wanted
+        self._handled = Event()
+        self._wake = Event()
+
+    def handled(self) -> None:
+        """The last message was handled: the next may come."""
+        self._handled.set()
+
+    def wake(self) -> None:
+        """Something else is wanted: read now."""
+        self._wake.set()
+
+    def run(self) -> None:
+        """Read until the worker is canceled."""
+        worker = get_current_worker()
+        source = self._make_source()
+        try:
+            while not worker.is_cancelled:
+                view = source.read(self._wanted())
+                if view is None:
+                    self._wake.wait(POLL_S)
+                    self._wake.clear()
+                    continue
+                self._handled.clear()
+                self._app.post_message(Changed(view))
+                while not self._handled.wait(POLL_S) and not worker.is_cancelled:
+                    pass
+                self._wake.wait(POLL_S)
+                self._wake.clear()
+        finally:
+            source.close()

@@ -1,0 +1,184 @@
+"""The dashboard: status, strip, panes, question, message and footer, and where each is.
+
+It arranges and shows; what a key does is the application's business.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.events import Resize
+from textual.screen import Screen
+
+from tui.actions import footer, of
+from tui.dialogs.confirm import ConfirmPanel
+from tui.format import Shown
+from tui.layout import Box, boxes, shows_several
+from tui.panes.alerts import AlertsPane
+from tui.panes.equity import EquityPane
+from tui.panes.fills import FillsPane
+from tui.panes.log import LogPane
+from tui.panes.orders import OrdersPane
+from tui.panes.overview import OverviewPane
+from tui.panes.pane import Pane
+from tui.panes.positions import PositionsPane
+from tui.panes.reconciliation import ReconciliationPane
+from tui.panes.regime import RegimeCard, RegimePane
+from tui.screens.help import HelpPane
+from tui.view import Moment, View
+from tui.widgets.lines import Span
+from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
+
+FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "decision"})
+LOW_ROWS = 12
+
+
+class Dashboard(Screen[None], inherit_bindings=False):
+    """All panes; code says which are shown and where."""
+
+    AUTO_FOCUS = None
+
+    def __init__(self, *, read_only: bool, clock: Callable[[], datetime]) -> None:
+        super().__init__()
+        self.read_only = read_only
+        self.now = clock
+        self.view: View | None = None
+        self.current = "overview"
+        self.zoomed = False
+        self.came_from: list[str] = []
+        self.panes: dict[str, Pane] = {}
+        self.armed = Shown("safe")
+
+    def compose(self) -> ComposeResult:
+        """Build every pane once; hidden ones cost nothing."""
+        yield StatusLine(id="status")
+        yield Strip(id="strip")
+        made: list[Pane] = [
+            OverviewPane(), RegimePane(), PositionsPane(), OrdersPane(), FillsPane(),
+            AlertsPane(), ReconciliationPane(), LogPane(), RegimeCard(), EquityPane(),
+            HelpPane(read_only=self.read_only),
+        ]  # fmt: skip
+        self.panes = {pane.pane: pane for pane in made}
+        yield Container(*made, id="area")
+        yield ConfirmPanel(id="confirm")
+        yield MessageLine(id="message")
+        yield Footer(id="footer")
+
+    # -- where things are ------------------------------------------------------------------
+
+    @property
+    def shown(self) -> list[str]:
+        """The panes that are shown now."""
+        return [name for name, pane in self.panes.items() if pane.display]
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Every topic that the shown panes and the frame need."""
+        topics = set(FRAME_TOPICS)
+        for name in self.shown:
+            pane = self.panes[name]
+            topics.update(pane.topics)
+            if pane.explained is not None:
+                topics.add("explain:" + pane.explained)
+        return frozenset(topics)
+
+    @property
+    def confirm(self) -> ConfirmPanel:
+        """The docked question."""
+        return self.query_one(ConfirmPanel)
+
+    def on_mount(self) -> None:
+        """Start with the overview, or with several panes where they fit."""
+        self.confirm.display = False
+        if shows_several(*self.size):
+            self.current = "positions"
+        self.place()
+
+    def on_resize(self, event: Resize) -> None:
+        """Lay out anew; cursor, detail and an open question survive."""
+        if self.panes:
+            self.place()
+
+    def place(self) -> None:
+        """Place the panes that are shown and hide the others."""
+        columns, rows = self.size
+        low = rows < LOW_ROWS
+        self.query_one(Strip).display = not low
+        self.query_one(Footer).display = not low
+        rows_left = rows - (2 if low else 4)
+        if self.confirm.display:
+            rows_left -= min(7, max(0, rows_left - 3))
+        if self.current == "help":
+            placed = {"help": Box(0, 0, columns, max(0, rows_left))}
+        else:
+            placed = boxes(columns, rows, rows_left, self.current, zoomed=self.zoomed)
+        for name, pane in self.panes.items():
+            box = placed.get(name)
+            pane.display = box is not None
+            if box is not None:
+                pane.styles.offset = (box.x, box.y)
+                pane.styles.width = box.width
+                pane.styles.height = box.height
+        if not self.confirm.has_focus:
+            self.panes[self.current].focus()
+        self.paint_frame()
+
+    def go(self, name: str) -> None:
+        """Move to a pane; one that is not shown takes the place of another until esc."""
+        if name == self.current:
+            return
+        if not self.panes[name].display or name == "help":
+            self.came_from.append(self.current)
+        self.current = name
+        self.place()
+        if self.view is not None:
+            self.panes[name].show(self.view)
+
+    def cycle(self, steps: int) -> None:
+        """Move to the next or previous pane: among those shown, or through all by key."""
+        ring = [name for name in self.shown if name != "help"]
+        if len(ring) < 2:
+            ring = [name for name in self.panes if name not in ("card", "equity", "help")]
+        at = ring.index(self.current) if self.current in ring else 0
+        self.current = ring[(at + steps) % len(ring)]
+        self.place()
+        if self.view is not None:
+            self.panes[self.current].show(self.view)
+
+    def back(self) -> bool:
+        """One step back: detail, zoom, the pane that was replaced. Say whether there was one."""
+        if self.panes[self.current].back():
+            return True
+        if self.zoomed:
+            self.zoomed = False
+        elif self.came_from:
+            self.current = self.came_from.pop()
+        else:
+            return False
+        self.place()
+        return True
+
+    # -- what is shown ---------------------------------------------------------------------
+
+    def show(self, view: View) -> None:
+        """Give what was read to the panes that are shown."""
+        self.view = view
+        for name in self.shown:
+            self.panes[name].show(view)
+        self.paint_frame()
+
+    def paint_frame(self, messages: Sequence[Span] | None = None) -> None:
+        """Paint status, strip and footer; the message line when there is something new."""
+        view = self.view or View(Moment(self.now()))
+        self.query_one(StatusLine).show(view, self.armed, read_only=self.read_only, now=self.now())
+        failed = frozenset(
+            name for name, pane in self.panes.items() if pane.topics and view[pane.topics[0]].failed
+        )
+        self.query_one(Strip).show(view, self.current, failed)
+        contexts = ("app", "table", self.current)
+        own = footer(of(self.current), read_only=self.read_only)
+        common = footer(of(*contexts[:2]), read_only=self.read_only)
+        self.query_one(Footer).show((*own, *common))
+        if messages is not None:
+            self.query_one(MessageLine).show(messages)

@@ -1,0 +1,90 @@
+"""What a screen knows at one moment: frozen rows with their age, read by the reading worker.
+
+A `Reading` is never confused with a failed one: `rows` is None until something was read, a
+failure keeps the old rows and says why, and an empty tuple means known to be empty.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from engine.domain.times import parse_utc
+
+Row = Mapping[str, Any]
+
+MAX_ROWS = 500
+"""Rows of one pane that are kept in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now: the wall clock, and the session's clock and date as far as they are known."""
+
+    wall: datetime
+    clock: datetime | None = None
+    session_date: date | None = None
+
+    def age(self, at: datetime | None) -> float | None:
+        """Return seconds on the session's clock since an instant of the session."""
+        if at is None or self.clock is None:
+            return None
+        return (self.clock - at).total_seconds()
+
+    def wall_age(self, at: datetime | None) -> float | None:
+        """Return seconds of wall time since an instant."""
+        return None if at is None else (self.wall - at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answer to one query: rows, when they were read, and why a newer read failed."""
+
+    rows: tuple[Row, ...] | None = None
+    read_at: datetime | None = None  # wall clock
+    failed: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was ever read."""
+        return self.rows is not None
+
+    def first(self) -> Row | None:
+        """Return the first row, if there is one."""
+        return self.rows[0] if self.rows else None
+
+
+NOTHING = Reading()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that the screen shows, read in one go."""
+
+    moment: Moment
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+
+    def __getitem__(self, topic: str) -> Reading:
+        """Return a topic's reading, unread if it was not asked for."""
+        return self.readings.get(topic, NOTHING)
+
+
+def instant(row: Row, name: str) -> datetime | None:
+    """Return a column that holds an instant."""
+    return _instant(row.get(name))
+
+
+def session_day(row: Row, name: str) -> date | None:
+    """Return a column that holds a session date."""
+    return _day(row.get(name))
+
+
+@lru_cache(maxsize=8192)
+def _instant(value: str | datetime | None) -> datetime | None:
+    return parse_utc(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=8192)
+def _day(value: str | date | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,137 @@
+"""Lines of shown text, painted one by one: what every widget of ours is made of.
+
+One way to the terminal: spans of `Shown` text with an ink (a meaning, not a color) become
+strips; a line that did not change is not painted again; in ASCII mode every line goes through
+`to_ascii` here and nowhere else. There is no markup anywhere on this path.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.format import BLANK, Shown, to_ascii
+
+INKS = (
+    "plain", "gain", "loss", "danger", "warn", "stale", "quiet", "head", "title", "titled",
+    "key", "cursor", "bar", "ask",
+)  # fmt: skip
+"""Meanings; the theme says how each looks."""
+
+
+class Span(NamedTuple):
+    """A piece of a line."""
+
+    text: Shown
+    ink: str = "plain"
+
+
+class Line(NamedTuple):
+    """Spans from left to right, and the ink that covers them and fills the rest."""
+
+    spans: tuple[Span, ...] = ()
+    ink: str = "plain"
+
+
+def line(*parts: Shown | Span, ink: str = "plain") -> Line:
+    """Return a line of parts."""
+    return Line(tuple(p if isinstance(p, Span) else Span(p) for p in parts), ink)
+
+
+EMPTY = Line()
+
+
+class Lines(Widget):
+    """A widget whose content is a list of lines."""
+
+    COMPONENT_CLASSES = {f"ink--{ink}" for ink in INKS}
+
+    ascii_only = False
+    """Set once for all widgets before the screen is built."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes, markup=False)
+        self._lines: tuple[Line, ...] = ()
+        self._strips: dict[int, Strip] = {}
+        self._inks: dict[tuple[str, str], Style] = {}
+        self.painted_lines = 0  # how many lines were marked for painting so far
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is shown now."""
+        return self._lines
+
+    @property
+    def text(self) -> str:
+        """What is shown now, as plain text: for tests."""
+        return "\n".join("".join(span.text for span in each.spans) for each in self._lines)
+
+    def paint(self, lines: Sequence[Line]) -> None:
+        """Show these lines; only those that differ are painted."""
+        before, self._lines = self._lines, tuple(lines)
+        if before == self._lines:
+            return
+        width = self.size.width
+        rows = max(len(before), len(self._lines))
+        dirty = [y for y in range(rows) if _at(before, y) != _at(self._lines, y)]
+        for y in dirty:
+            self._strips.pop(y, None)
+        self.painted_lines += len(dirty)
+        if dirty and width:
+            self.refresh(*(Region(0, y, width, 1) for y in dirty))
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the screen."""
+        strip = self._strips.get(y)
+        if strip is None or strip.cell_length != self.size.width:
+            strip = self._strip(_at(self._lines, y), self.size.width)
+            self._strips[y] = strip
+        return strip
+
+    def notify_style_update(self) -> None:
+        """Colors changed: nothing painted so far is right."""
+        super().notify_style_update()
+        self._strips.clear()
+        self._inks.clear()
+
+    def _strip(self, what: Line, width: int) -> Strip:
+        segments: list[Segment] = []
+        used = 0
+        for text, ink in what.spans:
+            shown = to_ascii(text) if self.ascii_only else text
+            segments.append(Segment(shown, self._style(ink, what.ink)))
+            used += len(shown) if shown.isascii() else cell_len(shown)
+        strip = Strip(segments, used)
+        return strip.adjust_cell_length(width, self._style("plain", what.ink))
+
+    def _style(self, ink: str, over: str) -> Style:
+        """An ink on a line: the line's background, and its color unless the span has its own."""
+        style = self._inks.get((ink, over))
+        if style is None:
+            style = self.get_component_rich_style(f"ink--{over}")
+            if ink != "plain":
+                own = self.get_component_rich_style(f"ink--{ink}", partial=True)
+                style = style + (
+                    Style(reverse=own.reverse, bold=own.bold) if _covers(over) else own
+                )
+            self._inks[ink, over] = style
+        return style
+
+
+def _covers(ink: str) -> bool:
+    """On a reversed line a color of its own would become a background of its own."""
+    return ink in ("cursor", "titled", "danger")
+
+
+def _at(lines: Sequence[Line], y: int) -> Line:
+    return lines[y] if y < len(lines) else EMPTY
+
+
+def rule(text: Shown = BLANK) -> Line:
+    """Return a heading inside a pane."""
+    return line(text, ink="head")

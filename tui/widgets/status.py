@@ -1,0 +1,262 @@
+"""The lines around the panes: status, strip, message and footer.
+
+The status line is never covered and never moves: every field has its width, whatever its
+value. It answers "is all well?" with mode, account, trading state, link, ages and clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tui.actions import PANES
+from tui.format import (
+    BLANK,
+    UNKNOWN,
+    Shown,
+    age,
+    cell,
+    clip,
+    countdown,
+    day,
+    exchange_time,
+    fit,
+    say,
+)
+from tui.view import Moment, Row, View, instant
+from tui.widgets.lines import Lines, Span, line
+
+WIDE = 120
+SILENT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the status line. Those with a higher rank go first when it is narrow."""
+
+    width: int
+    text: Shown
+    ink: str = "plain"
+    rank: int = 0
+
+
+class StatusLine(Lines):
+    """Mode, account, state, link, quotes, clock, cell, alerts, differences, armed, beat."""
+
+    def show(self, view: View, armed: Shown, *, read_only: bool, now: datetime) -> None:
+        """Paint the line for what is known now."""
+        fields = status_fields(view, armed, read_only=read_only, now=now)
+        width = self.size.width
+        while sum(f.width + 1 for f in fields) - 1 > width and len(fields) > 1:
+            fields.remove(max(fields, key=lambda f: f.rank))
+        if width >= WIDE:
+            fields[-1:-1] = wide_fields(view)
+        spans: list[Span] = []
+        for field in fields:
+            spans.append(Span(say("{} ", fit(field.text, field.width)), field.ink))
+        self.paint([line(*spans, ink="bar")])
+
+
+def status_fields(view: View, armed: Shown, *, read_only: bool, now: datetime) -> list[Field]:
+    """Return the fields that every layout has."""
+    session, beat = view["session"].first(), view["beat"].first()
+    counts, state = view["counts"].first(), view["trading"].first()
+    silent_s = beat_age(view, now)
+    silent = silent_s is not None and silent_s > SILENT_S and not ended(session)
+    return [
+        _mode(session),
+        Field(5, _account(session), rank=8),
+        _state(session, beat, state),
+        _link(session),
+        Field(5, _quotes(view), rank=7),
+        Field(8, _clock(session, beat, view.moment), rank=1),
+        Field(2, _cell(view), rank=6),
+        _alerts(counts),
+        _differences(counts),
+        Field(11, Shown("READ-ONLY") if read_only else armed, _armed_ink(armed), rank=5),
+        Field(5, say("E {}", age(silent_s)), "danger")
+        if silent
+        else Field(1, Shown("•" if int(now.timestamp()) % 2 else "·"), "quiet"),
+    ]
+
+
+def wide_fields(view: View) -> list[Field]:
+    """Return what joins from 120 columns on: zone, next slot, reconciliation, pace, session."""
+    session, beat = view["session"].first(), view["beat"].first()
+    run = view["reconciliation"].first()
+    if session is None:
+        return []
+    reconciled = instant(run, "at") if run else None
+    return [
+        Field(2, Shown("ET")),
+        Field(21, _next_slot(beat, view.moment)),
+        Field(9, say("rec {}", age(view.moment.age(reconciled)))),
+        Field(8, cell(session["session_id"][-8:]), "quiet"),
+    ]
+
+
+def beat_age(view: View, now: datetime) -> float | None:
+    """Return the age of the engine's heartbeat in wall time."""
+    beat = view["beat"].first()
+    at = instant(beat, "wall_at") if beat else None
+    return None if at is None else (now - at).total_seconds()
+
+
+def ended(session: Row | None) -> bool:
+    """Say whether the session is over."""
+    return session is not None and session["state"] in (
+        "STOPPED", "COMPLETED", "FAILED", "INTERRUPTED",
+    )  # fmt: skip
+
+
+def _mode(session: Row | None) -> Field:
+    if session is None:
+        return Field(12, Shown("starting"), "quiet")
+    mode = cell(session["mode"].upper())
+    text = say("{}+DRY", mode) if session["dry_run"] else mode
+    return Field(12, text, "danger" if session["mode"] == "live" else "key")
+
+
+def _account(session: Row | None) -> Shown:
+    account = session.get("account") if session else None
+    if not account:
+        return UNKNOWN
+    return cell(account) if account == "SIM" else say("…{}", cell(account[-4:]))
+
+
+def _state(session: Row | None, beat: Row | None, state: Row | None) -> Field:
+    trading = state["state"] if state else None
+    if trading == "HALTED":
+        return Field(8, Shown("HALTED"), "danger")
+    if trading == "REDUCING":
+        return Field(8, Shown("REDUCING"), "warn")
+    if session is None:
+        return Field(8, UNKNOWN)
+    if ended(session):
+        return Field(8, Shown("ENDED"), "warn")
+    running = (beat["state"] if beat else None) or session["state"]
+    if running not in ("RUNNING",):
+        shown = Shown("STARTING") if running == "CREATED" else cell(running)
+        return Field(8, shown, "warn" if running in ("PAUSED", "STOPPING") else "quiet")
+    return Field(8, UNKNOWN if trading is None else cell(trading), "gain")
+
+
+def _link(session: Row | None) -> Field:
+    if session is None:
+        return Field(9, UNKNOWN, rank=3)
+    source = session.get("source") or ""
+    if source.upper().startswith("SYNTHETIC"):
+        return Field(9, Shown("SYNTHETIC"), "warn", rank=3)
+    return Field(9, cell(source.split(" ")[0] or "·"), rank=3)
+
+
+def _quotes(view: View) -> Shown:
+    ages = [
+        view.moment.age(instant(row, "priced_at"))
+        for row in view["positions"].rows or ()
+        if row["quantity"]
+    ]
+    known = [seconds for seconds in ages if seconds is not None]
+    return say("q {}", age(max(known))) if known and len(known) == len(ages) else Shown("q ·")
+
+
+def _clock(session: Row | None, beat: Row | None, moment: Moment) -> Shown:
+    if session is not None and session["mode"] == "backtest":
+        return Shown(day(moment.session_date)[2:]) if moment.session_date else UNKNOWN
+    if session is not None and session.get("recorded_clock") and moment.session_date:
+        return Shown(day(moment.session_date)[2:])
+    return exchange_time(moment.clock)
+
+
+def _cell(view: View) -> Shown:
+    decision = view["decision"].first()
+    if decision is None or decision.get("cell") is None:
+        return Shown("C·")
+    return say("C{}", cell(str(decision["cell"])))
+
+
+def _alerts(counts: Row | None) -> Field:
+    open_alerts = counts["open_alerts"] if counts else 0
+    if not open_alerts:
+        return Field(3, BLANK, rank=2)
+    return Field(3, Shown(f"!{min(open_alerts, 99)}"), "danger", rank=2)
+
+
+def _differences(counts: Row | None) -> Field:
+    verdict = counts["verdict"] if counts else None
+    if verdict == "DIFFERENCES" and counts is not None:
+        return Field(2, Shown(f"≠{min(counts['differences'], 9)}"), "danger", rank=4)
+    if verdict == "UNKNOWN":
+        return Field(2, Shown("≠?"), "danger", rank=4)
+    return Field(2, BLANK, rank=4)
+
+
+def _armed_ink(armed: Shown) -> str:
+    return "warn" if armed.startswith("ARMED") else "quiet"
+
+
+def _next_slot(beat: Row | None, moment: Moment) -> Shown:
+    """`open 2026-11-20T14:30:00.000000Z` as `next open 04:31`."""
+    text = (beat.get("next_slot") or "") if beat else ""
+    if not text:
+        return Shown("next ·")
+    name, _, at = text.partition(" ")
+    due = instant({"at": at}, "at") if at else None
+    left = None if due is None or moment.clock is None else (due - moment.clock).total_seconds()
+    if left is None or left >= 36_000:
+        return clip(say("next {} {}", cell(name), cell(at[:10])), 21)
+    return say("next {} {}", cell(name), countdown(left))
+
+
+class Strip(Lines):
+    """The panes by key, the shown one reversed, counts on four of them."""
+
+    def show(self, view: View, current: str, waiting: frozenset[str]) -> None:
+        """Paint the strip; `waiting` names panes whose last read failed."""
+        counts = view["counts"].first()
+        numbers = {
+            "positions": counts["positions"],
+            "orders": counts["working"],
+            "alerts": counts["open_alerts"],
+            "reconciliation": counts["differences"],
+        } if counts else {}  # fmt: skip
+        spans: list[Span] = []
+        for key, pane, label, _ in PANES:
+            n = numbers.get(pane) or 0
+            count = BLANK if not n else Shown("9+" if n >= 100 else str(n))
+            mark = Shown("~" if pane in waiting else " ")
+            ink = "titled" if pane == current else "plain"
+            spans += [
+                Span(say("{}{}{}{}", Shown(key), mark, label, count), ink),
+                Span(Shown(" ")),
+            ]
+        self.paint([line(*spans)])
+
+
+class MessageLine(Lines):
+    """The one message that matters most, and how many others wait."""
+
+    def show(self, messages: Sequence[Span]) -> None:
+        """Paint the first message of a list sorted by rank."""
+        if not messages:
+            self.paint([line()])
+            return
+        more = say(" +{}", Shown(str(len(messages) - 1))) if len(messages) > 1 else BLANK
+        room = max(1, self.size.width - 1 - len(more))
+        text, ink = messages[0]
+        self.paint([line(Span(say(" {}", clip(text, room - 1)), ink), Span(more, "quiet"))])
+
+
+class Footer(Lines):
+    """The keys of the focused pane."""
+
+    def show(self, keys: Sequence[tuple[Shown, Shown]]) -> None:
+        """Paint keys and labels, whole ones only, as far as they fit."""
+        spans: list[Span] = []
+        used = 0
+        for key, label in keys:
+            needed = len(key) + len(label) + 3
+            if used + needed > self.size.width:
+                break
+            used += needed
+            spans += [Span(say(" {}", key), "key"), Span(say(" {} ", label))]
+        self.paint([line(*spans, ink="bar")])

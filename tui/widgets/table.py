@@ -1,0 +1,241 @@
+"""The live table: keyed rows, a cursor that belongs to a key, and only dirty lines painted.
+
+`DataTable.update_cell` repaints the whole table for one cell (61-65 % of a core at 20 changes
+a second); here a change costs the lines that look different, at most every 100 ms (2-3 %).
+Columns are data: base columns always, `+` columns from 120, `++` from 200 columns of pane.
+Cell 0 of a line is the gutter (`>` at the cursor), the last one the scroll mark.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from textual.events import Resize
+from textual.timer import Timer
+
+from tui.format import Shown, fit
+from tui.view import Moment, Row
+from tui.widgets.lines import Line, Lines, Span, line
+
+FLUSH_S = 0.1
+PLUS_WIDTH = 120
+PLUS_PLUS_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it is called, how wide it is, what it shows and in which ink."""
+
+    label: Shown
+    width: int
+    show: Callable[[Row, Moment], Shown]
+    ink: Callable[[Row, Moment], str] | None = None
+    right: bool = False
+    level: int = 0  # 0 base, 1 with +, 2 with ++
+    grows: bool = False  # takes what the others leave
+
+
+def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
+    """Return the columns of a pane `width` cells wide, each with its width.
+
+    Whole columns from the left as far as they fit; the growing one takes the rest.
+    """
+    level = (width >= PLUS_WIDTH) + (width >= PLUS_PLUS_WIDTH)
+    room = width - 2
+    chosen: list[tuple[Column, int]] = []
+    for column in sorted((c for c in columns if c.level <= level), key=lambda c: c.level):
+        needed = column.width + bool(chosen)
+        if needed > room:
+            break
+        room -= needed
+        chosen.append((column, column.width))
+    return tuple((c, size + (room if c.grows else 0)) for c, size in chosen)
+
+
+def anchored(cursor: str, before: Sequence[str], after: Iterable[str]) -> str | None:
+    """Return where the cursor is after its table changed: on its key, else on a neighbor.
+
+    The neighbor is the nearest row below that is still there, else the nearest above.
+    """
+    there = set(after)
+    if cursor in there:
+        return cursor
+    at = before.index(cursor) if cursor in before else 0
+    below = (key for key in before[at:] if key in there)
+    above = (key for key in reversed(before[:at]) if key in there)
+    return next(below, None) or next(above, None)
+
+
+class Table(Lines, can_focus=True):
+    """Rows under a heading. Subclasses say which columns, heading and words for no rows."""
+
+    columns: tuple[Column, ...] = ()
+    follows = False  # newest at the bottom, and the view stays there until the cursor leaves it
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.moment: Moment | None = None
+        self.cursor: str | None = None
+        self.row_left = False  # the cursor's row went away: the next market key is refused once
+        self._rows: dict[str, Row] = {}
+        self._keys: list[str] = []
+        self._top = 0
+        self._cells: dict[str, tuple[Row, tuple[object, ...], tuple[Span, ...]]] = {}
+        self._flushed_at = 0.0
+        self._pending: Timer | None = None
+
+    # -- content ---------------------------------------------------------------------------
+
+    def heading(self) -> tuple[Line, ...]:
+        """Return the lines above the column labels."""
+        return ()
+
+    def nothing(self) -> tuple[Line, ...]:
+        """Return the lines that stand where no row is."""
+        return ()
+
+    def dims(self, row: Row) -> bool:
+        """Say whether a whole row is dimmed."""
+        return False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The rows' keys from top to bottom."""
+        return tuple(self._keys)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows.get(self.cursor) if self.cursor is not None else None
+
+    def show_rows(self, rows: Iterable[tuple[str, Row]], moment: Moment) -> None:
+        """Take new rows in their order; paint soon."""
+        before = self._keys
+        was_last = self.cursor is None or not before or self.cursor == before[-1]
+        self._rows = dict(rows)
+        self._keys = list(self._rows)
+        self.moment = moment
+        if self.follows and was_last:
+            self.cursor = self._keys[-1] if self._keys else None
+        elif self.cursor is not None:
+            kept = anchored(self.cursor, before, self._keys)
+            self.row_left = self.row_left or kept != self.cursor
+            self.cursor = kept
+        if self.cursor is None and self._keys:
+            self.cursor = self._keys[-1 if self.follows else 0]
+        for gone in self._cells.keys() - self._rows.keys():
+            del self._cells[gone]
+        self.flush_soon()
+
+    # -- painting --------------------------------------------------------------------------
+
+    def flush_soon(self) -> None:
+        """Paint now if the last time is 100 ms ago, else when it is."""
+        if self._pending is not None or not self.is_attached:
+            return
+        wait = self._flushed_at + FLUSH_S - monotonic()
+        if wait <= 0:
+            self.flush()
+        else:
+            self._pending = self.set_timer(wait, self.flush)
+
+    def flush(self) -> None:
+        """Work out the lines and paint those that changed."""
+        self._pending = None
+        self._flushed_at = monotonic()
+        if self.size.width and self.display:
+            self.paint(self.layout_lines())
+
+    def on_resize(self, event: Resize) -> None:
+        """The columns depend on the width."""
+        self._cells.clear()
+        self.flush()
+
+    def layout_lines(self) -> list[Line]:
+        """Return every line of the widget, top to bottom."""
+        width, height = self.size
+        head = list(self.heading())
+        if not self._keys:
+            return [*head, *self.nothing()][:height]
+        columns = columns_for(self.columns, width)
+        labels = " ".join(fit(c.label, size, right=c.right) for c, size in columns)
+        head.append(line(Shown(f" {labels}"), ink="head"))
+        room = max(0, height - len(head))
+        self._scroll_into_view(room)
+        shown = self._keys[self._top : self._top + room]
+        below = len(self._keys) > self._top + room
+        body = [
+            self._row_line(
+                key,
+                columns,
+                "▲" if self._top and not n else "▼" if below and n == room - 1 else " ",
+            )
+            for n, key in enumerate(shown)
+        ]
+        return (head + body)[:height]
+
+    def _scroll_into_view(self, room: int) -> None:
+        at = self._keys.index(self.cursor) if self.cursor in self._rows else 0
+        self._top = max(0, min(self._top, len(self._keys) - room, at))
+        if at >= self._top + room:
+            self._top = at - room + 1
+
+    def _row_line(self, key: str, columns: tuple[tuple[Column, int], ...], mark: str) -> Line:
+        row, moment = self._rows[key], self.moment
+        assert moment is not None
+        stamp = (int(moment.wall.timestamp()), moment.clock, columns)
+        cached = self._cells.get(key)
+        if cached is not None and cached[1] == stamp and cached[0] == row:
+            spans = cached[2]
+        else:
+            spans = self._spans(row, moment, columns)
+            self._cells[key] = (row, stamp, spans)
+        here = key == self.cursor
+        ink = "plain" if not here else "cursor" if self.has_focus else "plain"
+        if ink == "plain" and self.dims(row):
+            ink = "stale"
+        used = sum(size for _, size in columns) + len(columns) - 1
+        gap = " " * (self.size.width - 2 - used)
+        gutter = Span(Shown(">" if here else " "))
+        return Line((gutter, *spans, Span(Shown(gap + mark), "quiet")), ink)
+
+    def _spans(
+        self, row: Row, moment: Moment, columns: tuple[tuple[Column, int], ...]
+    ) -> tuple[Span, ...]:
+        spans: list[Span] = []
+        for column, size in columns:
+            text = fit(column.show(row, moment), size, right=column.right)
+            ink = column.ink(row, moment) if column.ink else "plain"
+            lead = " " if spans else ""
+            if spans and spans[-1].ink == ink:  # neighbors in one ink are one span: fewer bytes
+                spans[-1] = Span(Shown(spans[-1].text + lead + text), ink)
+            elif lead:
+                spans[-1] = Span(Shown(spans[-1].text + lead), spans[-1].ink)
+                spans.append(Span(text, ink))
+            else:
+                spans.append(Span(text, ink))
+        return tuple(spans)
+
+    # -- the cursor ------------------------------------------------------------------------
+
+    def move(self, steps: int) -> None:
+        """Move the cursor by rows, down is positive; it stops at the ends."""
+        if not self._keys:
+            return
+        at = self._keys.index(self.cursor) if self.cursor in self._rows else 0
+        self.cursor = self._keys[max(0, min(len(self._keys) - 1, at + steps))]
+        self.row_left = False
+        self.flush()
+
+    @property
+    def page(self) -> int:
+        """Rows that one page key moves."""
+        return max(1, self.size.height - 4)
+
+    def on_focus(self) -> None:
+        """The cursor's line and the title look different."""
+        self.flush()
+
+    def on_blur(self) -> None:
+        """The cursor's line and the title look different."""
+        self.flush()
