@@ -156,6 +156,7 @@ class Market(Section):
 
 Share = Annotated[Number, Field(gt=0, le=1)]
 Loss = Annotated[Annotated[Decimal, Field(gt=0, le=1)] | Literal["off"], Limit]
+Strikes = Annotated[int, Field(ge=1, le=100)] | Literal["off"]
 LOSS_WORDS = "a number above 0 to 1, or off"
 
 
@@ -171,6 +172,16 @@ class StrategyLimits(Section):
     strategy_budget: Number = key(
         Decimal("1.02"), "most value of a strategy", unit="times its share of equity", gt=0, le=10
     )
+    gross_exposure: Number = key(
+        Decimal("1.02"), "most absolute value held", unit="times equity", gt=0, le=10
+    )
+    leveraged_exposure: Number = key(
+        Decimal("2.5"),
+        "most value held times each fund's leverage",
+        unit="times equity",
+        gt=0,
+        le=20,
+    )
     open_positions: int = key(20, "most instruments held at once", unit="positions", ge=1, le=1000)
     trades_day: int = key(10, "most entries filled a session date", unit="entries", ge=1, le=10_000)
     slippage_warn: Number = key(
@@ -182,13 +193,13 @@ class StrategyLimits(Section):
     liquidity: Number = key(
         Decimal("0.05"), "largest order, of 20 sessions' mean volume", unit="fraction", gt=0, le=1
     )
-    day_loss: Loss = key(
+    loss_day: Loss = key(
         Decimal("0.05"),
         "loss since the last snapshot that stops entries until the next open",
         unit="fraction of equity",
         allowed=LOSS_WORDS,
     )
-    week_loss: Loss = key(
+    loss_severe: Loss = key(
         Decimal("0.10"),
         "loss over five session dates that leaves only exits",
         unit="fraction of equity",
@@ -200,21 +211,17 @@ class StrategyLimits(Section):
         unit="fraction of equity",
         allowed=LOSS_WORDS,
     )
+    quality: Strikes = key(
+        3,
+        "rejected or timed-out orders in a row that stop entries for half an hour",
+        unit="orders",
+        allowed="a whole number from 1 to 100, or off",
+    )
 
 
 class Risk(StrategyLimits):
     """Limits of the risk gate: what stands here binds every strategy."""
 
-    gross_exposure: Number = key(
-        Decimal("1.02"), "most absolute value held", unit="times equity", gt=0, le=10
-    )
-    leveraged_exposure: Number = key(
-        Decimal("2.5"),
-        "most value held times each fund's leverage",
-        unit="times equity",
-        gt=0,
-        le=20,
-    )
     orders_minute: int = key(20, "most orders a minute", unit="orders", ge=1, le=1000)
     orders_working: int = key(20, "most orders working at once", unit="orders", ge=1, le=1000)
     orders_day: int = key(200, "most orders a session date", unit="orders", ge=1, le=100_000)

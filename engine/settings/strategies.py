@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from engine.errors import SettingsError
 from engine.settings.fields import OFF, quoted
-from engine.settings.model import DEFAULT, Settings
+from engine.settings.model import DEFAULT, Settings, StrategyLimits
 from engine.settings.relations import Names
 from engine.strategy import registry
 from engine.strategy.parameter import Kind, Resolved
@@ -31,8 +31,9 @@ def resolve_strategies(settings: Settings, names: Names) -> tuple[dict[str, Reso
             resolved[strategy] = one
         if strategy in settings.run.strategy and strategy in resolved:
             later = registry.slot_findings(resolved[strategy], settings.run.mode)
-            later += registry.contradictions(_fractions(settings, strategy), resolved[strategy])
             wrong += [_named(finding, strategy, table, names) for finding in later]
+            denied = registry.contradictions(_fractions(settings, strategy), resolved[strategy])
+            wrong += [_blamed(finding, strategy, names) for finding in denied]
         if strategy in settings.run.strategy or settings.table(strategy):
             findings += wrong
     return resolved, findings
@@ -44,7 +45,7 @@ def limits_of(settings: Settings, strategy: str) -> Limits:
     Its own table in [risk] is stronger than a key that somebody set in [risk], that is
     stronger than what the strategy registers, and that is stronger than the default.
     """
-    registered = getattr(registry, "LIMITS", {}).get(strategy, {})
+    registered = registry.LIMITS[strategy]
     own = settings.risk.of(strategy)
     limits: Limits = {}
     for key in type(own).model_fields:
@@ -59,8 +60,6 @@ def limits_of(settings: Settings, strategy: str) -> Limits:
 
 def _fractions(settings: Settings, strategy: str) -> dict[str, Decimal]:
     limits = limits_of(settings, strategy)
-    limits["gross_exposure"] = settings.risk.gross_exposure
-    limits["leveraged_exposure"] = settings.risk.leveraged_exposure
     return {key: Decimal(limit) for key, limit in limits.items() if limit != OFF}
 
 
@@ -88,3 +87,12 @@ def _named(finding: str, strategy: str, table: dict[str, object], names: Names) 
     if rest.startswith(":") and parameter in table:
         rest = f" = {quoted(table[parameter])}{rest}"
     return f"{names.get(key, key)}{rest}"
+
+
+def _blamed(finding: str, strategy: str, names: Names) -> str:
+    """Put the origin of the limit that a finding is about before it."""
+    for key in StrategyLimits.model_fields:
+        if f"limit {key} = " in finding:
+            name = names.get(f"risk.{strategy}.{key}") or names.get(f"risk.{key}")
+            return f"{name}: {finding}" if name else finding
+    return finding

@@ -1,8 +1,9 @@
 """Origins, findings and the effective configuration."""
 
 import os
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pytest
 from engine.domain.session import FillRule, Mode
 from engine.errors import SettingsError
 from engine.settings.load import load
-from engine.settings.model import Settings
+from engine.settings.model import Risk, Settings, StrategyLimits
 from engine.settings.places import database
 from engine.settings.sources import Flag
+from engine.settings.strategies import limits_of
+from engine.settings.template import EXAMPLES, template
+from engine.strategy.registry import LIMITS, SCHEMAS
+from tests.architecture.sources import ROOT
 
 
 def flag(key: str, text: str) -> Flag:
@@ -88,7 +93,7 @@ def test_every_error_of_every_origin_is_told_at_once(tmp_path: Path) -> None:
         seed = "seven"
         volume_share = 1.5
         [risk.regime]
-        day_loss = true
+        loss_day = true
         [regime]
         sma_fast = "40"
         sma_slowly = 3
@@ -112,7 +117,7 @@ def test_every_error_of_every_origin_is_told_at_once(tmp_path: Path) -> None:
         f'{path}: sim.fil = "next_open": unknown key; did you mean sim.fill?',
         f'{path}: sim.seed = "seven": a whole number from 0 to',
         f"{path}: sim.volume_share = 1.5: a number above 0 to 1",
-        f"{path}: risk.regime.day_loss = true: a number above 0 to 1, or off",
+        f"{path}: risk.regime.loss_day = true: a number above 0 to 1, or off",
         f"{path}: ruin = {{mode = offline}}: unknown section; there are storage,",
         f"{path}: regime.sma_slowly = 3: unknown key; did you mean sma_slow?",
         "--set sma_fast = 90, regime.sma_slow = 60: allowed is sma_fast < sma_slow",
@@ -273,3 +278,75 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 def test_the_environment_of_this_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "PILOTHOUSE_SIM__SEED", "99")
     assert load().sim.seed == 99
+
+
+def test_limits_of_a_strategy_come_from_the_strongest_of_four(tmp_path: Path) -> None:
+    usual = limits_of(loaded(tmp_path), "regime")
+    assert usual["order_size"] == 1  # registered
+    assert usual["open_positions"] == 20  # default
+    assert limits_of(loaded(tmp_path), "crossover")["drawdown"] == "off"
+    settings = loaded(
+        tmp_path,
+        flag("risk.order_size", "1.5"),
+        flag("risk.drawdown", "0.5"),
+        flag("risk.regime.drawdown", "off"),
+    )
+    limits = limits_of(settings, "regime")
+    assert limits["order_size"] == Decimal("1.5")
+    assert limits["drawdown"] == "off"
+    assert limits_of(settings, "crossover")["drawdown"] == Decimal("0.5")
+
+
+def test_limits_that_a_cell_cannot_keep_are_refused(tmp_path: Path) -> None:
+    found = findings(tmp_path, flag("risk.symbol_exposure", "0.5"))
+    assert found[0] == (
+        "--set risk.symbol_exposure: regime cell 1 (Kill Zone) needs TQQQ at weight 0.6; "
+        "limit symbol_exposure = 0.5 would deny it"
+    )
+    file(tmp_path, "[risk.regime]\norder_size = 0.5")
+    assert any("limit order_size = 0.5" in one for one in findings(tmp_path))
+
+
+def test_every_strategy_has_its_tables() -> None:
+    assert set(Settings.known_strategies()) == set(SCHEMAS) == set(LIMITS)
+    assert all(set(limits) <= set(StrategyLimits.model_fields) for limits in LIMITS.values())
+    assert {name for name in Risk.model_fields if name in SCHEMAS} == set(SCHEMAS)
+
+
+def test_config_toml_has_every_key_and_no_other() -> None:
+    assert (ROOT / "config.toml").read_text(encoding="utf-8") == template()
+
+
+def test_config_toml_taken_at_its_word_is_the_default(tmp_path: Path) -> None:
+    """But for examples, and for limits that the regime strategy needs to be wider."""
+    kept_out = {*(key.rpartition(".")[2] for key in EXAMPLES), *LIMITS["regime"], "preset"}
+    spelled = re.sub(r"^#(\w+ = )", r"\1", template(), flags=re.MULTILINE)
+    spelled = spelled.partition("[script]")[0]
+    lines = [line for line in spelled.splitlines() if line.partition(" =")[0] not in kept_out]
+    file(tmp_path, "\n".join(lines))
+    settings, usual = loaded(tmp_path), loaded(tmp_path, env={"XDG_STATE_HOME": "/nowhere"})
+    assert settings.effective() == {
+        **usual.effective(),
+        "storage.path": settings.effective()["storage.path"],
+        "log.path": settings.effective()["log.path"],
+    }
+    spelled_out = {key for key in settings.effective() if settings.origin(key) != "default"}
+    assert spelled_out == {
+        key for key in settings.effective() if key.rpartition(".")[2] not in kept_out
+    }
+
+
+def test_the_examples_of_config_toml_can_be_set(tmp_path: Path) -> None:
+    (tmp_path / "data" / "bars").mkdir(parents=True)
+    text = "\n".join(
+        f"[{key.rpartition('.')[0]}]\n{key.rpartition('.')[2]} = {example}"
+        for key, example in EXAMPLES.items()
+        if key.startswith(("market", "sessions", "screen", "live", "script", "log"))
+    )
+    file(tmp_path, text.replace("[live]\nmax_day", "max_day"))
+    settings = loaded(tmp_path, flag("run.data", str(tmp_path / "data" / "bars")))
+    assert settings.market.calendar_overrides == {
+        date(2026, 12, 9): None,
+        date(2026, 12, 10): time(13, 0),
+    }
+    assert sum(settings.sessions.capital_shares.values()) == 1
