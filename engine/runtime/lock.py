@@ -1,48 +1,21 @@
-"""One engine per database: an operating-system lock, and a note that says who holds it.
+"""One engine per database: an operating-system lock.
 
-The lock file stays when it is released: deleting it would let a second holder in. The note
-(`<db>.holder`) is only for people and for `status`; the lock alone decides.
+The lock file stays when it is released: deleting it would let a second holder in. Who holds
+it stands in a note beside it (`holder`); the lock alone decides.
 """
 
-import json
-import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 from filelock import FileLock, Timeout
 
 from engine.errors import EngineRunning
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a database."""
-
-    pid: int
-    session_id: str
-    host: str
-    since: str  # UTC text
+from engine.runtime.holder import Holder, holder_path, read_holder, write_holder
 
 
 def lock_path(database: Path) -> Path:
     """Return the lock file of a database."""
     return database.with_name(database.name + ".lock")
-
-
-def holder_path(database: Path) -> Path:
-    """Return the note beside it."""
-    return database.with_name(database.name + ".holder")
-
-
-def read_holder(database: Path) -> Holder | None:
-    """Return who says to hold the database, None if nobody does or its process is gone."""
-    try:
-        holder = Holder(**json.loads(holder_path(database).read_text(encoding="utf-8")))
-        os.kill(holder.pid, 0)
-    except (OSError, ValueError, TypeError):
-        return None
-    return holder
 
 
 class InstanceLock:
@@ -70,11 +43,8 @@ class InstanceLock:
         return self
 
     def note(self, holder: Holder) -> None:
-        """Say who holds it; replaced atomically."""
-        path = holder_path(self._database)
-        temporary = path.with_name(path.name + ".new")
-        temporary.write_text(json.dumps(asdict(holder)), encoding="utf-8")
-        temporary.replace(path)
+        """Say who holds it."""
+        write_holder(self._database, holder)
 
     def __exit__(self, *_: object) -> None:
         """Release it."""
