@@ -10,7 +10,8 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from engine.errors import EngineRunning
-from engine.runtime.holder import Holder, holder_path, read_holder, write_holder
+from engine.runtime.holder import Holder as Holder
+from engine.runtime.holder import holder_path, read_holder, write_holder
 
 
 def lock_path(database: Path) -> Path:
