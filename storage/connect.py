@@ -1,0 +1,112 @@
+"""Open the database: the one writing connection, or any number of reading ones.
+
+The pragmas are those of the specification; no memory mapping (a truncated file would kill the
+process). Readers get text that is not UTF-8 with replacement marks rather than an exception:
+a flipped bit must not take the screen away.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DatabaseUnusable
+
+BUSY_TIMEOUT_MS = 5_000
+
+_COMMON = ("temp_store=MEMORY", "cache_size=-32000", "trusted_schema=OFF", "mmap_size=0")
+_WRITING = ("foreign_keys=ON", "wal_autocheckpoint=1000", "synchronous=NORMAL", *_COMMON)
+_READING = ("query_only=ON", *_COMMON)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return the companion file of a database: <db>.head, <db>.requests, <db>-wal…"""
+    return path.with_name(path.name + suffix)
+
+
+def lenient_text(stored: bytes) -> str:
+    """Decode stored text, whatever has happened to it."""
+    return stored.decode("utf-8", "replace")
+
+
+def prepare_writer(db: sqlite3.Connection, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    """Set up the writing connection: write-ahead log, foreign keys, time-outs."""
+    db.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
+    mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise DatabaseUnusable(
+            f"the database has journal mode {mode!r}, 'wal' is needed: "
+            "is it on a network file system?"
+        )
+    for pragma in _WRITING:
+        db.execute(f"PRAGMA {pragma}")
+
+
+def open_writer(
+    path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, factory: Any = sqlite3.Connection
+) -> sqlite3.Connection:
+    """Open a database for writing in this thread (migrations, restore, tests)."""
+    db: sqlite3.Connection = sqlite3.connect(
+        path, isolation_level=None, factory=factory, timeout=busy_timeout_ms / 1000
+    )
+    try:
+        prepare_writer(db, busy_timeout_ms)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(
+    path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, any_thread: bool = False
+) -> sqlite3.Connection:
+    """Open a database for reading; rows can be asked by name. DatabaseUnusable if there is none.
+
+    any_thread: the caller promises that only one thread at a time uses it.
+    """
+    if not path.exists():
+        raise DatabaseUnusable(f"there is no database {path}")
+    try:
+        db = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=busy_timeout_ms / 1000,
+            check_same_thread=not any_thread,
+        )
+        db.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
+        for pragma in _READING:
+            db.execute(f"PRAGMA {pragma}")
+        db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise unusable(path, error) from error
+    db.row_factory = sqlite3.Row
+    db.text_factory = lenient_text
+    return db
+
+
+def unusable(path: Path, error: sqlite3.Error) -> DatabaseUnusable:
+    """Put what SQLite says into words that tell what to do."""
+    return DatabaseUnusable(f"the database {path} cannot be used: {reason(error)}")
+
+
+def reason(error: sqlite3.Error) -> str:
+    """Return what went wrong in plain words, with SQLite's own after it."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    for prefix, words in _REASONS:
+        if name.startswith(prefix):
+            return f"{words} ({name}: {error})"
+    return f"{error} ({name})" if name else str(error)
+
+
+_REASONS = (
+    ("SQLITE_FULL", "the disk is full"),
+    ("SQLITE_IOERR", "the disk is full or failing"),
+    ("SQLITE_READONLY", "it is read-only"),
+    ("SQLITE_BUSY", "another process keeps it locked"),
+    ("SQLITE_LOCKED", "another connection keeps it locked"),
+    ("SQLITE_CORRUPT", "it is damaged; `pilothouse db restore` puts a backup in its place"),
+    ("SQLITE_NOTADB", "it is not a database; `pilothouse db restore` puts a backup in its place"),
+    ("SQLITE_CANTOPEN", "it cannot be opened"),
+    ("SQLITE_PERM", "access is not permitted"),
+    ("SQLITE_CONSTRAINT", "a rule of the database refused it"),
+)

@@ -1,0 +1,59 @@
+"""What every projection needs: where an event stands, and rows written with care."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, NamedTuple
+
+from engine.domain.money import MILLION, micro
+from engine.errors import JournalError
+
+_INT_MAX = 2**63 - 1
+
+
+class Place(NamedTuple):
+    """Where an event stands in the journal."""
+
+    seq: int
+    session_id: str
+    book: str
+    at: str  # session clock, stored text
+    wall: Callable[[], datetime]  # for the end of a session, which is told in wall time
+
+
+def units(value: Decimal | None) -> int | None:
+    """Return exact micro-units, None for unknown; ValueError beyond 6 decimals."""
+    return None if value is None else micro(value)
+
+
+def rounded(value: Decimal | None) -> int | None:
+    """Return micro-units rounded half-even; None for unknown, not finite or beyond a column.
+
+    For what a strategy asked for, which may be nonsense: its own words are in the journal.
+    """
+    if value is None or not value.is_finite():
+        return None
+    found = int((value * MILLION).to_integral_value(ROUND_HALF_EVEN))
+    return found if -_INT_MAX <= found <= _INT_MAX else None
+
+
+def plain(text: str) -> str:
+    """Return foreign text without what a column cannot hold (half of a surrogate pair)."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def update_one(db: sqlite3.Connection, what: str, sql: str, values: Any) -> None:
+    hit = db.execute(sql, values).rowcount
+    if hit != 1:
+        raise JournalError(f"{what}: {hit} rows changed where exactly one was expected")
+
+
+def insert(db: sqlite3.Connection, table: str, row: dict[str, Any], extra: str = "") -> None:
+    """Insert what is known: a None is left out, it costs more to bind than to leave."""
+    known = {name: value for name, value in row.items() if value is not None}
+    marks = ",".join("?" * len(known))
+    db.execute(
+        f"INSERT INTO {table} ({','.join(known)}) VALUES ({marks}) {extra}",  # noqa: S608
+        tuple(known.values()),
+    )

@@ -1,0 +1,314 @@
+"""The one writer: a group of units → BEGIN IMMEDIATE → journal rows and tables → COMMIT.
+
+aiosqlite gives the writing connection a thread of its own. A statement at a time would cross
+to that thread and back for every row, 60 µs each; so the connection is a subclass of SQLite's
+whose `commit()` writes everything that was handed to it, and a whole group crosses once.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiosqlite
+
+from engine.domain.event import SessionCreated, subject
+from engine.domain.market import Quote
+from engine.domain.times import utc_text
+from engine.errors import JournalError
+from engine.ports import Entry, Heartbeat
+from storage import head, latest
+from storage.codec import VERSION, encode
+from storage.connect import BUSY_TIMEOUT_MS, prepare_writer, reason
+from storage.hashchain import Link, last, link
+from storage.migrate import NOW
+from storage.projections import project
+from storage.projections.row import Place
+
+HEAD_EVERY_S = 1.0
+ANCHOR_EVERY = 10_000  # rows: a start checks the chain from the last anchor, 40 ms at most
+
+_INSERT_EVENT = (
+    "INSERT INTO events (seq, session_id, at, known_at, kind, version, subject, causation_seq, "
+    "payload, hash) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)"
+)
+_INSERT_UNCAUSED = (
+    "INSERT INTO events (seq, session_id, at, known_at, kind, version, subject, payload, hash) "
+    "VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)"
+)
+assert VERSION == 1, "the two statements above say 1, to save a value per row"
+_CURSOR = (
+    "INSERT INTO cursors (book, session_id, cursor) VALUES (?, ?, ?) ON CONFLICT (book) DO "
+    "UPDATE SET session_id = excluded.session_id, cursor = excluded.cursor"
+)
+
+# what one unit can do wrong: the others of its group are written all the same
+_UNIT_FAULTS = (
+    sqlite3.DatabaseError,
+    JournalError,
+    ValueError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    LookupError,
+)
+# what is wrong with the file, whatever the unit
+_FILE_FAULTS = ("SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+class Running(NamedTuple):
+    """Whose rows are being written."""
+
+    session_id: str
+    book: str
+
+
+class Numbered(NamedTuple):
+    """A unit whose events have their numbers."""
+
+    first_seq: int
+    at: datetime
+    known_at: datetime
+    entries: Sequence[Entry]
+    causation_seq: int | None
+    cursor: int | None
+    of: Running | None = None  # None: the session that runs
+
+
+class Group(NamedTuple):
+    """What is written together."""
+
+    units: Sequence[Numbered]
+    durable: bool
+
+
+class WritingConnection(sqlite3.Connection):
+    """The writing connection. Everything here runs in its thread."""
+
+    path: Path
+    wall: Callable[[], datetime]
+    given: Callable[[], None] | None = None
+    link: Link
+    running: Running | None = None
+    _full = False
+    _head_at = float("-inf")
+    _anchored = 0
+
+    def prepare(self, path: Path, wall: Callable[[], datetime], busy_timeout_ms: int) -> None:
+        """Set pragmas and read where the chain stands."""
+        self.path, self.wall = path, wall
+        prepare_writer(self, busy_timeout_ms)
+        self.read_link()
+
+    def read_link(self) -> None:
+        """Read the end of the chain again: at the start and after a failure."""
+        self.link = last(self)
+        self._anchored = self.link.seq
+
+    def commit(self) -> None:
+        """Do what was given; this is what aiosqlite calls in the connection's thread."""
+        given, self.given = self.given, None
+        if given is not None:
+            given()
+
+    def write_latest(self, beat: Heartbeat, quotes: Sequence[Quote]) -> None:
+        """Overwrite the latest rows."""
+        self._synchronous(full=False)
+        self._in_transaction(lambda: latest.write(self, beat, quotes))
+
+    def write_group(self, group: Group) -> None:
+        """Write units in one transaction; if one of them fails, those before it."""
+        # once a second a group is made durable, so that the head file may name its last row
+        head_due = time.monotonic() - self._head_at >= HEAD_EVERY_S
+        self._synchronous(full=group.durable or head_due)
+        try:
+            self._write(group.units)
+        except _UNIT_FAULTS as fault:
+            if len(group.units) == 1 or _is_file_fault(fault):
+                raise
+            for unit in group.units:  # alone; the first that fails ends it: numbers have no gaps
+                self._write([unit])
+        if head_due:
+            self.write_head()
+
+    def _write(self, units: Sequence[Numbered]) -> None:
+        before = self.link, self.running
+        try:
+            self._in_transaction(lambda: self._write_units(units))
+        except BaseException:
+            self.link, self.running = before
+            raise
+
+    def _write_units(self, units: Sequence[Numbered]) -> None:
+        rows: list[tuple[object, ...]] = []
+        uncaused: list[tuple[object, ...]] = []
+        cursor: int | None = None
+        for unit in units:
+            self._write_unit(unit, rows, uncaused)
+            if unit.cursor is not None:
+                cursor = unit.cursor
+        # sessions first, journal rows last: one statement for many rows
+        if rows:
+            self.executemany(_INSERT_EVENT, rows)
+        if uncaused:
+            self.executemany(_INSERT_UNCAUSED, uncaused)
+        if cursor is not None and self.running is not None:
+            self.execute(_CURSOR, (self.running.book, self.running.session_id, cursor))
+        if self.link.seq - self._anchored >= ANCHOR_EVERY:
+            self.anchor("writer")
+
+    def _write_unit(
+        self, unit: Numbered, rows: list[tuple[object, ...]], uncaused: list[tuple[object, ...]]
+    ) -> None:
+        first = unit.first_seq
+        place = unit.of or self.running
+        at = utc_text(unit.at)
+        known_at = at if unit.known_at is unit.at else utc_text(unit.known_at)
+        seq, prev_hash = self.link
+        if first != seq + 1:
+            raise JournalError(f"event {first} cannot follow event {seq}")
+        for event, cause in unit.entries:
+            seq += 1
+            if type(event) is SessionCreated:
+                context = event.context
+                place = self.running = Running(context.session_id, context.book)
+            if place is None:
+                raise JournalError(f"{type(event).__name__} was put before SessionCreated")
+            session_id = place.session_id
+            project(self, Place(seq, session_id, place.book, at, self.wall), event)
+            kind, about, payload = type(event).__name__, subject(event), encode(event)
+            caused_by = unit.causation_seq if cause < 0 else first + cause
+            prev_hash = link(
+                prev_hash, seq, session_id, at, known_at, kind, about, caused_by, payload
+            )
+            if caused_by is None:  # a None costs more to bind than to leave out
+                uncaused.append((seq, session_id, at, known_at, kind, about, payload, prev_hash))
+            else:
+                rows.append(
+                    (seq, session_id, at, known_at, kind, about, caused_by, payload, prev_hash)
+                )
+        self.link = Link(seq, prev_hash)
+
+    def _in_transaction(self, work: Callable[[], None]) -> None:
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            work()
+            self.execute("COMMIT")
+        except BaseException:
+            if self.in_transaction:  # a full disk has rolled back by itself
+                self.execute("ROLLBACK")
+            raise
+
+    def _synchronous(self, *, full: bool) -> None:
+        if full is not self._full:
+            self.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+            self._full = full
+
+    def anchor(self, name: str) -> None:
+        """Note, inside a transaction, that the chain is whole up to here."""
+        self.execute(
+            f"INSERT OR REPLACE INTO anchors (name, seq, hash, at) VALUES (?, ?, ?, {NOW})",  # noqa: S608
+            (name, *self.link),
+        )
+        self._anchored = self.link.seq
+
+    def write_head(self) -> None:
+        """Replace the head file with the last row, which is durable."""
+        head.write(self.path, self.link)
+        self._head_at = time.monotonic()
+
+    def truncate_log(self) -> None:
+        """Move the write-ahead log into the database and empty it, if no reader is in the way."""
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def finish(self) -> None:
+        """End cleanly: note an anchor, empty the log, leave a true head file."""
+        if self.link.seq:
+            self._synchronous(full=True)
+            self._in_transaction(lambda: self.anchor("writer"))
+            self.truncate_log()
+            self.write_head()
+
+
+def _is_file_fault(fault: BaseException) -> bool:
+    name = getattr(fault, "sqlite_errorname", "") or ""
+    return name.startswith(_FILE_FAULTS)
+
+
+class Writer:
+    """The writing connection seen from the engine's loop."""
+
+    def __init__(self, db: aiosqlite.Connection, connection: WritingConnection) -> None:
+        self._db = db
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self.began_at: float | None = None  # monotonic; None: nothing is being written
+
+    @classmethod
+    async def open(
+        cls, path: Path, wall: Callable[[], datetime], busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    ) -> "Writer":
+        """Open a migrated database for writing."""
+        made: list[WritingConnection] = []
+
+        def factory(*args: Any, **kwargs: Any) -> WritingConnection:
+            connection = WritingConnection(*args, **kwargs)
+            made.append(connection)
+            try:
+                connection.prepare(path, wall, busy_timeout_ms)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+        try:
+            db = await aiosqlite.connect(
+                path, isolation_level=None, factory=factory, timeout=busy_timeout_ms / 1000
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"the database {path} cannot be written: {reason(error)}") from error
+        return cls(db, made[0])
+
+    @property
+    def link(self) -> Link:
+        """Where the chain stands after the last commit."""
+        return self._connection.link
+
+    def resume(self, running: Running) -> None:
+        """Go on writing for a session that exists."""
+        self._connection.running = running
+
+    async def write(self, group: Group) -> None:
+        """Write units in one transaction."""
+        await self._run(lambda: self._connection.write_group(group))
+
+    async def write_latest(self, beat: Heartbeat, quotes: Sequence[Quote]) -> None:
+        """Overwrite the latest rows."""
+        await self._run(lambda: self._connection.write_latest(beat, quotes))
+
+    async def reset(self) -> None:
+        """Forget a failure: read the end of the chain again."""
+        await self._run(self._connection.read_link)
+
+    async def truncate_log(self) -> None:
+        """Checkpoint and empty the write-ahead log."""
+        await self._run(self._connection.truncate_log)
+
+    async def close(self) -> None:
+        """End cleanly where the file still allows it; the thread ends in any case."""
+        try:
+            await self._run(self._connection.finish)
+        finally:
+            await self._db.close()
+
+    async def _run(self, work: Callable[[], None]) -> None:
+        async with self._turn:
+            self._connection.given = work
+            self.began_at = time.monotonic()
+            try:
+                await self._db.commit()
+            finally:
+                self.began_at = None
