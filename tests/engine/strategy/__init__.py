@@ -1,0 +1,1 @@
+"""Strategies: pure calculations against golden vectors, reference files and properties."""

@@ -1,0 +1,62 @@
+"""Windows: means, deviations, smoothing, the rolling maximum."""
+
+import math
+import statistics
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.strategy.indicators import (
+    RollingMax,
+    Smoother,
+    deviation,
+    mean,
+    relative_change,
+    tail,
+    z_score,
+)
+
+values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
+
+
+@given(values)
+def test_mean_and_deviation_are_those_of_the_textbook(window: list[float]) -> None:
+    center = mean(window)
+    assert math.isclose(center, statistics.fmean(window), abs_tol=1e-9)
+    assert math.isclose(
+        deviation(window, center), statistics.stdev(window), rel_tol=1e-9, abs_tol=1e-9
+    )
+
+
+def test_z_of_a_window_without_spread_is_zero() -> None:
+    assert z_score([0.2] * 200) == 0.0
+    assert math.isclose(z_score([0.1, 0.2, 0.3]), 1.0)
+
+
+def test_change_from_nothing_is_unknown() -> None:
+    assert relative_change(0.1, None) is None
+    assert relative_change(0.1, 1e-13) is None
+    assert relative_change(0.1, 0.2) == -0.5
+
+
+def test_tail_ends_with_the_newest_value_and_leaves_the_list_alone() -> None:
+    past = [1.0, 2.0, 3.0]
+    assert tail(past, 3, 9.0) == [2.0, 3.0, 9.0]
+    assert tail(past, 1, 9.0) == [9.0]
+    assert tail(past, 10, 9.0) == [1.0, 2.0, 3.0, 9.0]
+    assert past == [1.0, 2.0, 3.0]
+
+
+def test_smoother_gives_the_newest_value_the_greatest_weight() -> None:
+    assert Smoother(3).of([1.0, 2.0]) is None
+    assert Smoother(3).of([99.0, 1.0, 2.0, 6.0]) == (1 * 1 + 2 * 2 + 3 * 6) / 6
+    assert Smoother(1).of([4.0, 5.0]) == 5.0
+
+
+@given(st.lists(st.floats(0, 100), max_size=80), st.integers(1, 12))
+def test_rolling_maximum_equals_the_maximum_of_the_window(stream: list[float], window: int) -> None:
+    rolling = RollingMax(window)
+    for n, value in enumerate(stream):
+        expected = max(stream[max(0, n + 1 - window) : n + 1])
+        assert rolling.with_next(value) == expected
+        rolling.push(value)
