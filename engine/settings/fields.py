@@ -57,7 +57,7 @@ def _word(of: type[Enum]) -> Callable[[object], object]:
 
 
 Number = Annotated[Decimal, BeforeValidator(_number)]
-Limit = Annotated[Decimal | Literal["off"], BeforeValidator(_limit)]
+AS_LIMIT = BeforeValidator(_limit)
 Day = Annotated[date, BeforeValidator(_date)]
 Place = Annotated[Path, BeforeValidator(_path)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_row)]

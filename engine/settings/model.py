@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from engine.domain.session import FillRule, Mode
 from engine.settings.fields import (
+    AS_LIMIT,
     Day,
     FillWord,
-    Limit,
     ModeWord,
     Names,
     Number,
@@ -155,78 +155,116 @@ class Market(Section):
 
 
 Share = Annotated[Number, Field(gt=0, le=1)]
-Loss = Annotated[Annotated[Decimal, Field(gt=0, le=1)] | Literal["off"], Limit]
+Exposure = Annotated[Annotated[Decimal, Field(gt=0, le=10)] | Literal["off"], AS_LIMIT]
+Leverage = Annotated[Annotated[Decimal, Field(gt=0, le=20)] | Literal["off"], AS_LIMIT]
+Part = Annotated[Annotated[Decimal, Field(gt=0, le=1)] | Literal["off"], AS_LIMIT]
+Count = Annotated[int, Field(ge=1, le=1000)] | Literal["off"]
+Entries = Annotated[int, Field(ge=1, le=10_000)] | Literal["off"]
 Strikes = Annotated[int, Field(ge=1, le=100)] | Literal["off"]
-LOSS_WORDS = "a number above 0 to 1, or off"
+
+_TO_10 = "a number above 0 to 10, or off"
+_TO_20 = "a number above 0 to 20, or off"
+_TO_1 = "a number above 0 to 1, or off"
+_TO_1000 = "a whole number from 1 to 1000, or off"
+_TO_10_000 = "a whole number from 1 to 10000, or off"
+_TO_100 = "a whole number from 1 to 100, or off"
+_EQUITY = "fraction of equity"
 
 
 class StrategyLimits(Section):
     """Limits of the risk gate that a strategy may have for itself."""
 
-    order_size: Number = key(
-        Decimal("0.30"), "largest order", unit="fraction of equity", gt=0, le=10
+    order_size: Exposure = key(Decimal("0.30"), "largest order", unit=_EQUITY, allowed=_TO_10)
+    symbol_exposure: Exposure = key(
+        Decimal("0.30"), "most value in one instrument", unit=_EQUITY, allowed=_TO_10
     )
-    symbol_exposure: Number = key(
-        Decimal("0.30"), "most value in one instrument", unit="fraction of equity", gt=0, le=10
+    strategy_budget: Exposure = key(
+        Decimal("1.02"), "most value of a strategy", unit="times its share", allowed=_TO_10
     )
-    strategy_budget: Number = key(
-        Decimal("1.02"), "most value of a strategy", unit="times its share of equity", gt=0, le=10
+    gross_exposure: Exposure = key(
+        Decimal("1.02"), "most absolute value held", unit="times equity", allowed=_TO_10
     )
-    gross_exposure: Number = key(
-        Decimal("1.02"), "most absolute value held", unit="times equity", gt=0, le=10
-    )
-    leveraged_exposure: Number = key(
+    leveraged_exposure: Leverage = key(
         Decimal("2.5"),
         "most value held times each fund's leverage",
         unit="times equity",
-        gt=0,
-        le=20,
+        allowed=_TO_20,
     )
-    open_positions: int = key(20, "most instruments held at once", unit="positions", ge=1, le=1000)
-    trades_day: int = key(10, "most entries filled a session date", unit="entries", ge=1, le=10_000)
+    open_positions: Count = key(
+        20, "most instruments held at once", unit="positions", allowed=_TO_1000
+    )
+    trades_day: Entries = key(
+        10, "most entries filled a session date", unit="entries", allowed=_TO_10_000
+    )
     slippage_warn: Number = key(
         Decimal("0.003"), "expected slippage that is warned of", unit="fraction", gt=0, le=1
     )
     slippage: Number = key(
         Decimal("0.010"), "expected slippage that denies an entry", unit="fraction", gt=0, le=1
     )
-    liquidity: Number = key(
-        Decimal("0.05"), "largest order, of 20 sessions' mean volume", unit="fraction", gt=0, le=1
+    liquidity: Part = key(
+        Decimal("0.05"),
+        "largest order, of 20 sessions' mean volume",
+        unit="fraction",
+        allowed=_TO_1,
     )
-    loss_day: Loss = key(
+    loss_day: Part = key(
         Decimal("0.05"),
         "loss since the last snapshot that stops entries until the next open",
-        unit="fraction of equity",
-        allowed=LOSS_WORDS,
+        unit=_EQUITY,
+        allowed=_TO_1,
     )
-    loss_severe: Loss = key(
+    loss_severe: Part = key(
         Decimal("0.10"),
         "loss over five session dates that leaves only exits",
-        unit="fraction of equity",
-        allowed=LOSS_WORDS,
+        unit=_EQUITY,
+        allowed=_TO_1,
     )
-    drawdown: Loss = key(
+    drawdown: Part = key(
         Decimal("0.15"),
         "fall from the highest equity that leaves only exits",
-        unit="fraction of equity",
-        allowed=LOSS_WORDS,
+        unit=_EQUITY,
+        allowed=_TO_1,
     )
     quality: Strikes = key(
         3,
         "rejected or timed-out orders in a row that stop entries for half an hour",
         unit="orders",
-        allowed="a whole number from 1 to 100, or off",
+        allowed=_TO_100,
     )
 
 
 class Risk(StrategyLimits):
-    """Limits of the risk gate: what stands here binds every strategy."""
+    """Limits of the risk gate: what is set here binds every strategy."""
 
     orders_minute: int = key(20, "most orders a minute", unit="orders", ge=1, le=1000)
     orders_working: int = key(20, "most orders working at once", unit="orders", ge=1, le=1000)
     orders_day: int = key(200, "most orders a session date", unit="orders", ge=1, le=100_000)
     notional_day: Number = key(
         Decimal("4.0"), "most value ordered a session date", unit="times equity", gt=0, le=1000
+    )
+    margin_use: Number = key(
+        Decimal("0.80"), "most margin in use after an order", unit="fraction", gt=0, le=1
+    )
+    quote_age_s: Number = key(
+        Decimal(30), "oldest quote that an entry may be sized from", unit="seconds", gt=0, le=3600
+    )
+    quote_spread: Number = key(
+        Decimal("0.01"), "widest bid-ask spread of a sane quote", unit="fraction", gt=0, le=1
+    )
+    quote_move: Number = key(
+        Decimal("0.25"),
+        "largest move of a quote from the last close, times the fund's leverage",
+        unit="fraction",
+        gt=0,
+        le=1,
+    )
+    quote_move_max: Number = key(
+        Decimal("0.75"),
+        "largest move of a quote whatever the leverage",
+        unit="fraction",
+        gt=0,
+        le=1,
     )
     regime: StrategyLimits = key(StrategyLimits, "limits of the strategy regime alone")
     crossover: StrategyLimits = key(StrategyLimits, "limits of the strategy crossover alone")

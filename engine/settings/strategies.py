@@ -3,13 +3,12 @@
 from decimal import Decimal
 
 from engine.errors import SettingsError
-from engine.settings.fields import OFF, quoted
+from engine.risk.limits import KEYS, Limits, merge
+from engine.settings.fields import quoted
 from engine.settings.model import DEFAULT, Settings, StrategyLimits
 from engine.settings.relations import Names
 from engine.strategy import registry
 from engine.strategy.parameter import Kind, Resolved
-
-Limits = dict[str, Decimal | int | str]
 
 
 def resolve_strategies(settings: Settings, names: Names) -> tuple[dict[str, Resolved], list[str]]:
@@ -32,7 +31,7 @@ def resolve_strategies(settings: Settings, names: Names) -> tuple[dict[str, Reso
         if strategy in settings.run.strategy and strategy in resolved:
             later = registry.slot_findings(resolved[strategy], settings.run.mode)
             wrong += [_named(finding, strategy, table, names) for finding in later]
-            denied = registry.contradictions(_fractions(settings, strategy), resolved[strategy])
+            denied = registry.contradictions(_weights(settings, strategy), resolved[strategy])
             wrong += [_blamed(finding, strategy, names) for finding in denied]
         if strategy in settings.run.strategy or settings.table(strategy):
             findings += wrong
@@ -40,27 +39,34 @@ def resolve_strategies(settings: Settings, names: Names) -> tuple[dict[str, Reso
 
 
 def limits_of(settings: Settings, strategy: str) -> Limits:
-    """Return the limits in force for one strategy, by key; a latch may be `off`.
+    """Return the limits in force for one strategy.
 
     Its own table in [risk] is stronger than a key that somebody set in [risk], that is
     stronger than what the strategy registers, and that is stronger than the default.
     """
-    registered = registry.LIMITS[strategy]
     own = settings.risk.of(strategy)
-    limits: Limits = {}
-    for key in type(own).model_fields:
-        if key in own.model_fields_set:
-            limits[key] = getattr(own, key)
-        elif settings.origin(f"risk.{key}") == DEFAULT and key in registered:
-            limits[key] = OFF if registered[key] == OFF else Decimal(registered[key])
-        else:
-            limits[key] = getattr(settings.risk, key)
-    return limits
+    given = _given(settings) | {key: getattr(own, key) for key in own.model_fields_set}
+    return merge(Limits(), registry.LIMITS[strategy], given)
 
 
-def _fractions(settings: Settings, strategy: str) -> dict[str, Decimal]:
+def limits_of_account(settings: Settings) -> Limits:
+    """Return the limits in force over all strategies."""
+    return merge(Limits(), {}, _given(settings))
+
+
+def _given(settings: Settings) -> dict[str, object]:
+    """Return what somebody set in [risk]: what stands at its default says nothing."""
+    return {
+        key: getattr(settings.risk, key)
+        for key in KEYS
+        if settings.origin(f"risk.{key}") != DEFAULT
+    }
+
+
+def _weights(settings: Settings, strategy: str) -> dict[str, Decimal]:
     limits = limits_of(settings, strategy)
-    return {key: Decimal(limit) for key, limit in limits.items() if limit != OFF}
+    values = {key: getattr(limits, key) for key in KEYS}
+    return {key: Decimal(value) for key, value in values.items() if value is not None}
 
 
 def _take_mistyped(strategy: str, table: dict[str, object], names: Names) -> list[str]:

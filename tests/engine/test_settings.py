@@ -11,11 +11,12 @@ import pytest
 
 from engine.domain.session import FillRule, Mode
 from engine.errors import SettingsError
+from engine.risk.limits import KEYS, RANGES, Limits
 from engine.settings.load import load
 from engine.settings.model import Risk, Settings, StrategyLimits
 from engine.settings.places import database
 from engine.settings.sources import Flag
-from engine.settings.strategies import limits_of
+from engine.settings.strategies import limits_of, limits_of_account
 from engine.settings.template import EXAMPLES, template
 from engine.strategy.registry import LIMITS, SCHEMAS
 from tests.architecture.sources import ROOT
@@ -282,9 +283,9 @@ def test_the_environment_of_this_process_is_the_default(monkeypatch: pytest.Monk
 
 def test_limits_of_a_strategy_come_from_the_strongest_of_four(tmp_path: Path) -> None:
     usual = limits_of(loaded(tmp_path), "regime")
-    assert usual["order_size"] == 1  # registered
-    assert usual["open_positions"] == 20  # default
-    assert limits_of(loaded(tmp_path), "crossover")["drawdown"] == "off"
+    assert (usual.order_size, usual.origin("order_size")) == (Decimal(1), "strategy")
+    assert (usual.open_positions, usual.origin("open_positions")) == (20, "default")
+    assert limits_of(loaded(tmp_path), "crossover").drawdown is None
     settings = loaded(
         tmp_path,
         flag("risk.order_size", "1.5"),
@@ -292,9 +293,31 @@ def test_limits_of_a_strategy_come_from_the_strongest_of_four(tmp_path: Path) ->
         flag("risk.regime.drawdown", "off"),
     )
     limits = limits_of(settings, "regime")
-    assert limits["order_size"] == Decimal("1.5")
-    assert limits["drawdown"] == "off"
-    assert limits_of(settings, "crossover")["drawdown"] == Decimal("0.5")
+    assert (limits.order_size, limits.origin("order_size")) == (Decimal("1.5"), "settings")
+    assert limits.drawdown is None
+    assert limits_of(settings, "crossover").drawdown == Decimal("0.5")
+    assert limits_of_account(settings).drawdown == Decimal("0.5")
+    assert limits_of_account(settings).loss_day == Decimal("0.05")
+
+
+def test_every_limit_of_the_gate_can_be_set_and_has_its_default() -> None:
+    keys = set(Risk.model_fields) - set(SCHEMAS)
+    assert keys == set(KEYS)
+    assert all(getattr(Risk(), key) == getattr(Limits(), key) for key in keys)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_limit_is_allowed_what_the_gate_allows(tmp_path: Path, key: str) -> None:
+    allowed = RANGES[key]
+    others = [flag("run.strategy", "crossover")]
+    if key == "slippage_warn":
+        others.append(flag("risk.slippage", "1"))
+    for text in [str(allowed.most), *["off"] * allowed.may_be_off]:
+        loaded(tmp_path, *others, flag(f"risk.{key}", text))
+    for text in [str(allowed.most + 1), "0", "-1", "x", *["off"] * (not allowed.may_be_off)]:
+        assert any(
+            f"risk.{key} =" in one for one in findings(tmp_path, *others, flag(f"risk.{key}", text))
+        )
 
 
 def test_limits_that_a_cell_cannot_keep_are_refused(tmp_path: Path) -> None:
