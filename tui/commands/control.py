@@ -1,7 +1,206 @@
-"""placeholder"""
+"""halt, reduce, resume, pause, continue, flatten, cancel, stop, reconcile: asking an engine.
+
+A command commits one row to the request file and waits a little for the engine's answer. When
+`halt` has returned, nothing more is sent. Halt, reduce and resume wait for the next engine if
+none runs; the others need one.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+from tui.commands.options import Config, Confirm, Db, Json, Reason, database_of
+
+if TYPE_CHECKING:
+    from tui.commands.asking import Wish
+
+MayReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    for name, command in (
+        ("halt", halt),
+        ("reduce", reduce),
+        ("resume", resume),
+        ("pause", pause),
+        ("continue", continue_),
+        ("flatten", flatten),
+        ("cancel", cancel),
+        ("stop", stop),
+        ("reconcile", reconcile),
+    ):
+        app.command(name)(command)
+
+
+# -- trading state -------------------------------------------------------------------------
+
+
+def halt(reason: Reason, db: Db = None, config: Config = None, as_json: Json = False) -> None:
+    """Send nothing more and cancel working entries, now.
+
+    Without an engine it waits for the next one. Asked again, it changes nothing.
+
+    \b
+    Examples:
+      pilothouse halt --reason "prices look wrong"
+    """
+    _ask([("HALT", reason, {})], db, config, as_json=as_json)
+
+
+def reduce(reason: Reason, db: Db = None, config: Config = None, as_json: Json = False) -> None:
+    """Let only orders through that reduce exposure.
+
+    \b
+    Examples:
+      pilothouse reduce --reason "away for a week"
+    """
+    _ask([("REDUCE", reason, {})], db, config, as_json=as_json)
+
+
+def resume(reason: Reason, db: Db = None, config: Config = None, as_json: Json = False) -> None:
+    """Let all orders through again; leaving HALTED takes a reason.
+
+    \b
+    Examples:
+      pilothouse resume --reason "the feed is back"
+    """
+    _ask([("RESUME", reason, {})], db, config, as_json=as_json)
+
+
+# -- session -------------------------------------------------------------------------------
+
+
+def pause(
+    reason: MayReason = "", db: Db = None, config: Config = None, as_json: Json = False
+) -> None:
+    """Pause the running session: no entries, exits go on, a recorded clock stands still.
+
+    \b
+    Examples:
+      pilothouse pause
+    """
+    _ask([("PAUSE", reason, {})], db, config, as_json=as_json)
+
+
+def continue_(
+    reason: MayReason = "", db: Db = None, config: Config = None, as_json: Json = False
+) -> None:
+    """Go on with a paused session.
+
+    \b
+    Examples:
+      pilothouse continue
+    """
+    _ask([("CONTINUE", reason, {})], db, config, as_json=as_json)
+
+
+def stop(
+    reason: MayReason = "", db: Db = None, config: Config = None, as_json: Json = False
+) -> None:
+    """End the running session cleanly; exit 0 too where none runs.
+
+    \b
+    Examples:
+      pilothouse stop
+    """
+    _ask([("STOP", reason, {})], db, config, as_json=as_json)
+
+
+# -- orders and positions ------------------------------------------------------------------
+
+
+def flatten(
+    reason: Reason,
+    confirm: Confirm = False,
+    db: Db = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Close what our strategies own, then halt; quantity of nobody's is not touched.
+
+    \b
+    Examples:
+      pilothouse flatten --reason "leaving the market" --confirm
+    """
+    if not confirm:
+        from engine.errors import SafetyRefusal
+
+        raise SafetyRefusal("flatten closes every position of our strategies; it needs --confirm")
+    _ask([("FLATTEN", reason, {})], db, config, as_json=as_json)
+
+
+def cancel(
+    reason: Reason,
+    orders: Annotated[
+        list[str] | None, typer.Argument(metavar="ORDER_ID", help="Orders, or their last letters.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every working order.")] = False,
+    db: Db = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel working orders of ours.
+
+    \b
+    Examples:
+      pilothouse cancel ord_01KAFR2Z9R9SG5F3C9VJ4XG1TB --reason "wrong price"
+      pilothouse cancel --all --reason "starting over"
+    """
+    if bool(orders) == everything:
+        raise typer.BadParameter("name orders, or give --all", param_hint="ORDER_ID")
+    wishes: list[Wish] = [("CANCEL", reason, {"order_id": order}) for order in orders or []]
+    _ask(wishes or [("CANCEL_ALL", reason, {})], db, config, as_json=as_json)
+
+
+def reconcile(
+    accept: Annotated[
+        str | None, typer.Option("--accept", metavar="ITEM", help="Settle this difference.")
+    ] = None,
+    settle: Annotated[
+        str | None, typer.Option("--settle", metavar="ORDER_ID", help="Settle an UNKNOWN order.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option("--as", metavar="STATUS", help="What the order became.")
+    ] = None,
+    reason: MayReason = "",
+    db: Db = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Compare our ledger with the broker's account now and print the report.
+
+    Exit 7 with differences, 4 when the broker did not answer everything.
+
+    \b
+    Examples:
+      pilothouse reconcile
+      pilothouse reconcile --accept STK:QQQ:USD --reason "bought by hand"
+      pilothouse reconcile --settle ord_01KAFR2Z9R9SG5F3C9VJ4XG1TB --as CANCELED --reason "phoned"
+    """
+    if accept is not None and settle is not None:
+        raise typer.BadParameter("one thing at a time: --accept or --settle")
+    if (settle is None) != (status is None):
+        raise typer.BadParameter("--settle ORDER_ID and --as STATUS go together")
+    if accept is not None:
+        _ask([("ACCEPT_DIFFERENCE", reason, {"item": accept})], db, config, as_json=as_json)
+    if settle is not None and status is not None:
+        args = {"order_id": settle, "status": status.upper()}
+        _ask([("SETTLE", reason, args)], db, config, as_json=as_json)
+    from tui.commands.asking import reconciled
+
+    raise typer.Exit(reconciled(database_of(db, config), reason, as_json=as_json))
+
+
+def _ask(
+    wishes: "Sequence[Wish]", db: Path | None, config: Path | None, *, as_json: bool
+) -> NoReturn:
+    """Ask for each, print what came of it, leave with the worst exit code."""
+    from tui.commands.asking import ask, exit_code, print_answers
+
+    database = database_of(db, config)
+    answers = [ask(database, *wish) for wish in wishes]
+    print_answers(answers, as_json=as_json)
+    raise typer.Exit(max(exit_code(answer) for answer in answers))

@@ -1,4 +1,4 @@
-"""regimes, signals, orders, trades, positions, alerts, sessions, snapshots, journal; export, explain."""
+"""Rows for people and programs: nine listings, export, explain."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence

@@ -224,12 +224,11 @@ def require_terminal() -> None:
     import os
 
     from engine.errors import SettingsError
+    from tui.terminal import unfit
 
-    term = os.environ.get("TERM", "")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise SettingsError("the screen needs a terminal on stdin and stdout; --no-ui needs none")
-    if term in ("", "dumb", "unknown"):
-        raise SettingsError(f"the screen needs more than TERM = {term!r}; --no-ui needs nothing")
+    why = unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
+    if why is not None:
+        raise SettingsError(why)
 
 
 @contextmanager

@@ -1,7 +1,199 @@
-"""placeholder"""
+"""status: how things stand, with an engine and without one, in a blink.
+
+No settings are loaded and nothing is imported that takes time; the database is found by
+reading the configuration files alone.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tui.commands.options import Config, Db, Json, database_of
+
+if TYPE_CHECKING:
+    from engine.runtime.holder import Holder
+
+TRADING_STATES = {"HALT": "HALTED", "REDUCE": "REDUCING", "RESUME": "ACTIVE"}
+
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(db: Db = None, config: Config = None, as_json: Json = False) -> None:
+    """Show session, mode, trading state, link, last decision, next slot, equity, counts.
+
+    \b
+    Examples:
+      pilothouse status
+      pilothouse status --json
+    """
+    from tui.commands.output import print_json, print_pairs
+
+    document = collect(database_of(db, config))
+    if as_json:
+        print_json(document)
+    else:
+        print_pairs(_lines(document))
+
+
+def collect(database: Path) -> dict[str, Any]:
+    """Return everything that status knows, as JSON has it."""
+    from engine.runtime.holder import read_holder
+    from storage import controls
+    from storage.queries.standing import standing
+    from tui.commands.rows import reading
+
+    holder = read_holder(database)
+    with reading(database) as connection:
+        found = standing(connection) if connection is not None else None
+    waiting = [
+        {"kind": one.kind.value, "actor": one.actor, "reason": one.reason, "asked_at": one.asked_at}
+        for one in controls.waiting(database)
+    ]
+    document: dict[str, Any] = {
+        "database": str(database),
+        "engine": _engine(holder, found),
+        "session": None,
+        "mode": None,
+        "trading_state": None,
+        "link": None,
+        "last_decision": None,
+        "next_slot": None,
+        "equity": None,
+        "counts": None,
+        "latches": [],
+        **(_known(found, holder) if found else {}),
+        "requests_waiting": waiting,
+    }
+    document["trading_state"] = _in_force(document["trading_state"], waiting)
+    return document
+
+
+def _known(found: dict[str, Any], holder: "Holder | None") -> dict[str, Any]:
+    session, beat = found["session"], found["heartbeat"]
+    running = holder is not None and holder.session_id == session["session_id"]
+    at_now = beat if running and beat else None
+    return {
+        "session": session,
+        "mode": session["mode"],
+        "trading_state": found["trading_state"],
+        "link": session["feed"] if running else None,
+        "last_decision": found["last_decision"],
+        "next_slot": (at_now["next_slot"] or None) if at_now else None,
+        "equity": found["equity"],
+        "counts": found["counts"],
+        "latches": found["latches"],
+    }
+
+
+def _engine(holder: "Holder | None", found: dict[str, Any] | None) -> dict[str, Any]:
+    """Say whether an engine runs and how it feels; a heartbeat has an age, always."""
+    if holder is None:
+        return {"running": False}
+    engine = {
+        "running": True,
+        "pid": holder.pid,
+        "host": holder.host,
+        "session_id": holder.session_id,
+        "since": holder.since,
+    }
+    beat = found and found["heartbeat"]
+    if not beat:
+        return {**engine, "heartbeat_age_s": None}
+    from engine.domain.times import parse_utc
+    from engine.runtime.clock import SystemClock
+
+    age = (SystemClock().wall() - parse_utc(beat["wall_at"])).total_seconds()
+    return {
+        **engine,
+        "heartbeat_age_s": round(age, 3),
+        "clock_at": beat["clock_at"],
+        "session_date": beat["session_date"],
+        "pace": beat["pace"],
+        "inputs_done": beat["inputs_done"],
+        "inputs_total": beat["inputs_total"] or None,
+        "note": beat["note"],
+    }
+
+
+def _in_force(state: dict[str, Any] | None, waiting: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the trading state; what waits for the next engine is in force already."""
+    known = dict(state or {"state": "ACTIVE", "since": None, "actor": None, "reason": None})
+    known["waits_for_engine"] = False
+    for one in waiting:
+        if one["kind"] in TRADING_STATES:
+            known = {
+                "state": TRADING_STATES[one["kind"]],
+                "since": one["asked_at"],
+                "actor": one["actor"],
+                "reason": one["reason"],
+                "waits_for_engine": True,
+            }
+    return known
+
+
+def _lines(document: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "database", document["database"]
+    yield "engine", _engine_line(document["engine"])
+    session, state = document["session"], document["trading_state"]
+    if session is None:
+        yield "session", "none yet"
+        yield "trading state", _state_line(state)
+        return
+    end = f" ({session['end_reason']})" if session["end_reason"] else ""
+    dry = ", dry run" if session["dry_run"] else ""
+    yield "session", f"{session['session_id']} {session['state']}{end}"
+    yield "mode", f"{session['mode']}{dry}, {session['strategy_ids']}, {session['source']}"
+    yield "trading state", _state_line(state)
+    yield "link", document["link"]
+    yield "last decision", _decision_line(document["last_decision"])
+    yield "next slot", document["next_slot"]
+    yield "equity", _equity_line(document["equity"], session)
+    counts = document["counts"]
+    yield "counts", ", ".join(f"{counts[name]} {name}" for name in counts)
+    for latch in document["latches"]:
+        yield (
+            "latch",
+            f"{latch['latch']} of {latch['scope']} until {latch['until']}: {latch['text']}",
+        )
+    for one in document["requests_waiting"]:
+        yield "request", f"{one['kind']} by {one['actor']} waits: {one['reason']}"
+
+
+def _engine_line(engine: dict[str, Any]) -> str:
+    if not engine["running"]:
+        return "none runs"
+    age = engine["heartbeat_age_s"]
+    beat = "no heartbeat yet" if age is None else f"heartbeat {age:.1f} s ago"
+    return f"pid {engine['pid']} on {engine['host']} since {engine['since']}, {beat}"
+
+
+def _state_line(state: dict[str, Any]) -> str:
+    parts = [state["state"]]
+    if state["since"]:
+        parts.append(f"since {state['since']} by {state['actor']}: {state['reason']}")
+    if state["waits_for_engine"]:
+        parts.append("(waits for the next engine)")
+    return " ".join(parts)
+
+
+def _decision_line(decision: dict[str, Any] | None) -> str | None:
+    if decision is None:
+        return None
+    which = f"{decision['session_date']} {decision['slot']} {decision['strategy_id']}"
+    return f"{which}: {decision['result']}, {decision['text']}"
+
+
+def _equity_line(equity: dict[str, Any] | None, session: dict[str, Any]) -> str | None:
+    if equity is None:
+        return None
+    from tui.format import money
+
+    priced = f", prices of {equity['priced_at']}" if equity["priced_at"] else ""
+    rule = session["fill_rule"]
+    fills = f", fills at {rule}" + (", not achievable" if rule == "same_close" else "")
+    return f"{money(equity['equity'])} USD, cash {money(equity['cash'])}{priced}{fills}"

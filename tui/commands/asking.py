@@ -1,0 +1,138 @@
+"""Leave a wish in the request file, wait for its answer, say what came of it."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
+from engine.errors import JournalError
+from engine.runtime.clock import SystemClock
+from engine.runtime.holder import Holder, read_holder
+from engine.runtime.ids import SystemIds, request_id
+from storage import controls
+
+Wish = tuple[str, str, Mapping[str, str]]
+"""Kind, reason, arguments."""
+
+ANSWER_WITHIN_S = 2.0
+HALT_WITHIN_S = 0.2
+POLL_S = 0.02
+
+DONE, WAITS, NOT_TAKEN, NO_ENGINE, SIGNALED = "DONE", "WAITS", "NOT_TAKEN", "NO_ENGINE", "SIGNALED"
+
+EXIT_CODES = {
+    DONE: 0,
+    WAITS: 0,
+    SIGNALED: 0,
+    "REFUSED": 3,
+    "EXPIRED": 7,
+    NOT_TAKEN: 7,
+    NO_ENGINE: 2,
+}
+
+
+class Answer(NamedTuple):
+    """What came of one wish."""
+
+    request: Request
+    result: str
+    text: str
+    holder: Holder | None
+
+
+def actor() -> str:
+    """Return who asks: user@host:tty."""
+    import getpass
+
+    try:
+        tty = os.ttyname(0).removeprefix("/dev/")
+    except OSError:
+        tty = "-"
+    return f"{getpass.getuser()}@{os.uname().nodename}:{tty}"
+
+
+def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answer:
+    """Commit a request and return what came of it within two seconds."""
+    clock = SystemClock()
+    now = clock.wall()
+    request = Request(
+        request_id=request_id(now, SystemIds().bits(80)),
+        kind=RequestKind(kind),
+        actor=actor(),
+        reason=reason,
+        args=dict(args),
+        asked_at=now,
+    )
+    holder = read_holder(database)
+    if holder is None and request.kind not in WAITS_FOR_AN_ENGINE:
+        text = f"no engine runs on {database}"
+        return Answer(request, DONE if request.kind is RequestKind.STOP else NO_ENGINE, text, None)
+    halts = request.kind is RequestKind.HALT
+    try:
+        controls.ask(database, request, within_s=HALT_WITHIN_S if halts else ANSWER_WITHIN_S)
+    except JournalError:
+        if holder is None or not halts:
+            raise
+        os.kill(holder.pid, signal.SIGUSR1)
+        text = f"the request file could not be written; pid {holder.pid} was told by signal"
+        return Answer(request, SIGNALED, text, holder)
+    if holder is None:
+        return Answer(request, WAITS, "no engine runs; in force when the next one starts", None)
+    return _wait(database, request, holder)
+
+
+def _wait(database: Path, request: Request, holder: Holder) -> Answer:
+    deadline = time.monotonic() + ANSWER_WITHIN_S
+    while time.monotonic() < deadline:
+        answer = controls.result(database, request.request_id)
+        if answer is not None:
+            return Answer(request, answer.result, answer.text, holder)
+        if read_holder(database) is None:
+            break
+        time.sleep(POLL_S)
+    if request.kind in WAITS_FOR_AN_ENGINE:
+        return Answer(
+            request,
+            WAITS,
+            f"pid {holder.pid} has not answered; nothing is sent before it has",
+            holder,
+        )
+    return Answer(request, NOT_TAKEN, f"pid {holder.pid} has not taken it yet", holder)
+
+
+def exit_code(answer: Answer) -> int:
+    """Return the exit code that an answer stands for."""
+    return EXIT_CODES.get(answer.result, 7)
+
+
+def print_answers(answers: Sequence[Answer], *, as_json: bool) -> None:
+    """Print what came of each wish, with who asked and why."""
+    from tui.commands.output import print_json, say
+
+    if as_json:
+        documents = [document(answer) for answer in answers]
+        print_json(documents[0] if len(documents) == 1 else documents)
+        return
+    for answer in answers:
+        request = answer.request
+        why = f", reason: {request.reason}" if request.reason else ""
+        say(f"{request.kind.value} {answer.result}: {answer.text} (by {request.actor}{why})")
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON has it."""
+    request, holder = answer.request, answer.holder
+    return {
+        "request_id": request.request_id,
+        "kind": request.kind.value,
+        "actor": request.actor,
+        "reason": request.reason,
+        "args": dict(request.args),
+        "asked_at": request.asked_at,
+        "result": answer.result,
+        "text": answer.text,
+        "engine": None if holder is None else {"pid": holder.pid, "session_id": holder.session_id},
+    }
