@@ -18,6 +18,11 @@ _WRITING = ("foreign_keys=ON", "wal_autocheckpoint=1000", "synchronous=NORMAL", 
 _READING = ("query_only=ON", *_COMMON)
 
 
+def sqlite_version() -> str:
+    """Return the version of the SQLite library in use."""
+    return sqlite3.sqlite_version
+
+
 def beside(path: Path, suffix: str) -> Path:
     """Return the companion file of a database: <db>.head, <db>.requests, <db>-wal…"""
     return path.with_name(path.name + suffix)
