@@ -1,6 +1,6 @@
 """What belongs to a session date: final readings, snapshots, latches, jobs."""
 
-from decimal import Decimal
+from datetime import date
 
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import State, StrategyBook, price_of
@@ -8,12 +8,11 @@ from engine.domain import event as ev
 from engine.domain.alert import Severity
 from engine.domain.command import ReadAccount, RunJob
 from engine.domain.input import BarsClosed, JobDue, JobFinished, QuotesSeen
-from engine.domain.money import ZERO
-from engine.domain.session import JobOutcome, SessionState, TradingState
-from engine.domain.snapshot import Holding, Snapshot
+from engine.domain.session import JobOutcome, TradingState
+from engine.ports import Entry
 from engine.risk import latches
 
-_NO_SNAPSHOT = (SessionState.CREATED, SessionState.STARTING)
+_WEEK = 6  # five session dates ago and today
 
 
 def on_quotes(state: State, given: QuotesSeen) -> Decision:
@@ -21,10 +20,9 @@ def on_quotes(state: State, given: QuotesSeen) -> Decision:
     if not state.latches and not given.findings:
         return NOTHING
     draft = Draft()
-    if state.bars_ordinal and given.ordinal > max(state.bars_ordinal.values()):
-        for row in state.latches.values():
-            if row.until == "next_open":
-                draft.add(ev.LatchReleased(latch=row.latch, scope=row.scope, by="next_open"))
+    for row in state.latches.values():
+        if row.until == "next_open" and row.session_date != given.session_date:
+            draft.add(ev.LatchReleased(latch=row.latch, scope=row.scope, by="next_open"), -1)
     _findings(state, draft, given)
     return draft.done()
 
@@ -113,128 +111,72 @@ def on_job_finished(state: State, given: JobFinished) -> Decision:
 
 
 def _snapshots(state: State, given: JobDue) -> Decision:
-    if state.session_state in _NO_SNAPSHOT:
-        return NOTHING
-    rows = []
-    unpriced: list[tuple[StrategyBook, str]] = []
+    """`absorb` has marked this session date; the loop writes the rows. Look at the latches."""
+    draft: Draft | None = None
     for book in state.books.values():
-        if book.last_snapshot is not None and book.last_snapshot >= given.session_date:
-            continue
-        row = _snapshot(state, book, given)
-        if isinstance(row, str):
-            unpriced.append((book, row))
-        else:
-            rows.append(row)
-    if not rows and not unpriced:
+        if book.marked != given.session_date:
+            if book.marked is not None and book.marked > given.session_date:
+                continue
+            draft = draft or Draft()
+            _alert_unpriced(state, draft, book, given)
+        elif book.limits.can_latch:
+            for breach in _breaches(book):
+                draft = draft or Draft()
+                _latch(state, draft, book, breach, given.session_date)
+    return NOTHING if draft is None else draft.done()
+
+
+def pending(state: State) -> Decision:
+    """Return the rows that wait, as an event to be written before anything else."""
+    if not state.pending:
         return NOTHING
-    draft = Draft()
-    if rows:
-        draft.add(ev.SnapshotTaken(rows=tuple(rows)))
-        for row in rows:
-            _latch(state, draft, state.books[row.strategy], row)
-    for book, instrument in unpriced:
-        draft.alert(
-            state.context.book,
-            Severity.CRITICAL,
-            "snapshot_missing",
-            book.strategy.id,
-            f"no price of {instrument} on {given.session_date}: equity unknown, no snapshot",
-        )
-    return draft.done()
+    return Decision((Entry(ev.SnapshotTaken(rows=tuple(state.pending)), -1),), ())
 
 
-def _snapshot(state: State, book: StrategyBook, given: JobDue) -> Snapshot | str:
-    """Return the row, or the instrument whose missing price makes equity unknown."""
-    equity = book.cash
-    holdings = []
-    for instrument, position in book.positions.items():
-        quantity = position.quantity
-        if quantity:
-            price = price_of(state, instrument)
-            if price is None:
-                return instrument
-            equity += quantity * price
-            holdings.append(Holding(instrument, quantity, price))
-    value = float(equity)
-    before = book.equity_f
-    high = book.high_water if book.high_water > equity else equity
-    reading = book.strategy.reading(book.memory)
-    baseline = None
-    if book.baseline_start:
-        bar = state.bars.get(book.strategy.inputs[0])
-        if bar is not None:
-            baseline = (book.capital * bar.close / book.baseline_start).quantize(_MICRO)
-    if reading is None:
-        return Snapshot(
-            book.strategy.id,
-            given.session_date,
-            equity,
-            book.cash,
-            value / before - 1 if before else None,
-            value / float(book.capital) - 1,
-            high,
-            value / float(high) - 1,
-            tuple(holdings),
-            equity_at_fill=book.equity_at_fill,
-            held_cell=book.held_cell,
-            baseline=baseline,
-            fees_to_date=book.fees,
-        )
-    return Snapshot(
+def _alert_unpriced(state: State, draft: Draft, book: StrategyBook, given: JobDue) -> None:
+    unpriced = [
+        instrument
+        for instrument, position in book.positions.items()
+        if position.quantity and price_of(state, instrument) is None
+    ]
+    draft.alert(
+        state.context.book,
+        Severity.CRITICAL,
+        "snapshot_missing",
         book.strategy.id,
-        given.session_date,
-        equity,
-        book.cash,
-        value / before - 1 if before else None,
-        value / float(book.capital) - 1,
-        high,
-        value / float(high) - 1,
-        tuple(holdings),
-        reading.cell,
-        book.held_cell,
-        reading.trend.value,
-        reading.vol.value,
-        reading.t_norm,
-        reading.z_score,
-        reading.sma_fast,
-        reading.sma_slow,
-        book.equity_at_fill,
-        baseline,
-        book.fees,
+        f"no price of {', '.join(unpriced)} on {given.session_date}: equity unknown, no snapshot",
     )
 
 
-_MICRO = Decimal("0.000001")
-
-
-def _latch(state: State, draft: Draft, book: StrategyBook, row: Snapshot) -> None:
-    """Set the loss and drawdown latches that this final row breaches."""
-    scope = book.strategy.id
-    week_ago = book.recent_equity[0] if len(book.recent_equity) == 5 else None
-    for breach in latches.breaches(
-        equity=row.equity,
-        last=book.equity if book.equity else None,
-        week_ago=week_ago,
-        high_water=row.high_water,
+def _breaches(book: StrategyBook) -> tuple[latches.Breach, ...]:
+    return latches.breaches(
+        equity=book.equity,
+        last=book.before_last or None,
+        week_ago=book.recent_equity[0] if len(book.recent_equity) == _WEEK else None,
+        high_water=book.high_water,
         limits=book.limits,
-    ):
-        if (breach.latch, scope) in state.latches:
-            continue
+    )
+
+
+def _latch(
+    state: State, draft: Draft, book: StrategyBook, breach: latches.Breach, day: date
+) -> None:
+    scope = book.strategy.id
+    if (breach.latch, scope) in state.latches:
+        return
+    draft.add(
+        ev.LatchSet(
+            latch=breach.latch, scope=scope, until=breach.until, text=breach.text, session_date=day
+        ),
+        -1,
+    )
+    draft.alert(state.context.book, Severity.CRITICAL, breach.latch, scope, breach.text)
+    if breach.until == latches.PERSON and state.trading_state is TradingState.ACTIVE:
         draft.add(
-            ev.LatchSet(latch=breach.latch, scope=scope, until=breach.until, text=breach.text)
-        )
-        draft.alert(state.context.book, Severity.CRITICAL, breach.latch, scope, breach.text)
-        if breach.until == "person" and state.trading_state is TradingState.ACTIVE:
-            draft.add(
-                ev.TradingStateChanged(
-                    before=state.trading_state,
-                    after=TradingState.REDUCING,
-                    reason=breach.text,
-                    actor="engine",
-                )
+            ev.TradingStateChanged(
+                before=state.trading_state,
+                after=TradingState.REDUCING,
+                reason=breach.text,
+                actor="engine",
             )
-
-
-def cash_total(state: State) -> Decimal:
-    """Return the cash of all strategies."""
-    return sum((book.cash for book in state.books.values()), ZERO)
+        )

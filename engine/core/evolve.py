@@ -5,16 +5,16 @@ and are listed in INERT, so a new event cannot be forgotten.
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.core import digest
-from engine.core.state import LatchRow, Plan, PlanLeg, State
+from engine.core.mark import mark, take_row
+from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
-from engine.domain.input import BarsClosed, Input, QuotesSeen, SlotDue
+from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
 from engine.domain.reconciliation import DifferenceKind
@@ -83,7 +83,9 @@ def _request_answered(state: State, event: ev.RequestAnswered, seq: int) -> None
 
 def _latch_set(state: State, event: ev.LatchSet, seq: int) -> None:
     key = (event.latch, event.scope)
-    state.latches[key] = LatchRow(event.latch, event.scope, event.until, event.text, seq)
+    state.latches[key] = LatchRow(
+        event.latch, event.scope, event.until, event.text, event.session_date
+    )
 
 
 def _latch_released(state: State, event: ev.LatchReleased, seq: int) -> None:
@@ -356,23 +358,20 @@ def _cash(state: State, event: ev.CashChanged, seq: int) -> None:
         if book is not None:
             book.capital = event.after
             book.equity = book.high_water = event.after
-            book.equity_f = float(event.after)
+            book.capital_f = book.equity_f = float(event.after)
     if book is not None:
         book.cash = event.after
 
 
 def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
+    state.pending.clear()
+    state.counts["sessions"] += len(event.rows)
     for row in event.rows:
         book = state.books.get(row.strategy)
         if book is None:
             continue
-        book.equity = row.equity
-        book.equity_f = float(row.equity)
-        book.high_water = row.high_water
-        book.recent_equity.append(row.equity)
-        book.last_snapshot = row.session_date
-        book.equity_at_fill = None
-        state.counts["sessions"] += 1
+        if book.marked is None or book.marked < row.session_date:
+            take_row(book, row)
         if state.context.recorded_clock:
             book.snapshots.append(row)
 
@@ -438,42 +437,45 @@ INERT: frozenset[type] = frozenset(
 
 
 def absorb(state: State, given: Input) -> None:
-    """Take a market input into the market half of the state. Other inputs change nothing."""
-    kind = type(given)
-    if kind is BarsClosed:
-        _absorb_bars(state, given)  # type: ignore[arg-type]
-    elif kind is QuotesSeen:
-        state.at = given.at
-        state.session_date = given.session_date  # type: ignore[union-attr]
-        state.ordinal = given.ordinal  # type: ignore[union-attr]
-        state.quotes = given.quotes  # type: ignore[union-attr]
-        state.quotes_at = given.at
-        state.closed = False
-    elif kind is SlotDue:
-        state.at = given.at
-        state.closes_at = given.closes_at  # type: ignore[union-attr]
-    else:
-        state.at = given.at
-
-
-def _absorb_bars(state: State, given: BarsClosed) -> None:
+    """Take a market input into the market half of the state. Others only move the clock."""
     state.at = given.at
+    take = _TAKE.get(type(given))
+    if take is not None:
+        take(state, given)
+
+
+def _take_quotes(state: State, given: QuotesSeen) -> None:
+    state.session_date = given.session_date
+    state.ordinal = given.ordinal
+    state.quotes = given.quotes
+
+
+def _take_slot(state: State, given: SlotDue) -> None:
+    state.closes_at = given.closes_at
+
+
+def _take_job(state: State, given: JobDue) -> None:
+    if given.job == "snapshot":
+        mark(state, given.session_date)
+
+
+def _take_bars(state: State, given: BarsClosed) -> None:
     state.session_date = given.session_date
     state.ordinal = given.ordinal
     bars = given.bars
     state.bars.update(bars)
-    ordinals, volumes = state.bars_ordinal, state.volumes
-    for instrument, bar in bars.items():
-        ordinals[instrument] = given.ordinal
-        seen = volumes.get(instrument)
-        if seen is None:
-            seen = volumes[instrument] = deque(maxlen=20)
-        seen.append(bar.volume)
+    state.quotes = NO_QUOTES  # a quote does not outlive its session
+    state.history.append(given)
     for finding in given.findings:
         if finding.blocks:
             state.findings[finding.symbol] = finding
-    state.quotes = {}
-    state.closed = True
-    state.history.append(given)
     for book in state.books.values():
         book.strategy.advance(book.memory, given.session_date, given.ordinal, bars)
+
+
+_TAKE: dict[type, Callable[[State, Any], None]] = {
+    QuotesSeen: _take_quotes,
+    SlotDue: _take_slot,
+    JobDue: _take_job,
+    BarsClosed: _take_bars,
+}

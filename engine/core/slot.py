@@ -29,37 +29,59 @@ _EXITS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
 class Facts:
     """What a strategy may know at its slot (engine.strategy.base.SlotFacts over the state)."""
 
-    __slots__ = (
-        "_book",
-        "_state",
-        "at",
-        "fill_rule",
-        "final_ordinal",
-        "ordinal",
-        "session_date",
-        "slot",
-        "wall_clock",
-    )
+    __slots__ = ("_book", "_given", "_state")
 
     def __init__(self, state: State, book: StrategyBook, given: SlotDue) -> None:
         self._state = state
         self._book = book
-        self.at: datetime = given.at
-        self.session_date: date = given.session_date
-        self.ordinal: int = given.ordinal
-        self.slot: Slot = given.slot
-        self.fill_rule: FillRule = state.context.fill_rule
-        self.wall_clock: bool = not state.context.recorded_clock
-        # the close rule decides on this session's own bar, all others on the session before
-        same = self.fill_rule is FillRule.SAME_CLOSE and not self.wall_clock
-        self.final_ordinal: int = given.ordinal if same else given.ordinal - 1
+        self._given = given
+
+    @property
+    def at(self) -> datetime:
+        """The instant of the slot."""
+        return self._given.at
+
+    @property
+    def session_date(self) -> date:
+        """The session the slot belongs to."""
+        return self._given.session_date
+
+    @property
+    def ordinal(self) -> int:
+        """Its calendar number."""
+        return self._given.ordinal
+
+    @property
+    def slot(self) -> Slot:
+        """Which slot it is."""
+        return self._given.slot
+
+    @property
+    def fill_rule(self) -> FillRule:
+        """Where a simulation fills."""
+        return self._state.context.fill_rule
+
+    @property
+    def wall_clock(self) -> bool:
+        """True where time is not a recording."""
+        return not self._state.context.recorded_clock
+
+    @property
+    def _same_close(self) -> bool:
+        """The close rule of a simulation decides on this session's own bar."""
+        return self.fill_rule is FillRule.SAME_CLOSE and not self.wall_clock
+
+    @property
+    def final_ordinal(self) -> int:
+        """Calendar number of the last session whose bars must be there."""
+        return self._given.ordinal if self._same_close else self._given.ordinal - 1
 
     def price(self, instrument: InstrumentId) -> Decimal | None:
         """Return the quote of this instant; a last close never stands in for it."""
         quote = self._state.quotes.get(instrument)
         if quote is not None:
             return quote.mid
-        if self.fill_rule is FillRule.SAME_CLOSE and not self.wall_clock:
+        if self._same_close:
             bar = self._state.bars.get(instrument)
             if bar is not None and bar.session_date == self.session_date:
                 return bar.close

@@ -7,10 +7,11 @@ can be rebuilt one after the other.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from engine.domain.alert import AlertState
@@ -34,6 +35,8 @@ from engine.domain.signal import Signal, SignalState
 from engine.domain.snapshot import Snapshot
 from engine.risk.limits import Limits
 from engine.strategy.base import Strategy
+
+NO_QUOTES: Mapping[InstrumentId, Quote] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -87,11 +90,13 @@ class StrategyBook:
     status: str = "ACTIVE"  # WARMING n/N, ACTIVE, PAUSED, LATCHED, ERROR
     errors: int = 0  # raised in a row
     equity: Decimal = ZERO  # at the last snapshot
-    equity_f: float = 0.0
+    equity_f: float = 0.0  # the same, for returns
+    capital_f: float = 0.0
     high_water: Decimal = ZERO
-    recent_equity: deque[Decimal] = field(default_factory=lambda: deque(maxlen=5))
+    before_last: Decimal = ZERO  # equity at the snapshot before
+    recent_equity: deque[Decimal] = field(default_factory=lambda: deque(maxlen=6))
+    marked: date | None = None  # newest session date with a row, written or pending
     equity_at_fill: Decimal | None = None
-    last_snapshot: date | None = None
     fees: Decimal = ZERO
     traded: Decimal = ZERO  # Σ |quantity × price| of fills
     closing: list[Decimal] = field(default_factory=list)  # realised P&L of closing fills
@@ -113,7 +118,7 @@ class LatchRow:
     scope: str
     until: str
     text: str
-    seq: int
+    session_date: date | None  # on which it was set
 
 
 class ExpectedCosts(Protocol):
@@ -189,14 +194,13 @@ class State:
     session_date: date | None = None
     ordinal: int = -1
     closes_at: datetime | None = None
-    quotes: dict[InstrumentId, Quote] = field(default_factory=dict)
-    quotes_at: datetime | None = None
+    quotes: Mapping[InstrumentId, Quote] = field(
+        default_factory=lambda: NO_QUOTES
+    )  # of the open session
     bars: dict[InstrumentId, Bar] = field(default_factory=dict)  # last final bar of each
-    bars_ordinal: dict[InstrumentId, int] = field(default_factory=dict)
-    volumes: dict[InstrumentId, deque[Decimal]] = field(default_factory=dict)
     history: list[BarsClosed] = field(default_factory=list)
+    pending: list[Snapshot] = field(default_factory=list)  # rows not written yet
     findings: dict[str, DataFinding] = field(default_factory=dict)  # blocking, by symbol
-    closed: bool = True  # the last thing seen of this session date was its close
 
 
 def price_of(state: State, instrument: InstrumentId) -> Decimal | None:

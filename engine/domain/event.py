@@ -223,6 +223,7 @@ class LatchSet:
     scope: str  # "book" or a strategy id
     until: str  # "next_open", "person", or an instant
     text: str
+    session_date: date | None = None  # on which it was set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

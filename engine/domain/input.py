@@ -4,6 +4,7 @@
 the calendar's sessions one by one, so that a missing session shows as a gap in the count.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -21,7 +22,7 @@ class QuotesSeen:
     at: datetime
     session_date: date
     ordinal: int
-    quotes: dict[InstrumentId, Quote]
+    quotes: Mapping[InstrumentId, Quote]
     auction: bool = True  # an opening or closing auction: orders of this instant take part
     findings: tuple[DataFinding, ...] = ()  # why an instrument that traded has no quote here
 

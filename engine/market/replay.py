@@ -13,13 +13,13 @@ arguments, so a number of inputs consumed (the cursor) is all that must be remem
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from engine.domain.ids import InstrumentId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
-from engine.domain.market import Bar, DataFinding, Quote
+from engine.domain.market import Bar, DataFinding, Feed, Quote
 from engine.domain.session import FillRule, Slot
 from engine.errors import MarketDataError, SettingsError
 from engine.market.history import CENT, session_dates
@@ -27,6 +27,50 @@ from engine.ports import Calendar, MarketHistory
 
 Jobs = Sequence[tuple[str, timedelta]]
 """Jobs of a session date with their offsets from the close, ascending."""
+
+
+_NONE: frozenset[InstrumentId] = frozenset()
+_NO_FINDINGS: tuple[DataFinding, ...] = ()
+
+
+class AuctionQuotes(Mapping[InstrumentId, Quote]):
+    """The opening or closing prices of a session date as quotes, bid = ask.
+
+    Made when asked for: on most sessions nobody trades and nobody asks.
+    """
+
+    __slots__ = ("_at", "_bars", "_closing", "_feeds", "_held_back")
+
+    def __init__(
+        self,
+        bars: Mapping[InstrumentId, Bar],
+        at: datetime,
+        feeds: Mapping[InstrumentId, Feed],
+        held_back: Collection[InstrumentId],
+        *,
+        closing: bool = False,
+    ) -> None:
+        self._bars = bars
+        self._at = at
+        self._feeds = feeds
+        self._held_back = held_back
+        self._closing = closing
+
+    def __getitem__(self, key: InstrumentId) -> Quote:
+        bar = self._bars[key]
+        if key in self._held_back:
+            raise KeyError(key)
+        price = bar.close if self._closing else bar.open
+        return Quote(instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._bars and key not in self._held_back
+
+    def __iter__(self) -> Iterator[InstrumentId]:
+        return (key for key in self._bars if key not in self._held_back)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Days:
@@ -56,25 +100,14 @@ class Days:
         if finding.kind in ("bad_open", "zero_volume"):
             self._no_open.setdefault(day, set()).add(key)
 
-    def opening(self, day: date, at: datetime) -> dict[InstrumentId, Quote]:
+    def opening(self, day: date, at: datetime) -> Mapping[InstrumentId, Quote]:
         """Return the opening prices of a session date as quotes."""
-        quotes, feeds = {}, self._feeds
-        for key, bar in self.bars[day].items():
-            price = bar.open
-            quotes[key] = Quote(instrument=key, bid=price, ask=price, at=at, feed=feeds[key])
-        for key in self._no_open.get(day, ()):
-            quotes.pop(key, None)
-        return quotes
+        return AuctionQuotes(self.bars[day], at, self._feeds, self._no_open.get(day, _NONE))
 
-    def closing(self, day: date, at: datetime) -> dict[InstrumentId, Quote]:
+    def closing(self, day: date, at: datetime) -> Mapping[InstrumentId, Quote]:
         """Return the closing prices of a session date as quotes."""
-        quotes, feeds = {}, self._feeds
-        for key, bar in self.bars[day].items():
-            price = bar.close
-            quotes[key] = Quote(instrument=key, bid=price, ask=price, at=at, feed=feeds[key])
-        for key in self._no_close.get(day, ()):
-            quotes.pop(key, None)
-        return quotes
+        held_back = self._no_close.get(day, _NONE)
+        return AuctionQuotes(self.bars[day], at, self._feeds, held_back, closing=True)
 
     def between(self, day: date, at: datetime, part: Decimal) -> dict[InstrumentId, Quote]:
         """Return prices a part (0..1) of the way from open to close, in cents."""
@@ -110,6 +143,8 @@ class RecordedFeed:
         if not dates or not self.sessions:
             span = f"{dates[0]} to {dates[-1]}" if dates else "nothing"
             raise MarketDataError(f"no session with data from {first} to {last}; there is {span}")
+        self._opens = [calendar.opens_at(day) for day in self.sessions]
+        self._closes = [calendar.closes_at(day) for day in self.sessions]
         self._ordinal = calendar.ordinal(self.sessions[0])
         self._fill_rule = fill_rule
         self._slots = tuple(dict.fromkeys(slots))
@@ -161,9 +196,11 @@ class RecordedFeed:
 
     def _session(self, index: int) -> list[Input]:
         day, ordinal = self.sessions[index], self._ordinal + index
-        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
+        opens, closes = self._opens[index], self._closes[index]
         days = self._days
-        bars = self._bars(day, ordinal, closes)
+        bars = BarsClosed(
+            closes, day, ordinal, days.bars[day], days.findings.get(day, _NO_FINDINGS)
+        )
         given: list[Input] = [QuotesSeen(opens, day, ordinal, days.opening(day, opens))]
         if self._fill_rule is FillRule.NEXT_OPEN:
             for slot in self._slots:

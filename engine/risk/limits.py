@@ -88,6 +88,11 @@ class Limits:
     quote_move_max: Decimal = Decimal("0.75")
     origins: Mapping[str, str] = field(default_factory=dict)  # key → strategy, settings
 
+    @property
+    def can_latch(self) -> bool:
+        """Say whether any loss or drawdown latch is on."""
+        return not (self.loss_day is None and self.loss_severe is None and self.drawdown is None)
+
     def origin(self, key: str) -> str:
         """Return where a limit's value comes from: default, strategy or settings."""
         return self.origins.get(key, "default")

@@ -7,12 +7,13 @@ them again. Publishing is the database itself: screens watch what was written.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from engine.core.daily import pending
 from engine.core.decide import decide
-from engine.core.draft import Decision
+from engine.core.draft import NOTHING, Decision
 from engine.core.evolve import absorb, evolve
 from engine.core.requests import is_stale
 from engine.core.state import State
@@ -41,7 +42,7 @@ from engine.domain.input import (
 )
 from engine.domain.session import SessionState
 from engine.execution.router import Router
-from engine.ports import Clock, Journal, RequestBox, Unit
+from engine.ports import Clock, Entry, Journal, RequestBox, Unit
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.inbox import Inbox
 from engine.runtime.pace import Pacer
@@ -117,6 +118,8 @@ class Loop:
                 await self._take(given)
             elif not self._may_feed():
                 await self._idle(_POLL_S)
+            elif self._pacer.unlimited and self._ahead is None and not self._steps:
+                await self._sprint()
             else:
                 await self._feed_one()
             if self._clock.monotonic() - self._breath > _YIELD_S:
@@ -156,48 +159,84 @@ class Loop:
         else:
             await self._take(given)
 
+    async def _sprint(self) -> None:
+        """Take inputs of an unpaced feed until one leaves something to do, or for 5 ms.
+
+        The same steps as `_feed_one`, without a turn of the event loop for each input.
+        """
+        state, market, reports = self.state, self._market, self.inbox
+        deadline = self._breath + _YIELD_S
+        for given in self._feed:
+            self.position += 1
+            kind = type(given)
+            if kind is QuotesSeen or kind is BarsClosed:
+                market(given)  # type: ignore[arg-type]
+                if reports:
+                    await self._after_matching(given)
+                    return
+            absorb(state, given)
+            decision = decide(state, given)
+            if decision is not NOTHING and (commands := self._write(given, decision)):
+                await self._act(commands)
+                return
+            if not self.position & 31 and self._clock.monotonic() > deadline:
+                if len(state.pending) >= _GROUP:
+                    self._write_pending(given)
+                return
+        self._exhausted = True
+        await self._take(DataEnded(self.now()))
+
     async def _take_market(self, given: QuotesSeen | BarsClosed) -> None:
-        """Let the exchange match resting orders first; one commit for all that follows."""
+        """Let the exchange match resting orders first."""
         self._market(given)
+        await self._after_matching(given)
+
+    async def _after_matching(self, given: Input) -> None:
+        """Take the reports of matching, then the input itself; one commit for all of it."""
         commands: list[Command] = []
         while (report := self.inbox.take()) is not None:
             commands += self._write(report, decide(self.state, report))
         absorb(self.state, given)
         decision = decide(self.state, given)
-        if decision.entries or decision.commands:
-            commands += self._write(given, decision)
+        commands += self._write(given, decision)
         if commands:
             await self._act(commands)
 
     async def _take(self, given: Input) -> None:
         decision = decide(self.state, given)
-        if not decision.entries and not decision.commands:
+        if decision is NOTHING:
             return
         commands = self._write(given, decision)
         if commands:
             await self._act(commands)
 
-    def _write(self, given: Input, decision: Decision) -> list[Command]:
+    def _write(self, given: Input, decision: Decision) -> Sequence[Command]:
         """Queue the decision's events and evolve; return the commands they allow."""
-        if decision.entries:
-            at = self.now() if given.at is None else given.at
-            unit = Unit(
-                at=at,
-                known_at=at,
-                entries=decision.entries,
-                causation_seq=decision.causation_seq,
-                cursor=self.position if self._recorded else None,
-                durable=not self._recorded or _moves_session(decision),
-            )
-            seq = self._journal.put(unit)
+        entries, commands, causation_seq = decision
+        if entries:
+            if self.state.pending:
+                self._write_pending(given)
+            at = given.at
+            durable = not self._recorded or _moves_session(entries)
+            cursor = self.position if self._recorded else None
+            seq = self._journal.put(Unit(at, at, entries, causation_seq, cursor, durable))
             state = self.state
-            for offset, entry in enumerate(decision.entries):
-                evolve(state, entry.event, seq + offset, at)
-        return list(decision.commands)
+            for entry in entries:
+                evolve(state, entry.event, seq, at)
+                seq += 1
+        return commands
+
+    def _write_pending(self, given: Input) -> None:
+        """Queue the rows of quiet session dates before what comes after them."""
+        decision = pending(self.state)
+        at = given.at
+        cursor = self.position if self._recorded else None
+        seq = self._journal.put(Unit(at, at, decision.entries, None, cursor))
+        evolve(self.state, decision.entries[0].event, seq, at)
 
     # -- act ---------------------------------------------------------------------------------
 
-    async def _act(self, commands: list[Command]) -> None:
+    async def _act(self, commands: Sequence[Command]) -> None:
         await self._commit()  # nothing is sent before it is written
         for command in commands:
             match command:
@@ -273,6 +312,8 @@ class Loop:
             await self._take_requests()
 
     async def _commit(self) -> None:
+        if self.state.pending:
+            self._write_pending(Tick(self.now()))
         if self._journal.waiting:
             await self._journal.commit()
         self._last_commit = self._clock.monotonic()
@@ -288,8 +329,8 @@ class Loop:
         self.inbox.put(Fault(self.now(), kind, text, halt))
 
 
-def _moves_session(decision: Decision) -> bool:
-    return any(isinstance(entry.event, SessionStateChanged) for entry in decision.entries)
+def _moves_session(entries: Sequence[Entry]) -> bool:
+    return any(type(entry.event) is SessionStateChanged for entry in entries)
 
 
 def _answer_in(decision: Decision) -> tuple[str, str]:
