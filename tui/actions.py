@@ -81,23 +81,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_pane", "app", ("tab",), S("next pane")),
     Action("previous_pane", "app", ("shift+tab",), S("previous pane")),
     Action("step_back", "app", ("escape", "q"), S("one step back"), key_text=S("esc q")),
-    Action("zoom", "app", ("z",), S("zoom the pane"), footer=True),
+    Action(
+        "halt", "app", ("ctrl+k",), S("STOP"), Act.PROTECT, S("^k"), footer=True, priority=True
+    ),
+    Action(
+        "leave", "app", ("Q", "ctrl+q"), S("leave"), Act.PROTECT, S("Q"), asks=True, footer=True
+    ),
     Action("help", "app", ("question_mark",), S("help"), key_text=S("?"), footer=True),
-    Action("explain", "app", ("i",), S("explain this id"), footer=True),
-    Action("pause", "app", ("p",), S("pause, go on"), Act.PROTECT, footer=True),
-    Action("step", "app", ("right_square_bracket",), S("one step while paused"), Act.VIEW, S("]")),
+    Action("explain", "app", ("i",), S("explain"), footer=True),
+    Action("pause", "app", ("p",), S("pause"), Act.PROTECT, footer=True),
+    Action("zoom", "app", ("z",), S("zoom"), footer=True),
+    Action("trading_state", "app", ("T",), S("state"), Act.PROTECT, asks=True, footer=True),
+    Action("arm", "app", ("ctrl+o",), S("arm"), key_text=S("^o"), asks=True, footer=True),
     Action("slower", "app", ("less_than_sign",), S("slower (recorded clock)"), Act.VIEW, S("<")),
     Action("faster", "app", ("greater_than_sign",), S("faster (recorded clock)"), Act.VIEW, S(">")),
-    Action("trading_state", "app", ("T",), S("trading state"), Act.PROTECT, asks=True, footer=True),
-    Action("arm", "app", ("ctrl+o",), S("arm, disarm"), asks=True),
-    Action(
-        "halt", "app", ("ctrl+k",), S("STOP: halt trading"), Act.PROTECT, footer=True, priority=True
-    ),
-    Action(
-        "leave", "app", ("Q", "ctrl+q"), S("leave"), Act.PROTECT, asks=True, footer=True,
-        priority=False,
-    ),
-    Action("say_how_to_leave", "app", ("ctrl+c",), S("how to leave or stop")),
+    Action("step", "app", ("right_square_bracket",), S("step (paused)"), Act.VIEW, S("]")),
+    Action("say_how_to_leave", "app", ("ctrl+c",), S("how to leave or stop"), key_text=S("^c")),
     Action("up", "table", ("up", "k"), S("up"), key_text=S("↑ k")),
     Action("down", "table", ("down", "j"), S("down"), key_text=S("↓ j")),
     Action("page_up", "table", ("pageup", "left", "h"), S("page up"), key_text=S("pgup h")),
@@ -105,7 +104,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", "table", ("g", "home"), S("first row")),
     Action("last", "table", ("G", "end"), S("last row")),
     Action("detail", "table", ("enter",), S("detail"), footer=True),
-    Action("cancel", "orders", ("C",), S("cancel order"), Act.MARKET, asks=True, footer=True),
+    Action("cancel", "orders", ("C",), S("cancel"), Act.MARKET, asks=True, footer=True),
     Action("acknowledge", "alerts", ("a",), S("acknowledge"), Act.VIEW, footer=True),
     Action("reconcile", "reconciliation", ("r",), S("reconcile now"), Act.VIEW, footer=True),
 )  # fmt: skip

@@ -29,7 +29,7 @@ from tui import steering
 from tui.actions import allowed, bindings, of
 from tui.dialogs.confirm import Question
 from tui.format import Shown, safe, say
-from tui.messages import AcknowledgeWanted, CancelWanted, Changed, ReconcileWanted
+from tui.messages import AcknowledgeWanted, CancelWanted, Changed, ReconcileWanted, Said
 from tui.notices import engine_end, messages
 from tui.reader import Reader, Source
 from tui.screens.dashboard import Dashboard
@@ -133,7 +133,6 @@ class Pilothouse(App[None], inherit_bindings=False):
         """Take signals; everything else waits for the first paint."""
         if not self.is_headless:
             self._take_signals()
-        self.dashboard.confirm.closed = self._question_closed
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -211,6 +210,11 @@ class Pilothouse(App[None], inherit_bindings=False):
         return engine_end(self.engine.alive, self.engine.exit_code, self.engine.error)
 
     @property
+    def session_id(self) -> str | None:
+        """The session of the engine in this process, once it has one."""
+        return self.engine.session_id if self.engine is not None else None
+
+    @property
     def engine_alive(self) -> bool:
         """Whether an engine runs in this process, or is about to."""
         if self.engine is not None:
@@ -250,11 +254,9 @@ class Pilothouse(App[None], inherit_bindings=False):
         self.dashboard.place()
         self.dashboard.confirm.focus()
 
-    def _question_closed(self, why: Shown) -> None:
-        self.dashboard.place()
-        self.dashboard.panes[self.dashboard.current].focus()
-        if why:
-            self.say_hint(why, "quiet")
+    def on_said(self, message: Said) -> None:
+        """What became of a question that was not answered."""
+        self.say_hint(message.text, "quiet")
 
     def request(self, kind: RequestKind, reason: str, **args: str) -> bool:
         """Commit a request; say so, or say why it could not be written."""

@@ -2,6 +2,7 @@
 
 from textual.message import Message
 
+from tui.format import Shown
 from tui.view import Row, View
 
 
@@ -41,3 +42,11 @@ class CancelWanted(Message):
 
 class ReconcileWanted(Message):
     """Compare with the broker now."""
+
+
+class Said(Message):
+    """Something to say on the message line for a few seconds."""
+
+    def __init__(self, text: Shown) -> None:
+        super().__init__()
+        self.text = text

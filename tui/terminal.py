@@ -4,7 +4,6 @@ Before: refuse what is no terminal, set what the library reads when it is import
 hang-up every write to the dead terminal fails, so descriptors are moved away from it first.
 """
 
-import codecs
 import os
 import sys
 import termios
@@ -34,16 +33,6 @@ def prepare(environ: os._Environ[str]) -> None:
     environ.setdefault("ESCDELAY", "100" if "SSH_CONNECTION" in environ else "25")
 
 
-def forgive_bad_bytes() -> None:
-    """Let one byte that is not UTF-8 be a replacement character instead of the end."""
-    from textual.drivers import linux_driver
-
-    def decoder(encoding: str) -> object:
-        return lambda: codecs.getincrementaldecoder(encoding)(errors="replace")
-
-    vars(linux_driver)["getincrementaldecoder"] = decoder
-
-
 def is_gone() -> bool:
     """Say whether the terminal was taken away."""
     try:
@@ -71,3 +60,13 @@ def write_to_log(path: Path) -> None:
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
     os.close(log)
+
+
+def actor() -> str:
+    """Return who asks: user@host:terminal."""
+    try:
+        tty = os.ttyname(0).removeprefix("/dev/")
+    except OSError:
+        tty = "-"
+    user = os.environ.get("USER") or str(os.getuid())
+    return f"{user}@{os.uname().nodename}:{tty}"

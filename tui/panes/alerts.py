@@ -19,11 +19,11 @@ def severity_ink(row: Row, _: Moment | None = None) -> str:
 
 COLUMNS = (
     Column(Shown("Last"), 8, lambda r, m: when(instant(r, "last_at"), m.session_date)),
-    Column(Shown("Sev"), 4, lambda r, m: severity(r["severity"]), severity_ink),
-    Column(Shown("Kind"), 14, lambda r, m: word(r["kind"])),
+    Column(Shown("Sev"), 4, lambda r, m: severity(r["severity"]), severity_ink, slim=True),
+    Column(Shown("Kind"), 14, lambda r, m: word(r["kind"]), slim=True),
     Column(Shown("Subject"), 8, lambda r, m: cell(r["subject"] or "")),
     Column(Shown("n"), 3, lambda r, m: whole(min(r["count"], 999)), right=True),
-    Column(Shown("Text"), 27, lambda r, m: cell(r["text"] or ""), grows=True),
+    Column(Shown("Text"), 27, lambda r, m: cell(r["text"] or ""), grows=True, slim=True),
     Column(Shown("State"), 8, lambda r, m: word(r["state"])),
     Column(Shown("First"), 8, lambda r, m: when(instant(r, "first_at"), m.session_date), level=1),
 )

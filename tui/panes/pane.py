@@ -20,6 +20,7 @@ from tui.format import (
     cell,
     exchange_time,
     fit,
+    quantity,
     safe,
     say,
 )
@@ -228,6 +229,8 @@ def field_line(name: str, value: object) -> Line:
     label = Span(say(" {} ", fit(safe(name.replace("_", " ")), 18)), "quiet")
     if value is None:
         return line(label, UNKNOWN)
+    if isinstance(value, float):
+        return line(label, quantity(value))
     if isinstance(value, str) and len(value) == 27 and value.endswith("Z") and value[10] == "T":
         return line(label, both_instants(instant({"at": value}, "at")))
     return line(label, safe(str(value)))

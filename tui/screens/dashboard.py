@@ -15,6 +15,7 @@ from tui.actions import footer, of
 from tui.dialogs.confirm import ConfirmPanel
 from tui.format import Shown
 from tui.layout import Box, boxes, shows_several
+from tui.messages import Said
 from tui.panes.alerts import AlertsPane
 from tui.panes.equity import EquityPane
 from tui.panes.fills import FillsPane
@@ -91,6 +92,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Start with the overview, or with several panes where they fit."""
         self.confirm.display = False
+        self.confirm.closed = self._question_closed
         if shows_several(*self.size):
             self.current = "positions"
         self.place()
@@ -123,6 +125,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
         if not self.confirm.has_focus:
             self.panes[self.current].focus()
         self.paint_frame()
+
+    def _question_closed(self, why: Shown) -> None:
+        self.place()
+        self.panes[self.current].focus()
+        if why:
+            self.post_message(Said(why))
 
     def go(self, name: str) -> None:
         """Move to a pane; one that is not shown takes the place of another until esc."""
@@ -176,9 +184,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             name for name, pane in self.panes.items() if pane.topics and view[pane.topics[0]].failed
         )
         self.query_one(Strip).show(view, self.current, failed)
-        contexts = ("app", "table", self.current)
-        own = footer(of(self.current), read_only=self.read_only)
-        common = footer(of(*contexts[:2]), read_only=self.read_only)
-        self.query_one(Footer).show((*own, *common))
+        keys = (*of(self.current), *of("table"), *of("app"))
+        self.query_one(Footer).show(footer(keys, read_only=self.read_only))
         if messages is not None:
             self.query_one(MessageLine).show(messages)

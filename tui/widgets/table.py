@@ -18,6 +18,8 @@ from tui.view import Moment, Row
 from tui.widgets.lines import Line, Lines, Span, line
 
 FLUSH_S = 0.1
+GROWS_FROM = 8
+SLIM_WIDTH = 60
 PLUS_WIDTH = 120
 PLUS_PLUS_WIDTH = 200
 
@@ -33,6 +35,7 @@ class Column:
     right: bool = False
     level: int = 0  # 0 base, 1 with +, 2 with ++
     grows: bool = False  # takes what the others leave
+    slim: bool = False  # one of the few that a pane of 40 columns shows
 
 
 def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
@@ -41,14 +44,17 @@ def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, in
     Whole columns from the left as far as they fit; the growing one takes the rest.
     """
     level = (width >= PLUS_WIDTH) + (width >= PLUS_PLUS_WIDTH)
+    if width < SLIM_WIDTH and any(c.slim for c in columns):
+        columns = [c for c in columns if c.slim]
     room = width - 2
     chosen: list[tuple[Column, int]] = []
     for column in sorted((c for c in columns if c.level <= level), key=lambda c: c.level):
-        needed = column.width + bool(chosen)
+        size = column.width if not column.grows else min(column.width, GROWS_FROM)
+        needed = size + bool(chosen)
         if needed > room:
             break
         room -= needed
-        chosen.append((column, column.width))
+        chosen.append((column, size))
     return tuple((c, size + (room if c.grows else 0)) for c, size in chosen)
 
 

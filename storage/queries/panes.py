@@ -1,0 +1,299 @@
+"""What each pane of the screen shows: one function for each, short, read-only, limited.
+
+Rows are plain dictionaries in the columns of the contract views, with what a pane needs
+beside them. Everything a book owns is read by its book, so that a restarted session shows
+the orders and fills of the chain it continues.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from storage.connect import reason
+
+Row = dict[str, Any]
+Database = sqlite3.Connection
+
+LIMIT = 200
+STRIP = 60
+RECENT_DAYS = 150
+
+WORKING = "'APPROVED', 'SUBMITTED', 'ACCEPTED', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'UNKNOWN'"
+
+Read = Callable[[sqlite3.Connection, str, str], list[Row]]
+
+
+def session(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
+    """The session itself."""
+    return _all(db, "SELECT * FROM v_sessions WHERE session_id = ?", session_id)
+
+
+def beat(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
+    """The engine's last pulse."""
+    return _all(db, "SELECT * FROM latest_heartbeat WHERE session_id = ?", session_id)
+
+
+def trading(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """The trading state with since, actor and reason."""
+    return _all(
+        db, "SELECT trading_state AS state, since, actor, reason FROM books WHERE book = ?", book
+    )
+
+
+def latches(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """Latches that block entries now."""
+    return _all(
+        db,
+        "SELECT latch, scope, since, until, text FROM latches "
+        "WHERE book = ? AND released_at IS NULL ORDER BY since",
+        book,
+    )
+
+
+def counts(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
+    """What the frame counts: positions, working orders, alerts, the last verdict."""
+    working = _all(
+        db,
+        "SELECT count(*) AS working, coalesce(sum(cancel_requested), 0) AS canceling "  # noqa: S608
+        f"FROM orders WHERE book = ? AND status IN ({WORKING})",
+        book,
+    )[0]
+    held = _all(
+        db,
+        "SELECT count(*) AS positions, CASE WHEN count(*) = count(market_value) "
+        "THEN coalesce(sum(abs(market_value)), 0) END AS positions_value "
+        "FROM v_positions WHERE session_id = ? AND quantity <> 0",
+        session_id,
+    )[0]
+    open_alerts = _all(
+        db, "SELECT count(*) AS open_alerts FROM alerts WHERE book = ? AND state = 'OPEN'", book
+    )[0]
+    run = reconciliation(db, session_id, book)
+    differing = ("missing_local", "missing_broker", "mismatched", "other")
+    return [
+        {
+            **working,
+            **held,
+            **open_alerts,
+            "verdict": run[0]["verdict"] if run else None,
+            "differences": sum(run[0][name] for name in differing) if run else 0,
+        }
+    ]
+
+
+def positions(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
+    """Positions with their weight, the weight last decided and the quantity still working."""
+    rows = _all(
+        db,
+        "SELECT p.*, s.recorded_clock FROM v_positions AS p "
+        "JOIN sessions AS s ON s.session_id = p.session_id "
+        "WHERE p.session_id = ? AND (p.quantity <> 0 OR p.realized_pnl <> 0)",
+        session_id,
+    )
+    worth = equities(db, session_id, rows)
+    working = {
+        (row["strategy_id"], row["instrument"]): row["remaining"]
+        for row in _all(
+            db,
+            "SELECT strategy_id, instrument, sum((quantity_u - filled_u) * "  # noqa: S608
+            "CASE side WHEN 'BUY' THEN 1 ELSE -1 END) / 1e6 AS remaining FROM orders "
+            f"WHERE book = ? AND status IN ({WORKING}) GROUP BY 1, 2",
+            book,
+        )
+    }
+    targets = {row["strategy"]: row["targets"] for row in decisions(db, session_id, book)}
+    for row in rows:
+        owner = row["strategy_id"]
+        equity, value = worth.get(owner), row["market_value"]
+        row["weight"] = value / equity if equity and value is not None else None
+        wanted = targets.get(owner)
+        row["target_weight"] = None if wanted is None else float(wanted.get(row["symbol"], 0))
+        row["working"] = working.get((owner, row["instrument"]), 0.0)
+    return rows
+
+
+def equities(db: sqlite3.Connection, session_id: str, held: list[Row]) -> dict[str | None, Any]:
+    """Return each strategy's cash + Σ value; None where one held position has no price."""
+    worth: dict[str | None, Any] = {
+        row["strategy_id"]: row["cash"]
+        for row in _all(
+            db,
+            "SELECT strategy_id, cash_u / 1e6 AS cash FROM strategies WHERE session_id = ?",
+            session_id,
+        )
+    }
+    for row in held:
+        owner, value = row["strategy_id"], row["market_value"]
+        if row["quantity"] and worth.get(owner) is not None:
+            worth[owner] = None if value is None else worth[owner] + value
+    return worth
+
+
+def orders(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """Every working order, and the newest others."""
+    return _all(
+        db,
+        f"SELECT * FROM v_orders WHERE book = ?1 AND status IN ({WORKING}) "  # noqa: S608
+        "UNION SELECT * FROM (SELECT * FROM v_orders WHERE book = ?1 ORDER BY seq DESC LIMIT ?2) "
+        "ORDER BY seq DESC",
+        book,
+        LIMIT,
+    )
+
+
+def fills(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """The newest executions."""
+    return _all(
+        db,
+        "SELECT * FROM v_fills WHERE book = ? ORDER BY seq DESC, exec_id DESC LIMIT ?",
+        book,
+        LIMIT,
+    )
+
+
+def alerts(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """Alerts that are not resolved."""
+    return _all(
+        db,
+        "SELECT * FROM v_alerts WHERE book = ? AND state <> 'RESOLVED' "
+        "ORDER BY last_at DESC LIMIT ?",
+        book,
+        LIMIT,
+    )
+
+
+def reconciliation(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
+    """The last comparison with the broker."""
+    return _all(
+        db,
+        "SELECT * FROM v_reconciliations WHERE session_id = ? ORDER BY seq DESC LIMIT 1",
+        session_id,
+    )
+
+
+def differences(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
+    """What the last comparison found to differ and nobody has accepted."""
+    return _all(
+        db,
+        "SELECT * FROM v_differences WHERE accepted_at IS NULL AND run_id = (SELECT run_id "
+        "FROM reconciliations WHERE session_id = ? ORDER BY seq DESC LIMIT 1) ORDER BY n",
+        session_id,
+    )
+
+
+def decisions(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """The last decision of each strategy as it was stored; the newest first."""
+    newest = _all(
+        db,
+        "SELECT strategy_id, max(seq) AS seq FROM decisions WHERE book = ? GROUP BY strategy_id "
+        "ORDER BY seq DESC",
+        book,
+    )
+    return [
+        json.loads(found["payload"])
+        for row in newest
+        for found in _all(db, "SELECT payload FROM events WHERE seq = ?", row["seq"])
+    ]
+
+
+def readings(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """The last sixty readings of the regime, the newest last."""
+    rows = _all(
+        db,
+        "SELECT * FROM v_regimes WHERE session_id IN (SELECT session_id FROM sessions "
+        "WHERE book = ?1) AND strategy_id = (SELECT strategy_id FROM regimes AS r JOIN sessions "
+        "AS s ON s.session_id = r.session_id WHERE s.book = ?1 LIMIT 1) "
+        "ORDER BY session_date DESC LIMIT ?2",
+        book,
+        STRIP,
+    )
+    return rows[::-1]
+
+
+def events(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
+    """The newest events of the journal, oldest first."""
+    rows = _all(
+        db, "SELECT * FROM v_events WHERE session_id = ? ORDER BY seq DESC LIMIT ?",
+        session_id, LIMIT,
+    )  # fmt: skip
+    return rows[::-1]
+
+
+PANES: Mapping[str, Read] = {
+    "session": session,
+    "beat": beat,
+    "trading": trading,
+    "latches": latches,
+    "counts": counts,
+    "positions": positions,
+    "orders": orders,
+    "fills": fills,
+    "alerts": alerts,
+    "reconciliation": reconciliation,
+    "differences": differences,
+    "decision": decisions,
+    "readings": readings,
+    "events": events,
+}
+
+
+def snapshots_after(db: sqlite3.Connection, book: str, seq: int) -> list[Row]:
+    """Return the book's snapshot rows journaled after a seq, oldest first.
+
+    Unfolding all of them takes 10 ms for nine years: a screen keeps what it has seen.
+    """
+    return _all(
+        db,
+        "SELECT v.* FROM sessions AS s JOIN v_snapshots AS v ON v.session_id = s.session_id "
+        "WHERE s.book = ? AND v.seq > ? ORDER BY v.session_date, v.seq",
+        book,
+        seq,
+    )
+
+
+def answer(db: sqlite3.Connection, request_id: str) -> list[Row]:
+    """Return what became of a request, by the journal."""
+    return [
+        json.loads(row["payload"])
+        for row in _all(
+            db,
+            "SELECT payload FROM events WHERE subject = ? AND kind = 'RequestAnswered'",
+            request_id,
+        )
+    ]
+
+
+def book_of(db: sqlite3.Connection, session_id: str) -> str | None:
+    """Return the book of a session, None if there is no such session."""
+    rows = _all(db, "SELECT book FROM sessions WHERE session_id = ?", session_id)
+    return str(rows[0]["book"]) if rows else None
+
+
+def _all(db: sqlite3.Connection, sql: str, *values: object) -> list[Row]:
+    found = db.execute(sql, values).fetchall()
+    return [dict(zip(row.keys(), row, strict=True)) for row in found]
+
+
+def version(db: sqlite3.Connection) -> tuple[int, int]:
+    """Return what differs after any other connection wrote: (data version, newest seq).
+
+    The first number is valid on its own connection only; the second tells whether the journal
+    grew or only latest values were overwritten.
+    """
+    data = db.execute("PRAGMA data_version").fetchone()[0]
+    newest = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+    return int(data), int(newest)
+
+
+def read(
+    db: sqlite3.Connection, session_id: str, book: str, topics: Iterable[str]
+) -> dict[str, tuple[Row, ...] | str]:
+    """Return the rows of each topic, or the words for why they could not be read."""
+    found: dict[str, tuple[Row, ...] | str] = {}
+    for topic in topics:
+        try:
+            found[topic] = tuple(PANES[topic](db, session_id, book))
+        except sqlite3.Error as error:
+            found[topic] = reason(error)
+    return found

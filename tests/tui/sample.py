@@ -1,0 +1,215 @@
+"""A view with rows in every pane, as the queries give them; frozen in time."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from engine.domain.times import utc_text
+from tui.view import Moment, Reading, Row, View
+
+NOW = datetime(2026, 11, 20, 20, 41, 7, tzinfo=UTC)
+SESSION = "offline-20261120T143000Z-9f3a1c22"
+
+
+def ago(seconds: float) -> str:
+    """UTC text of some seconds before now."""
+    return utc_text(NOW - timedelta(seconds=seconds))
+
+
+def session(**changes: Any) -> dict[str, Any]:
+    """A running offline session on the built-in market."""
+    return {
+        "session_id": SESSION, "mode": "offline", "dry_run": 0, "account": "SIM",
+        "state": "RUNNING", "started_at": ago(600), "ended_at": None, "end_reason": None,
+        "fill_rule": "next_open", "source": "SYNTHETIC seed 7", "feed": "SYNTHETIC",
+        "recorded_clock": 0, "strategy_ids": "regime",
+    } | changes  # fmt: skip
+
+
+def beat(**changes: Any) -> dict[str, Any]:
+    """A heartbeat of this second."""
+    return {
+        "session_id": SESSION, "wall_at": ago(0), "clock_at": ago(0),
+        "session_date": "2026-11-20", "state": "RUNNING", "trading_state": "ACTIVE",
+        "pace": "10/s", "tick_gap_ms": 3.0, "reports_waiting": 0, "commit_p99_ms": 1.2,
+        "next_slot": f"open {ago(-271)}", "note": "", "inputs_done": 100, "inputs_total": 0,
+    } | changes  # fmt: skip
+
+
+def position(symbol: str, quantity: float, **changes: Any) -> dict[str, Any]:
+    """An owned position."""
+    return {
+        "session_id": SESSION, "strategy_id": "regime", "symbol": symbol, "quantity": quantity,
+        "average_cost": 110.25, "market_price": 115.4, "market_value": 62431.4,
+        "unrealized_pnl": 2786.15, "realized_pnl": -341.2, "priced_at": ago(2),
+        "weight": 0.599, "target_weight": 0.6, "working": 0.0, "recorded_clock": 0,
+    } | changes  # fmt: skip
+
+
+def order(n: int, **changes: Any) -> dict[str, Any]:
+    """An order."""
+    return {
+        "order_id": f"ord_01JD5B8Z3K4M5N6P7Q8R9S{n:04d}", "order_ref": f"sig_2c400c04{n:04d}",
+        "session_id": SESSION, "strategy_id": "regime", "signal_id": f"sig_2c400c04{n:04d}",
+        "symbol": "TQQQ", "side": "BUY", "quantity": 541.0, "order_type": "MARKET",
+        "limit_price": None, "status": "FILLED", "filled": 541.0, "average_price": 110.25,
+        "perm_id": 0, "reason": "", "created_at": ago(60 * n), "time_in_force": "DAY",
+    } | changes  # fmt: skip
+
+
+def fill(n: int, **changes: Any) -> dict[str, Any]:
+    """An execution."""
+    return {
+        "exec_id": f"sim.0a1b2c3d.ref{n}.1", "order_id": f"ord_01JD5B8Z3K4M5N6P7Q8R9S{n:04d}",
+        "session_id": SESSION, "strategy_id": "regime", "symbol": "TQQQ", "side": "BUY",
+        "quantity": 541.0, "price": 110.25, "commission": 2.71, "slippage_bps": 2.1,
+        "at": ago(60 * n),
+    } | changes  # fmt: skip
+
+
+def alert(n: int, **changes: Any) -> dict[str, Any]:
+    """An open alert."""
+    return {
+        "alert_id": f"alr_{n:012d}", "session_id": SESSION, "severity": "WARNING",
+        "kind": "stale_data", "subject": "QQQ", "text": "no quote for 63 s", "count": 2,
+        "first_at": ago(120), "last_at": ago(10), "state": "OPEN",
+    } | changes  # fmt: skip
+
+
+def step(number: int, name: str, *words: str, near: bool = False) -> dict[str, Any]:
+    """A line of a decision tree: value, test, result, distance."""
+    value, test, result, distance = (*words, "", "", "", "")[:4]
+    return {
+        "number": number, "name": name, "value": value, "test": test, "result": result,
+        "distance": distance, "near": near,
+    }  # fmt: skip
+
+
+STEPS = (
+    step(1, "Data", "19 Nov, 800/800", "quotes 2s", "fresh"),
+    step(2, "Strength T", "", "+0.312 > +0.05 bull", "bull", "+0.262"),
+    step(2, "", "", "       < −0.30 bear", "no", "+0.612"),
+    step(3, "Averages", "602.11 / 571.93", "fast > slow", "bull", "+5.28 %"),
+    step(4, "Trend", "", "2 and 3 agree", "BullStrong"),
+    step(5, "Volatility z", "−0.410", "Low; High > +1.00", "Low", "−1.410"),
+    step(6, "Crush 5 d", "−0.060", "< −0.15", "no", "+0.090"),
+    step(7, "Cell", "Kill Zone", "Bull × Low", "1", "9 sessions"),
+    step(8, "Weights", "TQQQ 60 QQQ 40", "overlay 4-6 only", "cash 0"),
+    step(9, "Rebalance", "0.024", "> 0.025", "no trade", "−0.001", near=True),
+    step(10, "Orders", "", "none"),
+)
+
+
+def decision(**changes: Any) -> dict[str, Any]:
+    """A stored decision."""
+    return {
+        "decision_id": "dec_0a1b2c3d4e5f", "strategy": "regime", "preset": "default",
+        "session_date": "2026-11-20", "slot": "open", "result": "no_trade",
+        "text": "cell 1, nothing to change", "cell": 1, "held_cell": 1,
+        "targets": {"TQQQ": "0.6", "QQQ": "0.4"}, "steps": STEPS,
+    } | changes  # fmt: skip
+
+
+def readings() -> tuple[Row, ...]:
+    """Sixty cells, the newest last."""
+    cells = [3] * 20 + [4] * 12 + [2] * 5 + [3] * 14 + [1] * 9
+    return tuple(
+        {
+            "cell": cell, "trend": "BullStrong", "vol": "Low", "t_norm": 0.312, "z_score": -0.41,
+            "session_date": "2026-11-19", "days_in_cell": 9, "short_history": 0,
+        }
+        for cell in cells
+    )  # fmt: skip
+
+
+def snapshots() -> tuple[Row, ...]:
+    """A curve of equity."""
+    return tuple(
+        {
+            "session_date": "2026-11-19", "equity": 100_000.0 + 37 * n * (1 + (n % 7) / 9),
+            "cash": 171.95, "daily_return": 0.0042, "cumulative_return": 0.0421,
+            "drawdown": -0.013,
+        }
+        for n in range(120)
+    )  # fmt: skip
+
+
+def event(seq: int, kind: str, subject: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """A row of the journal."""
+    return {
+        "seq": seq, "session_id": SESSION, "at": ago(100 - seq), "kind": kind,
+        "subject": subject, "payload": json.dumps(payload), "causation_seq": None,
+    }  # fmt: skip
+
+
+def events() -> tuple[Row, ...]:
+    """A little journal."""
+    sig = "sig_2c400c04acd7"
+    return (
+        event(1, "SessionCreated", SESSION, {"context": {"mode": "offline", "source": "SYN"}}),
+        event(2, "DecisionMade", "dec_0a", {"strategy": "regime", "result": "rebalance",
+                                            "text": "cell 3 → 1"}),
+        event(3, "SignalRaised", sig, {"signal": {"signal_id": sig, "kind": "TARGET",
+                                                  "instrument": "STK:TQQQ:USD",
+                                                  "target_weight": "0.6"}}),
+        event(4, "FillReceived", "ord_1", {"fill": {"order_id": "ord_01J0001", "side": "BUY",
+                                                    "quantity": "541", "price": "110.25",
+                                                    "instrument": "STK:TQQQ:USD"}}),
+        event(5, "TradingStateChanged", "HALTED", {"before": "ACTIVE", "after": "HALTED",
+                                                   "actor": "me@here", "reason": "looking"}),
+    )  # fmt: skip
+
+
+def counts(**changes: Any) -> dict[str, Any]:
+    """The frame's counts."""
+    return {
+        "positions": 2, "positions_value": 104_000.0, "working": 1, "canceling": 0,
+        "open_alerts": 1, "verdict": "CLEAN", "differences": 0,
+    } | changes  # fmt: skip
+
+
+def run(**changes: Any) -> dict[str, Any]:
+    """A comparison with the broker."""
+    return {
+        "run_id": "rec_1", "at": ago(240), "verdict": "CLEAN", "matched": 3,
+        "missing_local": 0, "missing_broker": 0, "mismatched": 0, "text": "",
+    } | changes  # fmt: skip
+
+
+def view(**topics: tuple[Row, ...]) -> View:
+    """A view with rows everywhere; `topics` replaces some of them."""
+    rows: dict[str, tuple[Row, ...]] = {
+        "session": (session(),),
+        "beat": (beat(),),
+        "trading": ({"state": "ACTIVE", "since": ago(600), "actor": "engine", "reason": ""},),
+        "counts": (counts(),),
+        "positions": (position("QQQ", 62, unrealized_pnl=-40.5, weight=0.4, target_weight=0.4),
+                      position("TQQQ", 541)),
+        "orders": (order(1, status="ACCEPTED", filled=200.0), order(2), order(3, side="SELL")),
+        "fills": tuple(fill(n) for n in range(1, 9)),
+        "decision": (decision(),),
+        "readings": readings(),
+        "snapshots": snapshots(),
+        "alerts": (alert(1), alert(2, severity="INFO", kind="slot_late", state="ACKED")),
+        "reconciliation": (run(),),
+        "differences": (),
+        "events": events(),
+        "latches": (),
+        "answers": (),
+    }  # fmt: skip
+    readings_ = {name: Reading(found, NOW) for name, found in (rows | topics).items()}
+    return View(Moment(NOW, NOW, NOW.date()), readings_)
+
+
+def empty_view() -> View:
+    """A session without any rows: everything is known to be empty."""
+    kept = {"session", "beat", "trading", "counts"}
+    full = view(counts=(counts(positions=0, working=0, open_alerts=0, verdict=None),))
+    return replace(
+        full,
+        readings={
+            name: reading if name in kept else Reading((), NOW)
+            for name, reading in full.readings.items()
+        },
+    )

@@ -1,0 +1,119 @@
+"""Show the screen: the order of things before, while and after it.
+
+terminal check → settings are there → what the library reads on import → the library → first
+paint → engine. Nothing here imports the screen's library before `run_app` runs.
+"""
+
+import locale
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.settings.model import Settings
+from tui import terminal
+
+if TYPE_CHECKING:
+    from tui.application import Pilothouse
+    from tui.wiring import EngineThread
+
+ASK_WITHIN_S = 0.2  # the stop key has no more: what was not written by then goes another way
+
+
+def run_app(settings: Settings) -> int:
+    """Run the engine with its screen; return the exit code."""
+    why = terminal.unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
+    if why is not None:
+        print(why, file=sys.stderr)  # noqa: T201  there is no screen to show it on
+        return 2
+    terminal.prepare(os.environ)
+
+    from storage import controls
+
+    from engine.runtime.clock import SystemClock
+    from engine.runtime.ids import SystemIds
+    from tui.application import Pilothouse, ScreenOptions
+    from tui.decoder import forgive_bad_bytes
+    from tui.source import DatabaseSource
+    from tui.steering import Requests
+    from tui.theme import theme_name
+
+    forgive_bad_bytes()
+    clock = SystemClock()
+    path = settings.storage.path
+    requests = Requests(
+        lambda request: controls.ask(path, request, within_s=ASK_WITHIN_S),
+        clock,
+        SystemIds(),
+        terminal.actor(),
+    )
+    screen = settings.screen
+    app = Pilothouse(
+        make_source=lambda: DatabaseSource(
+            lambda: path, lambda: app.session_id, clock.wall, lambda: requests.last_id
+        ),
+        requests=requests,
+        clock=clock,
+        launch=lambda: _launch(settings),
+        options=ScreenOptions(
+            theme=theme_name(screen.theme, screen.color, dict(os.environ)),
+            ascii_only=screen.ascii or terminal.needs_ascii(os.environ, _encoding()),
+            read_only=screen.read_only,
+        ),
+    )
+    app.run(mouse=screen.mouse)
+    return afterwards(app, settings.log.path)
+
+
+def _launch(settings: Settings) -> "EngineThread":
+    """Import and start the engine; slow, so never on the screen's loop."""
+    from tui.wiring import EngineThread
+
+    engine = EngineThread(settings)
+    engine.start()
+    return engine
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or locale.getpreferredencoding(do_setlocale=False)
+
+
+def afterwards(app: "Pilothouse", log: Path) -> int:
+    """Return the exit code once the screen is gone; an engine that runs goes on first."""
+    from tui.application import Left
+
+    engine = app.engine
+    if app.left is Left.HANGUP:
+        terminal.write_to_log(log)
+    if app.crash is not None:
+        _tell_crash(app.crash, log)
+    if engine is None:
+        if app.launch_error is not None:
+            print(app.launch_error, file=sys.stderr)  # noqa: T201
+            return int(getattr(app.launch_error, "exit_code", 1))
+        return 1 if app.crash else 0
+    if engine.alive:
+        from tui.headless import continue_headless
+
+        code = continue_headless(engine)  # type: ignore[arg-type]
+    else:
+        code = engine.exit_code or 0
+        if engine.error is not None:
+            print(engine.error, file=sys.stderr)  # noqa: T201
+    return code or (1 if app.crash else 0)
+
+
+def _tell_crash(text: str, log: Path) -> None:
+    """The whole traceback, without local variables, to the log; one line to the terminal."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        pass
+    last = text.strip().rsplit("\n", 1)[-1]
+    print(  # noqa: T201
+        f"the screen crashed: {ascii(last)[1:-1]}; see {log}; an engine that runs goes on, "
+        "`pilothouse status` shows it",
+        file=sys.stderr,
+    )
