@@ -165,11 +165,12 @@ class _Reader:
     def _columns(self, text: str, header: list[str]) -> _Text | None:
         import pandas  # late: half a second, and most commands read no file
 
+        width = max(line.count(",") for line in text.splitlines()) + 1
         try:
             table = pandas.read_csv(
                 io.StringIO(text),
                 header=None,
-                names=range(len(header) + 1),  # one more shows a line that is too long
+                names=range(width),  # of the longest line, so that every line keeps its place
                 dtype=str,  # the text itself: no float ever
                 na_filter=False,
                 skip_blank_lines=False,
@@ -183,7 +184,7 @@ class _Reader:
             return None
         return _Text(
             columns=[table[header.index(name)].tolist() for name in COLUMNS],
-            overhang=table[len(header)].tolist(),
+            overhang=_joined([table[n].tolist() for n in range(len(header), width)], len(table)),
             plain=text.isascii() and "_" not in text,
             has_end=text.endswith("\n"),
         )
@@ -274,6 +275,13 @@ def _bar(instrument: InstrumentId, row: Sequence[str], last: date) -> Bar | None
         close=close,
         volume=volume,
     )
+
+
+def _joined(columns: list[list[str]], lines: int) -> list[str]:
+    """Return what stands right of the header's columns, per line."""
+    if not columns:
+        return [""] * lines
+    return [",".join(fields).strip(",") for fields in zip(*columns, strict=True)]
 
 
 def _is_too_fine(columns: list[list[str]]) -> bool:

@@ -49,8 +49,8 @@ class _Weather(NamedTuple):
 _CALM, _ROUGH, _CRASH = 0, 1, 2
 _WEATHERS = (
     _Weather(volatility=0.10, drift=0.22, stay=1 - 1 / 45, next=(_ROUGH, _CRASH), first=0.85),
-    _Weather(volatility=0.22, drift=-0.02, stay=1 - 1 / 22, next=(_CALM, _CRASH), first=0.70),
-    _Weather(volatility=0.40, drift=-0.75, stay=1 - 1 / 28, next=(_ROUGH, _CALM), first=0.75),
+    _Weather(volatility=0.22, drift=0.02, stay=1 - 1 / 22, next=(_CALM, _CRASH), first=0.70),
+    _Weather(volatility=0.34, drift=-0.60, stay=1 - 1 / 35, next=(_ROUGH, _CALM), first=0.75),
 )
 
 
@@ -64,11 +64,11 @@ class _Base(NamedTuple):
     volume: float  # shares on an ordinary session
 
 
-_STOCKS = _Base(start=14.0, growth=0.085, pull=1.0, move_max=0.06, volume=42e6)
+_STOCKS = _Base(start=10.0, growth=0.10, pull=1.0, move_max=0.06, volume=42e6)
 _BONDS = _Base(start=80.0, growth=0.01, pull=0.6, move_max=0.035, volume=15e6)
 _BOND_WAVE = 0.12  # drift a year, up or down
 _BOND_TURN = 1 / 110  # chance a session that it turns
-_FUND_STARTS = {"TQQQ": 30.0, "PSQ": 500.0, "TMF": 800.0, "TMV": 120.0}
+_FUND_STARTS = {"TQQQ": 6.0, "PSQ": 500.0, "TMF": 800.0, "TMV": 120.0}
 _FUND_SHARES = {"TQQQ": 0.7, "PSQ": 0.07, "TMF": 0.1, "TMV": 0.05}  # of the underlying's volume
 _FUND_PLACES = {"TQQQ": 6, "PSQ": 9, "TMF": 12, "TMV": 15}  # where their chance stands
 
