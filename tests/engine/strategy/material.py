@@ -75,17 +75,17 @@ def bar(
     )
 
 
-def parameters(preset: str = "default", **changed: object) -> RegimeParameters:
+def parameters(preset: str = "default", /, **changed: object) -> RegimeParameters:
     """Return the model's numbers of a preset with some values changed."""
     return RegimeParameters.of(registry.resolve("regime", preset, changed).values)
 
 
-def model(preset: str = "default", **changed: object) -> RegimeModel:
+def model(preset: str = "default", /, **changed: object) -> RegimeModel:
     """Return the model of a preset with some values changed."""
     return RegimeModel(parameters(preset, **changed))
 
 
-def regime(preset: str = "default", **changed: object) -> RegimeStrategy:
+def regime(preset: str = "default", /, **changed: object) -> RegimeStrategy:
     """Return the regime strategy of a preset with some values changed."""
     return RegimeStrategy(registry.resolve("regime", preset, changed), source="test")
 
@@ -125,16 +125,14 @@ class Facts:
     fill_rule: FillRule = FillRule.NEXT_OPEN
     wall_clock: bool = False
 
-    @property
-    def at(self) -> datetime:
-        """14:30 UTC of the session date."""
-        day = self.session_date
-        return datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC)
+    at: datetime = field(init=False)
+    final_ordinal: int = field(init=False)
 
-    @property
-    def final_ordinal(self) -> int:
-        """The session before, or this one under the close rule."""
-        return self.ordinal - (self.fill_rule is not FillRule.SAME_CLOSE)
+    def __post_init__(self) -> None:
+        """14:30 UTC; bars must be there to the session before, or this one by the close rule."""
+        day = self.session_date
+        self.at = datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC)
+        self.final_ordinal = self.ordinal - (self.fill_rule is not FillRule.SAME_CLOSE)
 
     def price(self, instrument: InstrumentId) -> Decimal | None:
         """The price written down."""
