@@ -448,6 +448,7 @@ def _take_quotes(state: State, given: QuotesSeen) -> None:
     state.session_date = given.session_date
     state.ordinal = given.ordinal
     state.quotes = given.quotes
+    state.quotes_at = given.at
 
 
 def _take_slot(state: State, given: SlotDue) -> None:
@@ -464,7 +465,8 @@ def _take_bars(state: State, given: BarsClosed) -> None:
     state.ordinal = given.ordinal
     bars = given.bars
     state.bars.update(bars)
-    state.quotes = NO_QUOTES  # a quote does not outlive its session
+    if state.quotes_at != given.at:
+        state.quotes = NO_QUOTES  # a quote does not outlive its session; a closing auction's may
     state.history.append(given)
     for finding in given.findings:
         if finding.blocks:

@@ -129,6 +129,9 @@ class ExpectedCosts(Protocol):
     ) -> tuple[Decimal, Decimal, Decimal]:
         """Return (s, f, minimum): price fraction lost, dollars a share, dollars an order."""
 
+    def worst_cost(self, quantity: Decimal, price: Decimal, tick: Decimal | None) -> Decimal:
+        """Return the most cash that a market buy at this reference price can take."""
+
 
 @dataclass(slots=True)
 class Terms:
@@ -197,6 +200,7 @@ class State:
     quotes: Mapping[InstrumentId, Quote] = field(
         default_factory=lambda: NO_QUOTES
     )  # of the open session
+    quotes_at: datetime | None = None
     bars: dict[InstrumentId, Bar] = field(default_factory=dict)  # last final bar of each
     history: list[BarsClosed] = field(default_factory=list)
     pending: list[Snapshot] = field(default_factory=list)  # rows not written yet

@@ -13,6 +13,7 @@ from engine.core import gating
 from engine.core.draft import Draft
 from engine.core.state import Plan, PlanLeg, State, StrategyBook, price_of
 from engine.domain import event as ev
+from engine.domain.alert import Severity
 from engine.domain.command import SubmitOrder
 from engine.domain.ids import (
     InstrumentId,
@@ -24,7 +25,7 @@ from engine.domain.ids import (
 from engine.domain.money import ZERO, to_tick
 from engine.domain.order import Order, OrderType, Side, TimeInForce
 from engine.domain.signal import SignalKind
-from engine.risk.reasons import DenyReason
+from engine.risk import gate
 from engine.strategy import sizing
 
 _EXIT_KINDS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
@@ -227,8 +228,12 @@ def submit(
     """Let the gate check an order; approve and send it, or store why not."""
     checks = gating.check(state, book, order, () if ledger is None else ledger.approved)
     reason = gating.verdict(checks, order.is_exit)
+    broken = gate.raised(checks)
+    if broken:
+        what = "; ".join(f"{c.code} {c.value}" for c in broken)
+        draft.alert(state.context.book, Severity.CRITICAL, "check_raised", order.instrument, what)
     if reason is not None:
-        code = reason.value if isinstance(reason, DenyReason) else str(reason)
+        code = reason.value
         failed = next(c for c in checks if c.code == code)
         text = f"{code}: {failed.value}, limit {failed.limit}"
         index = draft.add(ev.OrderDenied(order=order, code=code, text=text), cause)

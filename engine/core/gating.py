@@ -1,0 +1,157 @@
+"""What the gate is told: the facts around one order, gathered from the state.
+
+Orders approved earlier in the same decision are not in the state yet; they are given as
+`ahead` and count as working, like everything that works counts as filled.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+
+from engine.core.draft import Draft
+from engine.core.state import State, StrategyBook, equity_of, price_of
+from engine.domain.alert import Severity
+from engine.domain.ids import InstrumentId
+from engine.domain.money import ONE, ZERO
+from engine.domain.order import Order, Side
+from engine.domain.risk import Check
+from engine.domain.session import Verdict
+from engine.risk import gate
+from engine.risk.facts import GateFacts
+from engine.risk.reasons import DenyReason
+
+_MINUTE = timedelta(seconds=60)
+_VOLUME_SESSIONS = 20
+_ALERTS_CRITICAL = frozenset({DenyReason.UNRECONCILED.value})
+
+verdict = gate.verdict
+
+
+def check(
+    state: State, book: StrategyBook, order: Order, ahead: Iterable[Order] = ()
+) -> tuple[Check, ...]:
+    """Return every check of the gate for an order of a strategy."""
+    return gate.check(order, facts(state, book, order, tuple(ahead)), book.limits)
+
+
+def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ...]) -> GateFacts:
+    """Return the world around one order; what is not known is None."""
+    stock = state.instruments.get(order.instrument)
+    quote = state.quotes.get(order.instrument)
+    bar = state.bars.get(order.instrument)
+    open_orders = _open_orders(state, ahead)
+    mine = [(o, left) for o, left in open_orders if o.strategy == order.strategy]
+    equity = equity_of(state, book)
+    book_equity = _book_equity(state)
+    price = order.reference_price
+    recorded = state.context.recorded_clock
+    worst = None
+    if price is not None and order.side is Side.BUY and stock is not None:
+        worst = state.terms.costs.worst_cost(order.quantity, price, stock.tick)
+    return GateFacts(
+        mode_agrees=True,
+        mode=f"{state.context.mode.value} on {state.context.account}",
+        trading_state=state.trading_state,
+        session_state=state.session_state,
+        link_live=True,
+        reconciled=state.verdict is Verdict.CLEAN and order.instrument not in state.blocked,
+        broker_quantity=book.position(order.instrument).quantity,
+        qualified=stock is not None,
+        listed=order.instrument in book.strategy.legs,
+        lot=ONE if stock is None else stock.lot,
+        tick=None if stock is None else stock.tick,
+        leverage=ONE if stock is None else stock.leverage,
+        hours_open=True if recorded else quote is not None,
+        quote_age_s=None if quote is None else (order.created_at - quote.at).total_seconds(),
+        bid=None if quote is None else quote.bid,
+        ask=None if quote is None else quote.ask,
+        last_close=None if bar is None else bar.close,
+        mean_volume=_mean_volume(state, order.instrument),
+        signal_ordered=order.signal_id is not None and order.signal_id in state.order_of_signal,
+        owned=book.position(order.instrument).quantity,
+        working_sells=_shares(mine, order.instrument, Side.SELL),
+        opposite_working=_shares(open_orders, order.instrument, order.side.opposite),
+        equity=equity,
+        capital_share=book.share,
+        cash=book.cash,
+        reserved_cash=sum(
+            (left * (o.reference_price or ZERO) for o, left in mine if o.side is Side.BUY), ZERO
+        ),
+        buy_cost=worst,
+        values=_values(state, (book,), mine),
+        entries_today=book.entries_today if state.today == state.session_date else 0,
+        status="ACTIVE" if book.status.startswith("RAISED") else book.status,
+        latches=[
+            row.latch for row in state.latches.values() if row.scope in ("book", book.strategy.id)
+        ],
+        loss_day=_fall(equity, book.equity),
+        drawdown=_fall(equity, book.high_water),
+        book_equity=book_equity,
+        book_values=_values(state, state.books.values(), open_orders),
+        leverages={key: one.leverage for key, one in state.instruments.items()},
+        orders_minute=sum(1 for at in state.order_times if order.created_at - at <= _MINUTE)
+        + len(ahead),
+        orders_working=len(open_orders),
+        orders_today=(state.orders_today if state.today == state.session_date else 0) + len(ahead),
+        notional_today=(state.notional_today if state.today == state.session_date else ZERO)
+        + sum((o.quantity * (o.reference_price or ZERO) for o in ahead), ZERO),
+    )
+
+
+def alert_denied(state: State, draft: Draft, order: Order, code: str, text: str) -> None:
+    """Raise one alert per instrument and code, however often it is denied."""
+    severity = Severity.CRITICAL if code in _ALERTS_CRITICAL else Severity.WARNING
+    draft.alert(state.context.book, severity, "order_denied", f"{order.instrument}.{code}", text)
+
+
+def _open_orders(state: State, ahead: tuple[Order, ...]) -> list[tuple[Order, Decimal]]:
+    found = [(row.order, row.remaining) for row in state.working.values()]
+    found += [(order, order.quantity) for order in ahead]
+    return found
+
+
+def _shares(orders: list[tuple[Order, Decimal]], instrument: InstrumentId, side: Side) -> Decimal:
+    return sum((left for o, left in orders if o.instrument == instrument and o.side is side), ZERO)
+
+
+def _values(
+    state: State, books: Iterable[StrategyBook], orders: list[tuple[Order, Decimal]]
+) -> dict[InstrumentId, Decimal | None]:
+    """Signed dollars by instrument, working orders as if filled; None without a price."""
+    shares: dict[InstrumentId, Decimal] = {}
+    for book in books:
+        for instrument, position in book.positions.items():
+            if position.quantity:
+                shares[instrument] = shares.get(instrument, ZERO) + position.quantity
+    for order, left in orders:
+        shares[order.instrument] = shares.get(order.instrument, ZERO) + order.side.sign * left
+    values: dict[InstrumentId, Decimal | None] = {}
+    for instrument, quantity in shares.items():
+        price = price_of(state, instrument)
+        values[instrument] = None if price is None else quantity * price
+    return values
+
+
+def _book_equity(state: State) -> Decimal | None:
+    total = ZERO
+    for book in state.books.values():
+        equity = equity_of(state, book)
+        if equity is None:
+            return None
+        total += equity
+    return total
+
+
+def _mean_volume(state: State, instrument: InstrumentId) -> Decimal | None:
+    volumes = [
+        closed.bars[instrument].volume
+        for closed in state.history[-_VOLUME_SESSIONS:]
+        if instrument in closed.bars
+    ]
+    return sum(volumes, ZERO) / len(volumes) if volumes else None
+
+
+def _fall(equity: Decimal | None, peak: Decimal) -> Decimal | None:
+    if equity is None or peak <= 0:
+        return None
+    return max(ZERO, ONE - equity / peak)

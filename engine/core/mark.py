@@ -1,0 +1,97 @@
+"""Marking to market: the row of a strategy after a session date.
+
+On a recorded clock rows wait in `State.pending` until something else is written or the screen
+is about to look: like a bar, a quiet session date can be fed again.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from engine.core.state import State, StrategyBook, price_of
+from engine.domain.snapshot import Holding, Snapshot
+
+_MICRO = Decimal("0.000001")
+_NO_MODEL = (None, None, None, None, None, None)
+
+
+def mark(state: State, day: date) -> None:
+    """Add the rows of a session date; a strategy whose equity is unknown gets none."""
+    for book in state.books.values():
+        if book.marked is not None and book.marked >= day:
+            continue
+        row = _row(state, book, day)
+        if row is not None:
+            state.pending.append(row)
+            take_row(book, row)
+
+
+def take_row(book: StrategyBook, row: Snapshot) -> None:
+    """Remember what the next row is measured against."""
+    book.marked = row.session_date
+    book.before_last = book.equity
+    book.equity = row.equity
+    book.equity_f = book.capital_f * (1 + row.cumulative_return)
+    book.high_water = row.high_water
+    book.recent_equity.append(row.equity)
+    book.equity_at_fill = None
+
+
+def _row(state: State, book: StrategyBook, day: date) -> Snapshot | None:
+    equity = book.cash
+    holdings: tuple[Holding, ...] = ()
+    for instrument, position in book.positions.items():
+        quantity = position.quantity
+        if quantity:
+            price = price_of(state, instrument)
+            if price is None:
+                return None
+            equity += quantity * price
+            holdings += (Holding(instrument, quantity, price),)
+    value = float(equity)
+    before = book.equity_f
+    if equity >= book.high_water:
+        high, drawdown = equity, 0.0
+    else:
+        high = book.high_water
+        drawdown = value / float(high) - 1
+    reading = book.strategy.reading(book.memory)
+    if reading is None:
+        cell, model = None, _NO_MODEL
+    else:
+        cell = reading.cell
+        model: tuple[Any, ...] = (
+            reading.trend.value,
+            reading.vol.value,
+            reading.t_norm,
+            reading.z_score,
+            reading.sma_fast,
+            reading.sma_slow,
+        )
+    return Snapshot(
+        book.strategy.id,
+        day,
+        equity,
+        book.cash,
+        value / before - 1 if before else None,
+        value / book.capital_f - 1,
+        high,
+        drawdown,
+        holdings,
+        cell,
+        book.held_cell,
+        *model,
+        book.equity_at_fill,
+        _baseline(state, book),
+        book.fees,
+    )
+
+
+def _baseline(state: State, book: StrategyBook) -> Decimal | None:
+    """What the capital would be worth in the signal instrument since before the range."""
+    if not book.baseline_start:
+        return None
+    bar = state.bars.get(book.strategy.inputs[0])
+    if bar is None:
+        return None
+    return (book.capital * bar.close / book.baseline_start).quantize(_MICRO)
