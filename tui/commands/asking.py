@@ -136,3 +136,43 @@ def document(answer: Answer) -> dict[str, Any]:
         "text": answer.text,
         "engine": None if holder is None else {"pid": holder.pid, "session_id": holder.session_id},
     }
+
+
+# -- reconcile -----------------------------------------------------------------------------
+
+VERDICTS = {"CLEAN": 0, "DIFFERENCES": 7, "UNKNOWN": 4}
+
+
+def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
+    """Ask for a reconciliation, print its report; return the exit code of its verdict."""
+    from storage.queries.reconciliations import newest_run
+    from tui.commands.rows import reading
+
+    with reading(database) as connection:
+        before = newest_run(connection) if connection is not None else None
+        answer = ask(database, RequestKind.RECONCILE.value, reason, {})
+        run = before
+        deadline = time.monotonic() + ANSWER_WITHIN_S
+        while answer.result == DONE and connection is not None and time.monotonic() < deadline:
+            run = newest_run(connection)
+            if run is not None and (before is None or run["seq"] > before["seq"]):
+                break
+            time.sleep(POLL_S)
+        else:
+            run = None
+    if run is None:
+        print_answers([answer], as_json=as_json)
+        return exit_code(answer) or EXIT_CODES[NOT_TAKEN]
+    _print_report(run, as_json=as_json)
+    return VERDICTS[run["verdict"]]
+
+
+def _print_report(run: dict[str, Any], *, as_json: bool) -> None:
+    from tui.commands.output import Column, print_json, print_table, say
+
+    if as_json:
+        print_json(run)
+        return
+    say(f"{run['verdict']} at {run['at']}: {run['matched']} matched; {run['text']}")
+    titles = ("kind", "item", "ours", "theirs", "effect", "accepted_by")
+    print_table(run["differences"], [Column(name, name) for name in titles], empty="no differences")

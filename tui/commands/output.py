@@ -82,7 +82,7 @@ def print_table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -
 
     from tui.format import cell
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(Text(column.title), justify="right" if column.right else "left")
     count = 0

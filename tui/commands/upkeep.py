@@ -1,4 +1,4 @@
-"""params, schedule, config, db: what is set, what comes, and whether the file is whole."""
+"""schedule, config, db: what is set, what comes, and whether the file is whole."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.commands import params
+from tui.commands.doctor import doctor
 from tui.commands.options import Config, Db, Json, Limit
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ def register(app: typer.Typer) -> None:
     config_app.command("show")(config_show)
     config_app.command("check")(config_check)
     app.add_typer(config_app, name="config")
+    app.add_typer(params.app, name="params")
     app.command("schedule")(schedule)
+    app.command("doctor")(doctor)
 
 
 # -- config --------------------------------------------------------------------------------
