@@ -28,10 +28,9 @@ def run_app(settings: Settings) -> int:
         return 2
     terminal.prepare(os.environ)
 
-    from storage import controls
-
     from engine.runtime.clock import SystemClock
     from engine.runtime.ids import SystemIds
+    from storage import controls
     from tui.application import Pilothouse, ScreenOptions
     from tui.decoder import forgive_bad_bytes
     from tui.source import DatabaseSource

@@ -1,0 +1,40 @@
+"""Panes tile their area at every size of terminal."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.layout import LEFT, RIGHT, boxes, shows_several
+
+PANES = st.sampled_from([*LEFT, *RIGHT, "overview", "regime", "log"])
+
+
+@given(st.integers(1, 300), st.integers(1, 100), PANES, st.booleans())
+def test_boxes_tile_the_area_without_overlap(
+    columns: int,
+    rows: int,
+    focused: str,
+    zoomed: bool,  # noqa: FBT001
+) -> None:
+    area_rows = max(0, rows - 4)
+    placed = boxes(columns, rows, area_rows, focused, zoomed=zoomed)
+    assert focused in placed
+    assert sum(box.width * box.height for box in placed.values()) == columns * area_rows
+    for box in placed.values():
+        assert 0 <= box.x
+        assert 0 <= box.y
+        assert box.x + box.width <= columns
+        assert box.y + box.height <= area_rows
+
+
+def test_eighty_by_twenty_four_shows_one_pane() -> None:
+    assert boxes(80, 24, 20, "orders") == {"orders": (0, 0, 80, 20)}
+
+
+def test_one_hundred_twenty_by_forty_shows_the_columns_of_the_specification() -> None:
+    placed = boxes(120, 40, 36, "orders")
+    assert set(placed) == {*LEFT, *RIGHT}
+    assert [placed[name] for name in LEFT] == [(0, 0, 80, 12), (0, 12, 80, 12), (0, 24, 80, 12)]
+    assert all(placed[name].width == 40 for name in RIGHT)
+    assert shows_several(120, 40)
+    assert not shows_several(119, 40)
+    assert not shows_several(120, 39)
