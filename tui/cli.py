@@ -13,6 +13,7 @@ import typer
 
 from engine.errors import EngineError, SettingsError
 from tui.commands import control, rows, runs, status, upkeep
+from tui.commands.output import ReaderLeft
 
 UNEXPECTED = 1
 INTERRUPTED = 130
@@ -73,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except ReaderLeft:
         return _reader_left()
     except Exception as error:  # noqa: BLE001  the outermost supervisor: nobody else is left
         return _unexpected(error)

@@ -21,11 +21,24 @@ class Column(NamedTuple):
     right: bool = False
 
 
+class ReaderLeft(Exception):
+    """Nobody reads stdout any more, as after `| head`; no failure of ours."""
+
+
+def write(text: str) -> None:
+    """Write to stdout at once; ReaderLeft if nobody takes it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderLeft from error
+
+
 def print_json(document: object) -> None:
     """Print one ASCII-escaped JSON document; Decimals become numbers written in full."""
     import json
 
-    sys.stdout.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+    write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
 
 
 def plain(value: object) -> object:
@@ -70,7 +83,7 @@ def say(text: str) -> None:
     """Print one line of result on stdout."""
     from tui.format import safe
 
-    sys.stdout.write(f"{safe(text, 4000)}\n")
+    write(f"{safe(text, 4000)}\n")
 
 
 def print_table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None:
@@ -92,8 +105,10 @@ def print_table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -
     if not count:
         say(empty)
         return
-    tty = sys.stdout.isatty()
-    Console(width=None if tty else WIDE, highlight=False, soft_wrap=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    write(captured.get())
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
