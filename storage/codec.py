@@ -13,14 +13,16 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, cast
 
 from engine.domain.event import Event
+from engine.domain.ids import StrategyId
 from engine.domain.snapshot import Holding, Snapshot
 from engine.domain.times import parse_utc, utc_text
 from engine.errors import JournalError
@@ -231,7 +233,8 @@ def _same(value: Any) -> Any:
 
 # -- snapshots -----------------------------------------------------------------------------
 # One row per bar of a long backtest: the only event whose size and speed matter. The first
-# nine values are always there, the rest only where it is known. v_snapshots reads this shape.
+# nine values are always there, the rest only where it is not the default. v_snapshots reads
+# this shape.
 
 _FIXED = 9
 _REST = Snapshot._fields[_FIXED:]
@@ -239,39 +242,74 @@ _REST_DEFAULTS = tuple(Snapshot._field_defaults[name] for name in _REST)
 _REST_HINTS = {name: typing.get_type_hints(Snapshot)[name] for name in _REST}
 _REST_READERS = {name: _reader(hint) for name, hint in _REST_HINTS.items()}
 _REST_WRITERS: dict[str, Callable[[Any], str]] = {}
-_NOTHING = (None,) * 9  # cell .. equity_at_fill: a strategy without a model
-_ZERO = Decimal(0)
 
 
-def snapshot_rows(rows: typing.Iterable[Snapshot]) -> str:
+def snapshot_rows(rows: Iterable[Snapshot]) -> str:
     """Return the array of the rows of SnapshotTaken."""
-    return "[" + ",".join(map(snapshot_row, rows)) + "]"
+    return "[" + ",".join([_plain_row(*row) for row in rows]) + "]"
 
 
-def snapshot_row(row: Snapshot) -> str:
-    """Return one row: nine values, then an object of those that are not the default."""
-    held = ",".join([f'[{quote(i)},"{q!s}","{p!s}"]' for i, q, p in row.holdings])
-    daily = "null" if row.daily_return is None else number(row.daily_return)
+def _plain_row(
+    strategy: str,
+    day: date,
+    equity: Decimal,
+    cash: Decimal,
+    daily: float | None,
+    total: float,
+    high: Decimal,
+    drawdown: float,
+    holdings: tuple[Holding, ...],
+    *rest: Any,
+) -> str:
+    """Return one row: nine values, then an object of those that are not the default.
+
+    A strategy without a model and with one holding at most takes the short way: 2.5 µs, half
+    of it for three floats.
+    """
+    cell, held_cell, trend, vol, t_norm, z_score, fast, slow, at_fill, baseline, fees, final = rest
+    if (
+        daily is None
+        or (daily + total + drawdown) * 0 != 0  # NaN or an infinity
+        or cell is not None
+        or len(holdings) > 1
+        or (held_cell, trend, vol, t_norm, z_score, fast, slow, at_fill, final) != _NO_MODEL
+    ):
+        return _any_row(
+            Snapshot(
+                cast("StrategyId", strategy), day, equity, cash, daily, total, high, drawdown,
+                holdings, *rest,
+            )
+        )  # fmt: skip
+    held = ""
+    for instrument, quantity, price in holdings:
+        held = f'[{_quoted(instrument)},"{quantity!s}","{price!s}"]'
+    known = "" if baseline is None else f'"baseline":"{baseline!s}"'
+    if fees:
+        known += f'{known and ","}"fees_to_date":"{fees!s}"'
     return (
-        f'[{quote(row.strategy)},"{row.session_date!s}","{row.equity!s}","{row.cash!s}",{daily},'
-        f'{number(row.cumulative_return)},"{row.high_water!s}",{number(row.drawdown)},[{held}],'
-        f"{{{_rest(row)}}}]"
+        f'[{_quoted(strategy)},"{day!s}","{equity!s}","{cash!s}",{daily!r},{total!r},"{high!s}",'
+        f"{drawdown!r},[{held}],{{{known}}}]"
     )
 
 
-def _rest(row: Snapshot) -> str:
-    if row[_FIXED:18] == _NOTHING and row.final:
-        baseline, fees = row.baseline, row.fees_to_date
-        shown = "" if baseline is None else f'"baseline":"{baseline!s}"'
-        if fees == _ZERO:
-            return shown
-        return f'{shown},"fees_to_date":"{fees!s}"' if shown else f'"fees_to_date":"{fees!s}"'
+_NO_MODEL = (None, None, None, None, None, None, None, None, True)
+_quoted = lru_cache(maxsize=4096)(quote)
+
+
+def _any_row(row: Snapshot) -> str:
+    held = ",".join([f'[{quote(i)},"{q!s}","{p!s}"]' for i, q, p in row.holdings])
+    daily = "null" if row.daily_return is None else number(row.daily_return)
     known = {
         name: value
         for name, value, default in zip(_REST, row[_FIXED:], _REST_DEFAULTS, strict=True)
         if value != default
     }
-    return ",".join(f'"{name}":{_REST_WRITERS[name](known[name])}' for name in sorted(known))
+    rest = ",".join(f'"{name}":{_REST_WRITERS[name](known[name])}' for name in sorted(known))
+    return (
+        f'[{quote(row.strategy)},"{row.session_date!s}","{row.equity!s}","{row.cash!s}",{daily},'
+        f'{number(row.cumulative_return)},"{row.high_water!s}",{number(row.drawdown)},[{held}],'
+        f"{{{rest}}}]"
+    )
 
 
 def _snapshot(array: list[Any]) -> Snapshot:

@@ -171,7 +171,13 @@ class SqliteJournal:
             if self.failed is not None:
                 raise self.failed
             return
-        work = asyncio.ensure_future(self._commit())
+        group = self._drain()
+        try:
+            if self._writer.write_here(group):
+                return
+        except Exception as error:
+            raise self._fail(error) from error
+        work = asyncio.ensure_future(self._write(group))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -180,16 +186,23 @@ class SqliteJournal:
                 work.exception()  # seen: it is in `failed`
             raise
 
-    async def _commit(self) -> None:
-        queue, durable = self._queue, self._durable
-        self._queue, self._durable, self._joining, self._waiting = [], False, None, 0
-        units = [unit.numbered() if isinstance(unit, _Joined) else unit for unit in queue]
+    def _drain(self) -> Group:
+        units = [unit.numbered() if isinstance(unit, _Joined) else unit for unit in self._queue]
+        group = Group(units, self._durable)
+        self._queue, self._joining, self._waiting, self._durable = [], None, 0, False
+        return group
+
+    async def _write(self, group: Group) -> None:
         try:
-            await self._writer.write(Group(units, durable))
+            await self._writer.write(group)
         except Exception as error:
-            self._queue, self._waiting = [], 0
-            self.failed = _journal_error(error)
-            raise self.failed from error
+            raise self._fail(error) from error
+
+    def _fail(self, error: Exception) -> JournalError:
+        """Drop what was queued meanwhile: its numbers would leave a gap."""
+        self._queue, self._joining, self._waiting, self._durable = [], None, 0, False
+        self.failed = _journal_error(error)
+        return self.failed
 
     async def put_latest(self, beat: Heartbeat, quotes: Sequence[Quote]) -> None:
         """Overwrite the engine's latest rows; not journaled. JournalError if it cannot."""

@@ -1,8 +1,9 @@
 """The one writer: a group of units → BEGIN IMMEDIATE → journal rows and tables → COMMIT.
 
-aiosqlite gives the writing connection a thread of its own. A statement at a time would cross
-to that thread and back for every row, 60 µs each; so the connection is a subclass of SQLite's
-whose `commit()` writes everything that was handed to it, and a whole group crosses once.
+aiosqlite gives the writing connection a thread of its own, so that a disk that takes its time
+does not stop the engine's loop. A statement at a time would cross to that thread and back for
+every row; so the connection is a subclass of SQLite's whose `commit()` does everything that was
+handed to it, and a whole group crosses once.
 """
 
 import asyncio
@@ -86,7 +87,7 @@ class Group(NamedTuple):
 
 
 class WritingConnection(sqlite3.Connection):
-    """The writing connection. Everything here runs in its thread."""
+    """The writing connection. One caller at a time, which `Writer` sees to."""
 
     path: Path
     wall: Callable[[], datetime]
@@ -94,12 +95,15 @@ class WritingConnection(sqlite3.Connection):
     link: Link
     running: Running | None = None
     _full = False
+    _patient = True
+    _busy_timeout_ms = BUSY_TIMEOUT_MS
     _head_at = float("-inf")
     _anchored = 0
 
     def prepare(self, path: Path, wall: Callable[[], datetime], busy_timeout_ms: int) -> None:
         """Set pragmas and read where the chain stands."""
         self.path, self.wall = path, wall
+        self._busy_timeout_ms = busy_timeout_ms
         prepare_writer(self, busy_timeout_ms)
         self.read_link()
 
@@ -116,14 +120,24 @@ class WritingConnection(sqlite3.Connection):
 
     def write_latest(self, beat: Heartbeat, quotes: Sequence[Quote]) -> None:
         """Overwrite the latest rows."""
-        self._synchronous(full=False)
+        self._ready(full=False, patient=True)
         self._in_transaction(lambda: latest.write(self, beat, quotes))
 
-    def write_group(self, group: Group) -> None:
-        """Write units in one transaction; if one of them fails, those before it."""
-        # once a second a group is made durable, so that the head file may name its last row
-        head_due = time.monotonic() - self._head_at >= HEAD_EVERY_S
-        self._synchronous(full=group.durable or head_due)
+    @property
+    def head_due(self) -> bool:
+        """Say whether the head file should move on.
+
+        Then a group is written durably, whatever it is, so that the file may name its last row.
+        """
+        return time.monotonic() - self._head_at >= HEAD_EVERY_S
+
+    def write_group(self, group: Group, *, patient: bool = True) -> None:
+        """Write units in one transaction; if one of them fails, those before it.
+
+        patient: wait for a lock of somebody else's.
+        """
+        head_due = self.head_due
+        self._ready(full=group.durable or head_due, patient=patient)
         try:
             self._write(group.units)
         except _UNIT_FAULTS as fault:
@@ -202,10 +216,14 @@ class WritingConnection(sqlite3.Connection):
                 self.execute("ROLLBACK")
             raise
 
-    def _synchronous(self, *, full: bool) -> None:
+    def _ready(self, *, full: bool, patient: bool) -> None:
+        """Set how the next transaction is written; a pragma only where it differs."""
         if full is not self._full:
             self.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
             self._full = full
+        if patient is not self._patient:
+            self.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms if patient else 0}")
+            self._patient = patient
 
     def anchor(self, name: str) -> None:
         """Note, inside a transaction, that the chain is whole up to here."""
@@ -227,7 +245,7 @@ class WritingConnection(sqlite3.Connection):
     def finish(self) -> None:
         """End cleanly: note an anchor, empty the log, leave a true head file."""
         if self.link.seq:
-            self._synchronous(full=True)
+            self._ready(full=True, patient=True)
             self._in_transaction(lambda: self.anchor("writer"))
             self.truncate_log()
             self.write_head()
@@ -266,7 +284,11 @@ class Writer:
 
         try:
             db = await aiosqlite.connect(
-                path, isolation_level=None, factory=factory, timeout=busy_timeout_ms / 1000
+                path,
+                isolation_level=None,
+                factory=factory,
+                timeout=busy_timeout_ms / 1000,
+                check_same_thread=False,  # write_here()
             )
         except sqlite3.Error as error:
             raise JournalError(f"the database {path} cannot be written: {reason(error)}") from error
@@ -280,6 +302,23 @@ class Writer:
     def resume(self, running: Running) -> None:
         """Go on writing for a session that exists."""
         self._connection.running = running
+
+    def write_here(self, group: Group) -> bool:
+        """Write a group in this thread if that takes neither the disk nor patience.
+
+        Returns whether it did. To cross to the other thread and back costs 250 µs, which is
+        more than the writing itself when nothing has to reach the disk.
+        """
+        connection = self._connection
+        if group.durable or self._turn.locked() or connection.head_due:
+            return False
+        try:
+            connection.write_group(group, patient=False)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+                return False  # nothing has begun: wait for the lock in the other thread
+            raise
+        return True
 
     async def write(self, group: Group) -> None:
         """Write units in one transaction."""

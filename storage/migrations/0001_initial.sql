@@ -1,6 +1,9 @@
 -- The first schema. Money, prices, quantities and weights are INTEGER micro-units in columns
 -- ending _u; instants are UTC text of fixed width; session dates are YYYY-MM-DD.
 --
+-- Few indexes: each costs a page of the log with every commit. Rows of a session are found by
+-- its book, which primary keys begin with.
+--
 -- `events` is the truth. Every other table is made from it in the same transaction and can be
 -- made again. Snapshots and risk checks have no copy: their views unfold the journal itself.
 
@@ -168,10 +171,9 @@ CREATE TABLE decisions (
     seq            INTEGER NOT NULL,
     PRIMARY KEY (book, strategy_id, session_date, slot)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX decisions_by_session ON decisions (session_id);
 
 CREATE TABLE signals (
-    seq             INTEGER PRIMARY KEY,
+    seq             INTEGER NOT NULL,
     signal_id       TEXT NOT NULL,
     session_id      TEXT NOT NULL REFERENCES sessions (session_id),
     book            TEXT NOT NULL,
@@ -194,13 +196,12 @@ CREATE TABLE signals (
     expires_at      TEXT NOT NULL,
     duplicate_count INTEGER NOT NULL DEFAULT 0,
     last_seen_at    TEXT NOT NULL,
-    UNIQUE (book, signal_id)
-) STRICT;
-CREATE INDEX signals_by_session ON signals (session_id);
+    PRIMARY KEY (book, signal_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE orders (
-    seq               INTEGER PRIMARY KEY,
-    order_id          TEXT NOT NULL UNIQUE,
+    seq               INTEGER NOT NULL,
+    order_id          TEXT PRIMARY KEY,
     order_ref         TEXT NOT NULL,
     session_id        TEXT NOT NULL REFERENCES sessions (session_id),
     book              TEXT NOT NULL,
@@ -230,9 +231,8 @@ CREATE TABLE orders (
     created_at        TEXT NOT NULL,
     sent_at           TEXT,
     changed_at        TEXT NOT NULL,
-    UNIQUE (book, order_ref)
-) STRICT;
-CREATE INDEX orders_by_session ON orders (session_id);
+    UNIQUE (book, order_ref) -- one order for one decision
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE fills (
     seq               INTEGER NOT NULL,
@@ -253,7 +253,6 @@ CREATE TABLE fills (
     corrects          TEXT, -- the exec_id this one replaced
     PRIMARY KEY (book, exec_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX fills_by_session ON fills (session_id, seq);
 
 -- owner '' = owned by no strategy.
 CREATE TABLE positions (
