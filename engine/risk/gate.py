@@ -31,16 +31,24 @@ _NEAR = Decimal("0.8")  # of a loss, drawdown, margin or rate limit: warns
 _EXITS_RUN = frozenset({SessionState.RUNNING, SessionState.PAUSED, SessionState.STOPPING})
 _LOSSES = (LOSS_DAY, LOSS_SEVERE)
 
-Verdict = tuple[CheckResult, str, str]  # result, value, limit
 Leverages = Mapping[InstrumentId, Decimal]
 _NO_LEVERAGE: Leverages = {}
 
 
 def check(order: Order, facts: GateFacts, limits: Limits) -> tuple[Check, ...]:
     """Return every check of an order with its numbers, in the order of the table."""
-    is_exit = order.is_exit
+    if not order.is_exit:
+        try:
+            return tuple([ask(order, facts, limits) for ask in _ENTRY])
+        except Exception:  # noqa: BLE001  one of them raises: ask one by one and say which
+            return tuple([_careful(code, ask, order, facts, limits) for code, _, ask in _TABLE])
     return tuple(
-        [_check(code, exits, ask, order, facts, limits, is_exit) for code, exits, ask in _TABLE]
+        [
+            _FOR_ENTRIES[code]
+            if exits is Exits.FREE
+            else _softened(_careful(code, ask, order, facts, limits), exits)
+            for code, exits, ask in _TABLE
+        ]
     )
 
 
@@ -73,303 +81,322 @@ def raised(checks: tuple[Check, ...]) -> tuple[Check, ...]:
 _RAISED = "raised "
 
 
-def _check(
-    code: str,
-    exits: Exits,
-    ask: "Ask",
-    order: Order,
-    facts: GateFacts,
-    limits: Limits,
-    is_exit: bool,
-) -> Check:
-    if is_exit and exits is Exits.FREE:
-        return _said(code, NOT_APPLICABLE, "exit", "entries only")
+def _careful(code: str, ask: "Ask", order: Order, facts: GateFacts, limits: Limits) -> Check:
+    """A check that cannot answer is UNKNOWN, never a pass."""
     try:
-        result, value, limit = ask(order, facts, limits)
+        return ask(order, facts, limits)
     except ArithmeticError:  # NaN compared, zero divided by
-        result, value, limit = UNKNOWN, "not a number", ""
-    except Exception as error:  # noqa: BLE001  a check that raises is UNKNOWN, never a pass
-        result, value, limit = UNKNOWN, f"{_RAISED}{type(error).__name__}: {error}", ""
-    if is_exit and (result is UNKNOWN or (result is FAIL and exits is Exits.WARNED)):
-        result = WARN
-    return _said(code, result, value, limit)
+        return Check(code, UNKNOWN, "not a number", "")
+    except Exception as error:  # noqa: BLE001  a defect must deny entries, not stop the engine
+        return Check(code, UNKNOWN, f"{_RAISED}{type(error).__name__}: {error}", "")
 
 
-@lru_cache(maxsize=4096)  # most texts of one run come again and again
-def _said(code: str, result: CheckResult, value: str, limit: str) -> Check:
-    return Check(code, result, value, limit)
+def _softened(checked: Check, exits: Exits) -> Check:
+    result = checked.result
+    if result is UNKNOWN or (result is FAIL and exits is Exits.WARNED):
+        return Check(checked.code, WARN, checked.value, checked.limit)
+    return checked
 
 
 # -- the run -------------------------------------------------------------------------------
 
 
-def _mode(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _yes(facts.mode_agrees, facts.mode or "agree", facts.mode or "disagree", "agree")
+def _mode(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _yes("mode", facts.mode_agrees, facts.mode or "agree", facts.mode or "disagree", "agree")
 
 
-def _trading_state(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _trading_state(order: Order, facts: GateFacts, limits: Limits) -> Check:
     state = facts.trading_state
-    allowed = state is TradingState.ACTIVE or (order.is_exit and state is TradingState.REDUCING)
-    return (PASS if allowed else FAIL), state.value, "not HALTED" if order.is_exit else "ACTIVE"
+    if state is TradingState.ACTIVE:
+        return _passed("trading_state", "ACTIVE", "not HALTED")
+    if order.is_exit and state is TradingState.REDUCING:
+        return _passed("trading_state", "REDUCING", "not HALTED")
+    return Check("trading_state", FAIL, state.value, "not HALTED" if order.is_exit else "ACTIVE")
 
 
-def _session_state(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _session_state(order: Order, facts: GateFacts, limits: Limits) -> Check:
     state = facts.session_state
-    allowed = state in _EXITS_RUN if order.is_exit else state is SessionState.RUNNING
-    limit = "RUNNING, PAUSED, STOPPING" if order.is_exit else "RUNNING"
-    return (PASS if allowed else FAIL), state.value, limit
+    if state is SessionState.RUNNING:
+        return _passed("session_state", "RUNNING", "RUNNING")
+    if not order.is_exit:
+        return Check("session_state", FAIL, state.value, "RUNNING")
+    result = PASS if state in _EXITS_RUN else FAIL
+    return Check("session_state", result, state.value, "RUNNING, PAUSED, STOPPING")
 
 
-def _link(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _yes(facts.link_live, "live", "not live", "live")
+def _link(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _yes("link", facts.link_live, "live", "not live", "live")
 
 
-def _unreconciled(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _unreconciled(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if facts.reconciled or not order.is_exit:
-        return _yes(facts.reconciled, "CLEAN", "not CLEAN", "CLEAN")
+        return _yes("unreconciled", facts.reconciled, "CLEAN", "not CLEAN", "CLEAN")
     if facts.owned is None or facts.broker_quantity is None:
-        return UNKNOWN, "the broker's quantity is unknown", "CLEAN"
+        return Check("unreconciled", UNKNOWN, "the broker's quantity is unknown", "CLEAN")
     most = min(abs(facts.owned), abs(facts.broker_quantity))
     said = f"{order.quantity} of owned {facts.owned}, broker's {facts.broker_quantity}"
-    return (WARN if order.quantity <= most else FAIL), said, f"{most}"
+    return Check("unreconciled", (WARN if order.quantity <= most else FAIL), said, f"{most}")
 
 
-def _instrument(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _instrument(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if not facts.qualified:
-        return _yes(facts.qualified, "", "not qualified", "qualified")
+        return _yes("instrument", facts.qualified, "", "not qualified", "qualified")
     if facts.listed:
-        return PASS, "known", "in the strategy's list"
-    return (WARN if order.is_exit else FAIL), "not in the list", "in the strategy's list"
+        return _LISTED
+    return Check(
+        "instrument", (WARN if order.is_exit else FAIL), "not in the list", "in the strategy's list"
+    )
 
 
 # -- the order -----------------------------------------------------------------------------
 
 
-def _values(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _values(order: Order, facts: GateFacts, limits: Limits) -> Check:
     quantity = order.quantity
     limit = f"lot {facts.lot}, tick {facts.tick or 'none'}"
     if not quantity.is_finite() or quantity <= ZERO or quantity % facts.lot:
-        return FAIL, f"quantity {quantity}", limit
+        return Check("values", FAIL, f"quantity {quantity}", limit)
     tick = MICRO if facts.tick is None else facts.tick
     for price in (order.limit_price, order.stop_price, order.trail):
         if price is not None and (not price.is_finite() or price <= ZERO or price % tick):
-            return FAIL, f"price {price}", limit
+            return Check("values", FAIL, f"price {price}", limit)
     reference = order.reference_price
     if reference is None:
-        return UNKNOWN, "no reference price", limit
+        return Check("values", UNKNOWN, "no reference price", limit)
     if not reference.is_finite() or reference <= ZERO:
-        return FAIL, f"reference price {reference}", limit
-    return PASS, f"{quantity} at {reference}", limit
+        return Check("values", FAIL, f"reference price {reference}", limit)
+    return Check("values", PASS, f"{quantity} at {reference}", limit)
 
 
-def _duplicate(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _duplicate(order: Order, facts: GateFacts, limits: Limits) -> Check:
     fresh = None if facts.signal_ordered is None else not facts.signal_ordered
-    return _yes(fresh, "no order yet", "has an order", "one order a signal")
+    return _yes("duplicate", fresh, "no order yet", "has an order", "one order a signal")
 
 
-def _oversell(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _oversell(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if order.side is Side.BUY:
-        return NOT_APPLICABLE, "buy", "sells only"
+        return _SELLS_ONLY
     if facts.owned is None:
-        return UNKNOWN, "owned shares unknown", "owned - working sells"
+        return Check("oversell", UNKNOWN, "owned shares unknown", "owned - working sells")
     most = facts.owned - facts.working_sells
-    return (PASS if order.quantity <= most else FAIL), f"sell {order.quantity}", f"{most} shares"
+    return Check(
+        "oversell",
+        (PASS if order.quantity <= most else FAIL),
+        f"sell {order.quantity}",
+        f"{most} shares",
+    )
 
 
-def _self_cross(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _self_cross(order: Order, facts: GateFacts, limits: Limits) -> Check:
     working = facts.opposite_working
     if not working:
-        return PASS, "nothing opposite", "none"
-    return FAIL, f"{working} shares work on the other side", "none"
+        return _NOTHING_OPPOSITE
+    return Check("self_cross", FAIL, f"{working} shares work on the other side", "none")
 
 
 # -- the market ----------------------------------------------------------------------------
 
 
-def _hours(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _yes(facts.hours_open, "open", "closed", "open")
+def _hours(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _yes("hours", facts.hours_open, "open", "closed", "open")
 
 
-def _quote_age(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    age, limit = facts.quote_age_s, f"{limits.quote_age_s} s"
+def _quote_age(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    age, limit = facts.quote_age_s, limits.words["quote_age_s"]
     if age is None or age != age:
-        return UNKNOWN, "no quote", limit
-    return (PASS if age <= float(limits.quote_age_s) else FAIL), f"{age:.0f} s", limit
+        return Check("quote_age", UNKNOWN, "no quote", limit)
+    result = PASS if age <= float(limits.quote_age_s) else FAIL
+    return Check("quote_age", result, f"{age:.0f} s", limit)
 
 
-def _quote_sane(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _quote_sane(order: Order, facts: GateFacts, limits: Limits) -> Check:
     bid, ask, close = facts.bid, facts.ask, facts.last_close
     if bid is None or ask is None:
-        return UNKNOWN, "no quote", ""
+        return Check("quote_sane", UNKNOWN, "no quote", "")
     if bid <= ZERO or ask < bid:
-        return FAIL, f"bid {bid}, ask {ask}", "0 < bid <= ask"
+        return Check("quote_sane", FAIL, f"bid {bid}, ask {ask}", "0 < bid <= ask")
     spread = ZERO if bid == ask else 2 * (ask - bid) / (ask + bid)
     if spread > limits.quote_spread:
-        return FAIL, f"spread {_pct(spread)}", _pct(limits.quote_spread)
+        return Check("quote_sane", FAIL, f"spread {spread:.2%}", limits.words["quote_spread"])
     most = min(limits.quote_move * facts.leverage, limits.quote_move_max)
     if close is None:  # the first session of a listing has no close before it
-        return PASS, "no close before it", f"move {_pct(most)}"
+        return Check("quote_sane", PASS, "no close before it", f"move {most:.2%}")
     move = (bid + ask) / (2 * close) - ONE
-    return (PASS if abs(move) <= most else FAIL), f"move {_pct(move)}", f"move {_pct(most)}"
+    result = PASS if abs(move) <= most else FAIL
+    return Check("quote_sane", result, f"move {move:.2%}", f"move {most:.2%}")
 
 
-def _slippage(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _slippage(order: Order, facts: GateFacts, limits: Limits) -> Check:
     executable = facts.ask if order.side is Side.BUY else facts.bid
-    reference, limit = order.reference_price, _pct(limits.slippage)
+    reference, limit = order.reference_price, limits.words["slippage"]
     if executable is None or reference is None:
-        return UNKNOWN, "no executable price", limit
+        return Check("slippage", UNKNOWN, "no executable price", limit)
     if order.limit_price is not None:  # it cannot get worse than its limit
         better = min if order.side is Side.BUY else max
         executable = better(executable, order.limit_price)
     estimate = order.side.sign * (executable - reference) / reference
-    if estimate <= limits.slippage_warn:
-        return PASS, _pct(estimate), limit
-    return (WARN if estimate <= limits.slippage else FAIL), _pct(estimate), limit
+    result = PASS if estimate <= limits.slippage_warn else WARN
+    if estimate > limits.slippage:
+        result = FAIL
+    return Check("slippage", result, f"{estimate:.2%}", limit)
 
 
-def _liquidity(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _liquidity(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.liquidity is None:
-        return _OFF
-    limit = f"{_pct(limits.liquidity)} of mean volume"
+        return _OFF["liquidity"]
+    limit = limits.words["liquidity"]
     if not facts.mean_volume:
-        return WARN, "mean volume unknown", limit
+        return Check("liquidity", WARN, "mean volume unknown", limit)
     share = order.quantity / facts.mean_volume
-    return (PASS if share <= limits.liquidity else FAIL), f"{_pct(share)} of mean volume", limit
+    result = PASS if share <= limits.liquidity else FAIL
+    return Check("liquidity", result, f"{share:.2%} of mean volume", limit)
 
 
 # -- size and exposure ---------------------------------------------------------------------
 
 
-def _order_size(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _share(_notional(order), facts.equity, limits.order_size)
+def _order_size(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _share("order_size", _notional(order), facts.equity, limits.order_size, limits)
 
 
-def _symbol_exposure(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _symbol_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.symbol_exposure is None:
-        return _OFF
+        return _OFF["symbol_exposure"]
     before, change = facts.values.get(order.instrument, ZERO), _signed(order)
     after = None if before is None or change is None else abs(before + change)
-    return _share(after, facts.equity, limits.symbol_exposure)
+    return _share("symbol_exposure", after, facts.equity, limits.symbol_exposure, limits)
 
 
-def _strategy_budget(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _strategy_budget(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.strategy_budget is None:
-        return _OFF
+        return _OFF["strategy_budget"]
     share = None if facts.book_equity is None else facts.capital_share * facts.book_equity
     used = _gross(facts.values, order)
-    return _share(used, share, limits.strategy_budget, "of its share")
+    return _share("strategy_budget", used, share, limits.strategy_budget, limits)
 
 
-def _gross_exposure(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _gross_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.gross_exposure is None:
-        return _OFF
-    return _share(_gross(facts.book_values, order), facts.book_equity, limits.gross_exposure)
+        return _OFF["gross_exposure"]
+    total = _gross(facts.book_values, order)
+    return _share("gross_exposure", total, facts.book_equity, limits.gross_exposure, limits)
 
 
-def _leveraged_exposure(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    if limits.leveraged_exposure is None:
-        return _OFF
+def _leveraged_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    most = limits.leveraged_exposure
+    if most is None:
+        return _OFF["leveraged_exposure"]
     total = _gross(facts.book_values, order, facts.leverages, facts.leverage)
-    return _share(total, facts.book_equity, limits.leveraged_exposure)
+    return _share("leveraged_exposure", total, facts.book_equity, most, limits)
 
 
-def _open_positions(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _open_positions(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.open_positions is None:
-        return _OFF
-    held = sum(1 for value in facts.values.values() if value is None or value)
+        return _OFF["open_positions"]
+    held = sum([1 for value in facts.values.values() if value is None or value])
     if not facts.values.get(order.instrument, ZERO):
         held += 1
-    return (PASS if held <= limits.open_positions else FAIL), f"{held}", f"{limits.open_positions}"
+    result = PASS if held <= limits.open_positions else FAIL
+    return Check("open_positions", result, f"{held}", limits.words["open_positions"])
 
 
-def _cash(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _cash(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if order.side is Side.SELL:
-        return NOT_APPLICABLE, "sell", "buys only"
+        return _BUYS_ONLY
     cost = facts.buy_cost if facts.buy_cost is not None else _notional(order)
     if facts.cash is None or cost is None:
-        return UNKNOWN, "cash or cost unknown", "confirmed cash"
+        return Check("cash", UNKNOWN, "cash or cost unknown", "confirmed cash")
     free = facts.cash - facts.reserved_cash
-    return (PASS if cost <= free else FAIL), f"{cost:,.2f} USD", f"{free:,.2f} USD"
+    return Check("cash", (PASS if cost <= free else FAIL), f"{cost:,.2f} USD", f"{free:,.2f} USD")
 
 
-def _margin_use(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _margin_use(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    used, most, limit = facts.margin_after, limits.margin_use, limits.words["margin_use"]
     if not facts.has_margin:
-        return NOT_APPLICABLE, "no margin account", f"{limits.margin_use}"
-    if facts.margin_after is None:
-        return UNKNOWN, "margin unknown", f"{limits.margin_use}"
-    return _near(facts.margin_after, limits.margin_use, "of equity")
+        return Check("margin_use", NOT_APPLICABLE, "no margin account", limit)
+    if used is None:
+        return Check("margin_use", UNKNOWN, "margin unknown", limit)
+    result = WARN if used >= _NEAR * most else PASS
+    if used > most:
+        result = FAIL
+    return Check("margin_use", result, f"{used:.2%}", limit)
 
 
 # -- counts and states ---------------------------------------------------------------------
 
 
-def _rate_cap(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _rate_cap(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if facts.orders_minute is None or facts.orders_working is None:
-        return UNKNOWN, "counts unknown", ""
+        return Check("rate_cap", UNKNOWN, "counts unknown", "")
     minute, working = facts.orders_minute + 1, facts.orders_working + 1
     value = f"{minute} a minute, {working} working"
     limit = f"{limits.orders_minute} a minute, {limits.orders_working} working"
     if minute > limits.orders_minute or working > limits.orders_working:
-        return FAIL, value, limit
+        return Check("rate_cap", FAIL, value, limit)
     is_near = 5 * minute >= 4 * limits.orders_minute or 5 * working >= 4 * limits.orders_working
-    return (WARN if is_near else PASS), value, limit
+    return Check("rate_cap", (WARN if is_near else PASS), value, limit)
 
 
-def _day_cap(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _day_cap(order: Order, facts: GateFacts, limits: Limits) -> Check:
     notional, equity = _notional(order), facts.book_equity
     if None in (facts.orders_today, facts.notional_today, notional, equity):
-        return UNKNOWN, "counts unknown", ""
+        return Check("day_cap", UNKNOWN, "counts unknown", "")
     assert facts.orders_today is not None
     assert facts.notional_today is not None
     assert notional is not None
     assert equity is not None
     count = facts.orders_today + 1
     if not equity > ZERO:
-        return FAIL, f"equity {equity:,.2f} USD", ""
+        return Check("day_cap", FAIL, f"equity {equity:,.2f} USD", "")
     turned = (facts.notional_today + notional) / equity
     value = f"{count} orders, {turned:.2f} of equity"
     limit = f"{limits.orders_day} orders, {limits.notional_day} of equity"
     if count > limits.orders_day or turned > limits.notional_day:
-        return FAIL, value, limit
+        return Check("day_cap", FAIL, value, limit)
     is_near = 5 * count >= 4 * limits.orders_day or turned >= _NEAR * limits.notional_day
-    return (WARN if is_near else PASS), value, limit
+    return Check("day_cap", (WARN if is_near else PASS), value, limit)
 
 
-def _trades_day(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _trades_day(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.trades_day is None:
-        return _OFF
-    done = facts.entries_today
+        return _OFF["trades_day"]
+    done, limit = facts.entries_today, limits.words["trades_day"]
     if done is None:
-        return UNKNOWN, "entries today unknown", f"{limits.trades_day}"
-    return (PASS if done < limits.trades_day else FAIL), f"{done}", f"{limits.trades_day}"
+        return Check("trades_day", UNKNOWN, "entries today unknown", limit)
+    return Check("trades_day", PASS if done < limits.trades_day else FAIL, f"{done}", limit)
 
 
-def _loss_latch(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _latched(facts, _LOSSES, facts.loss_day, limits.loss_day)
+def _loss_latch(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _latched("loss_latch", facts, _LOSSES, facts.loss_day, limits.loss_day)
 
 
-def _drawdown_latch(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _latched(facts, (DRAWDOWN,), facts.drawdown, limits.drawdown)
+def _drawdown_latch(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _latched("drawdown_latch", facts, (DRAWDOWN,), facts.drawdown, limits.drawdown)
 
 
-def _quality_latch(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
-    return _latched(facts, (QUALITY,), None, None)
+def _quality_latch(order: Order, facts: GateFacts, limits: Limits) -> Check:
+    return _latched("quality_latch", facts, (QUALITY,), None, None)
 
 
-def _strategy_state(order: Order, facts: GateFacts, limits: Limits) -> Verdict:
+def _strategy_state(order: Order, facts: GateFacts, limits: Limits) -> Check:
     active = None if facts.status is None else facts.status == "ACTIVE"
-    return _yes(active, "ACTIVE", facts.status or "", "ACTIVE")
+    return _yes("strategy_state", active, "ACTIVE", facts.status or "", "ACTIVE")
 
 
 # -- what they share -----------------------------------------------------------------------
 
-_OFF: Verdict = (NOT_APPLICABLE, "off", "off")
 
-
-def _yes(answer: bool | None, good: str, bad: str, limit: str) -> Verdict:
+def _yes(code: str, answer: bool | None, good: str, bad: str, limit: str) -> Check:
     if answer is None:
-        return UNKNOWN, "unknown", limit
-    return (PASS, good, limit) if answer else (FAIL, bad, limit)
+        return Check(code, UNKNOWN, "unknown", limit)
+    if not answer:
+        return Check(code, FAIL, bad, limit)
+    return _passed(code, good, limit)
+
+
+@lru_cache(maxsize=256)  # the same few in every order
+def _passed(code: str, value: str, limit: str) -> Check:
+    return Check(code, PASS, value, limit)
 
 
 def _notional(order: Order) -> Decimal | None:
@@ -403,46 +430,51 @@ def _gross(
 
 
 def _share(
-    value: Decimal | None, equity: Decimal | None, limit: Decimal | None, of: str = "of equity"
-) -> Verdict:
+    code: str,
+    value: Decimal | None,
+    equity: Decimal | None,
+    most: Decimal | None,
+    limits: Limits,
+) -> Check:
     """Compare a value with a share of equity, by multiplication: exact at the limit."""
-    if limit is None:
-        return _OFF
+    if most is None:
+        return _OFF[code]
+    limit = limits.words[code]
     if value is None or equity is None:
-        return UNKNOWN, "value or equity unknown", f"{limit} {of}"
+        return Check(code, UNKNOWN, "value or equity unknown", limit)
     if not equity > ZERO:
-        return FAIL, f"equity {equity:,.2f} USD", f"{limit} {of}"
-    if value <= limit * equity:
-        return PASS, f"{value / equity:.2f} {of}", f"{limit} {of}"
-    return FAIL, f"{value / equity:.4f} {of}", f"{limit} {of}"
-
-
-def _near(value: Decimal, limit: Decimal, of: str) -> Verdict:
-    """Compare with a limit that warns from four fifths on."""
-    if not value <= limit:
-        return FAIL, f"{value:.2f} {of}", f"{limit} {of}"
-    return (WARN if value >= _NEAR * limit else PASS), f"{value:.2f} {of}", f"{limit} {of}"
+        return Check(code, FAIL, f"equity {equity:,.2f} USD", limit)
+    if value <= most * equity:
+        return Check(code, PASS, f"{value / equity:.2f}", limit)
+    return Check(code, FAIL, f"{value / equity:.4f}", limit)
 
 
 def _latched(
-    facts: GateFacts, names: tuple[str, ...], lost: Decimal | None, limit: Decimal | None
-) -> Verdict:
+    code: str,
+    facts: GateFacts,
+    names: tuple[str, ...],
+    lost: Decimal | None,
+    limit: Decimal | None,
+) -> Check:
     """A latch denies; a loss near its limit warns, and one that is not a number is a breach."""
-    in_force = [name for name in names if name in facts.latches]
-    if in_force:
-        return FAIL, f"{' and '.join(in_force)} set", "not set"
+    if facts.latches:
+        in_force = [name for name in names if name in facts.latches]
+        if in_force:
+            return Check(code, FAIL, f"{' and '.join(in_force)} set", "not set")
     if lost is None or limit is None:
-        return PASS, "not set", "not set"
+        return _NOT_SET[code]
     if lost.is_nan():
-        return FAIL, "loss is not a number", _pct(limit)
-    return (WARN if lost >= _NEAR * limit else PASS), f"not set, at {_pct(lost)}", _pct(limit)
+        return Check(code, FAIL, "loss is not a number", f"{limit:.2%}")
+    if lost < _NEAR * limit:
+        return _NOT_SET[code]
+    return Check(code, WARN, f"not set, at {lost:.2%}", f"{limit:.2%}")
 
 
 def _pct(fraction: Decimal) -> str:
     return f"{100 * fraction:.2f} %"
 
 
-Ask = Callable[[Order, GateFacts, Limits], Verdict]
+Ask = Callable[[Order, GateFacts, Limits], Check]
 
 _ASKED: dict[DenyReason, Ask] = {
     _R.MODE: _mode,
@@ -480,5 +512,15 @@ _ASKED: dict[DenyReason, Ask] = {
 _TABLE: tuple[tuple[str, Exits, Ask], ...] = tuple(
     (code.value, REASONS[code].exits, _ASKED[code]) for code in DenyReason
 )
+_ENTRY: tuple[Ask, ...] = tuple(ask for _, _, ask in _TABLE)
 _DENIES_EXITS = frozenset(code.value for code in _R if REASONS[code].exits is Exits.DENIED)
 _HOLDS_EXITS = frozenset(code.value for code in _R if REASONS[code].exits is Exits.WAITS)
+
+# checks that need no numbers are made once: an order has thirty of them
+_OFF = {code: Check(code, NOT_APPLICABLE, "off", "off") for code, _, _ in _TABLE}
+_NOT_SET = {code: Check(code, PASS, "not set", "not set") for code, _, _ in _TABLE}
+_FOR_ENTRIES = {code: Check(code, NOT_APPLICABLE, "exit", "entries only") for code, _, _ in _TABLE}
+_SELLS_ONLY = Check("oversell", NOT_APPLICABLE, "buy", "sells only")
+_BUYS_ONLY = Check("cash", NOT_APPLICABLE, "sell", "buys only")
+_NOTHING_OPPOSITE = Check("self_cross", PASS, "nothing opposite", "none")
+_LISTED = Check("instrument", PASS, "known", "in the strategy's list")

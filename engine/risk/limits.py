@@ -7,7 +7,7 @@ the book's equity.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Range(NamedTuple):
 
 _EQUITY = Range(Decimal(0), Decimal(10), may_be_off=True)
 _LOSS = Range(Decimal(0), Decimal(1), may_be_off=True)
-_FRACTION = Range(Decimal(0), Decimal(1), unit="")
+_FRACTION = Range(Decimal(0), Decimal(1), unit="")  # said in percent
 _COUNT = Range(Decimal(1), Decimal(1000), is_count=True, unit="orders")
 
 RANGES: dict[str, Range] = {
@@ -87,6 +87,12 @@ class Limits:
     quote_move: Decimal = Decimal("0.25")  # from the last close, times the fund's leverage
     quote_move_max: Decimal = Decimal("0.75")
     origins: Mapping[str, str] = field(default_factory=dict)  # key → strategy, settings
+    words: Mapping[str, str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Say every limit in words once: an order has thirty checks."""
+        words = {key: _words(key, getattr(self, key)) for key in KEYS}
+        object.__setattr__(self, "words", words)
 
     @property
     def can_latch(self) -> bool:
@@ -98,7 +104,7 @@ class Limits:
         return self.origins.get(key, "default")
 
 
-KEYS: tuple[str, ...] = tuple(f.name for f in fields(Limits) if f.name != "origins")
+KEYS: tuple[str, ...] = tuple(RANGES)
 
 
 def merge(
@@ -128,6 +134,16 @@ def merge(
         raise SettingsError(findings)
     kept = {key: getattr(defaults, key) for key in KEYS if key not in values}
     return Limits(**kept, **values, origins=origins)  # type: ignore[arg-type]  # by RANGES
+
+
+def _words(key: str, value: Decimal | int | None) -> str:
+    """Return a limit as a person says it: 1.00 of equity, 5.00%, 20 orders, off."""
+    if value is None:
+        return OFF
+    allowed = RANGES[key]
+    if isinstance(value, Decimal) and allowed.most <= 1:
+        return f"{value:.2%} {allowed.unit}".strip()
+    return f"{value} {allowed.unit}"
 
 
 def _value(key: str, value: object) -> Decimal | int | None:

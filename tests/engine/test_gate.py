@@ -253,12 +253,12 @@ def test_size_is_exact_at_the_limit_and_said_in_words() -> None:
     size = next(c for c in checks if c.code == "order_size")
     assert (size.result, size.value, size.limit) == (
         CheckResult.PASS,
-        "0.30 of equity",
+        "0.30",
         "0.30 of equity",
     )
     checks = gate.check(entry(301), replace(GOOD, values={}), Limits())
     size = next(c for c in checks if c.code == "order_size")
-    assert (size.result, size.value) == (CheckResult.FAIL, "0.3010 of equity")
+    assert (size.result, size.value) == (CheckResult.FAIL, "0.3010")
     assert gate.verdict(checks, is_exit=False) is R.ORDER_SIZE
 
 
@@ -291,8 +291,8 @@ def test_severe_loss_latch_denies_too() -> None:
     ("changes", "said"),
     [
         ({"bid": D(0), "ask": D(1)}, "bid 0, ask 1"),
-        ({"bid": D(99), "ask": D(101)}, "spread 2.00 %"),
-        ({"bid": D(126), "ask": D(126), "last_close": D(100)}, "move 26.00 %"),
+        ({"bid": D(99), "ask": D(101)}, "spread 2.00%"),
+        ({"bid": D(126), "ask": D(126), "last_close": D(100)}, "move 26.00%"),
     ],
 )
 def test_insane_quotes_are_named(changes: dict[str, Any], said: str) -> None:
