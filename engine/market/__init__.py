@@ -1,4 +1,5 @@
 """Bars and quotes from wherever they come, always saying which source answered.
 
-ibkr, files, synthetic and replay are sources, fallback orders them, quality judges them.
+ibkr, files and synthetic are sources, fallback orders them, quality judges them; history is
+what each ends in, replay turns it into inputs.
 """

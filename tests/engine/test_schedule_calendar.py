@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -100,6 +101,7 @@ def test_the_local_time_zone_changes_nothing() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "TZ": "Asia/Tokyo"},
         capture_output=True,
         text=True,
