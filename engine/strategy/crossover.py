@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 
 from engine.domain.decision import GateVerdict
 from engine.domain.ids import InstrumentId, StrategyId
@@ -103,7 +104,7 @@ class CrossoverMemory:
 
     closes: deque[Decimal]
     track: Track = field(default_factory=Track)
-    sum_fast: Decimal = ZERO
+    sum_fast: Decimal = ZERO  # of the last `fast` closes, from bar `slow` on
     sum_slow: Decimal = ZERO
     rising: bool | None = None  # fast mean strictly above; None while warming up
 
@@ -126,6 +127,7 @@ class CrossoverStrategy:
         self.fast = int(values["fast"])
         self.slow = self.warmup_bars = int(values["slow"])
         self.exposure = Decimal(values["exposure"])
+        self._times = Decimal(self.slow), Decimal(self.fast)  # what the two sums are compared by
         self._symbol = values["symbol"]
 
     def memory(self) -> CrossoverMemory:
@@ -143,18 +145,19 @@ class CrossoverStrategy:
         bar = bars.get(self.instrument)
         if bar is None or not memory.track.take(session_date, ordinal, bar):
             return
-        close = bar.close
-        closes = memory.closes
-        memory.sum_fast += close
-        memory.sum_slow += close
-        known = len(closes)
-        if known >= self.fast:
-            memory.sum_fast -= closes[-self.fast]
-            if known == self.slow:
-                memory.sum_slow -= closes[0]
+        close, closes, slow = bar.close, memory.closes, self.slow
+        if len(closes) == slow:
+            fast_sum = memory.sum_fast = memory.sum_fast + close - closes[-self.fast]
+            slow_sum = memory.sum_slow = memory.sum_slow + close - closes[0]
+            closes.append(close)
+            times_fast, times_slow = self._times
+            memory.rising = fast_sum * times_fast > slow_sum * times_slow
+            return
         closes.append(close)
-        if known + 1 >= self.slow:
-            memory.rising = memory.sum_fast * self.slow > memory.sum_slow * self.fast
+        if len(closes) == slow:
+            memory.sum_fast = sum(islice(closes, slow - self.fast, slow), ZERO)
+            memory.sum_slow = sum(closes, ZERO)
+            memory.rising = memory.sum_fast * slow > memory.sum_slow * self.fast
 
     def reading(self, memory: CrossoverMemory) -> None:
         """There is no regime here."""

@@ -24,13 +24,14 @@ class Track:
 
     def take(self, session_date: date, ordinal: int, bar: Bar) -> bool:
         """Take in the next final bar; False, and nothing changes, for one already passed."""
-        if self.anchor is None:
-            self.anchor = session_date
-            self.anchor_ordinal = ordinal
-        elif ordinal <= self.last_ordinal:
-            return False
-        elif ordinal != self.last_ordinal + 1 and self.hole_after is None:
-            self.hole_after = self.last
+        if ordinal != self.last_ordinal + 1 or self.anchor is None:
+            if self.anchor is None:
+                self.anchor = session_date
+                self.anchor_ordinal = ordinal
+            elif ordinal <= self.last_ordinal:
+                return False
+            elif self.hole_after is None:
+                self.hole_after = self.last
         self.last = session_date
         self.last_ordinal = ordinal
         self.found += 1

@@ -1,5 +1,6 @@
 """Schemas, presets, hashes, and every finding at once."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -179,6 +180,19 @@ def test_a_script_without_its_file_is_told_what_is_missing() -> None:
 def test_an_unknown_strategy_is_named_with_those_there_are() -> None:
     with pytest.raises(SettingsError, match=r'"regimes": allowed is one of regime, crossover'):
         registry.resolve("regimes")
+
+
+def test_a_strategy_is_made_from_its_values() -> None:
+    strategy = registry.create(registry.resolve("regime", "classic126"), source="CSV ../data")
+    assert (strategy.id, strategy.preset, strategy.warmup_bars) == ("regime", "classic126", 150)
+    assert strategy.parameter_hash == HASHES["classic126"]
+    assert strategy.inputs == ("STK:QQQ:USD", "STK:TLT:USD")
+    assert [leg.split(":")[1] for leg in strategy.legs] == ["TQQQ", "QQQ", "PSQ", "TMF", "TMV"]
+    assert strategy.reading(strategy.memory()) is None
+    assert strategy.limits == registry.LIMITS["regime"]
+    stranger = replace(registry.resolve("regime"), strategy="manual")
+    with pytest.raises(SettingsError, match='"manual": allowed is one of'):
+        registry.create(stranger)
 
 
 @pytest.mark.parametrize("name", ["regime", "crossover"])

@@ -16,6 +16,7 @@ from engine.domain.session import FillRule, Slot
 from engine.domain.signal import SignalKind, signal_id
 from engine.strategy.base import StrategyVerdict
 from engine.strategy.regime import RegimeMemory
+from engine.strategy.track import Track
 from tests.engine.strategy.material import (
     PSQ,
     QQQ,
@@ -418,6 +419,32 @@ def test_the_tree_tells_the_whole_way_of_a_calm_rise() -> None:
         (9, "Rebalance", "0.000", "> 0.025, drift 1.000", "no trade", "−0.025", False),
         (10, "Orders", "", "none", "", "", False),
     ]
+
+
+def test_the_tree_says_when_the_bond_has_no_opinion() -> None:
+    closes = [500.0] * 601 + [500 - 0.5 * k for k in range(1, 16)]
+    young, remembered = 601, RegimeMemory()
+    for n, close in enumerate(closes):
+        day = START + timedelta(days=n)
+        bond = bar(90.0, day, instrument=TLT) if n >= young else None
+        DEFAULT.model.advance(remembered, day, n, bar(close, day), bond)
+    weights = DEFAULT.decide(remembered, at(remembered)).steps[8]
+    assert (weights.value, weights.test, weights.result) == (
+        "none", "bond averages short", "cash 100",
+    )  # fmt: skip
+    scaled = regime(leverage_scalar="0.5", allow_treasury=False)
+    weights = scaled.decide(remembered, at(remembered)).steps[8]
+    assert weights.test == "overlay off λ 0.5"
+
+
+def test_only_the_first_hole_is_named() -> None:
+    track = Track()
+    for ordinal in (4, 5, 7, 9):
+        day = START + timedelta(days=ordinal)
+        assert track.take(day, ordinal, bar(1.0, day))
+    assert not track.take(START, 9, bar(1.0))
+    assert track.hole_after == START + timedelta(days=5)
+    assert (track.found, track.expected(9), track.whole(9)) == (4, 6, False)
 
 
 def test_series_facts_say_what_was_known() -> None:
