@@ -86,6 +86,7 @@ class Loop:
         clock: Clock,
         pulse: Pulse,
         jobs: Jobs,
+        watch: Callable[[int], None] = lambda done: None,
     ) -> None:
         self.state = state
         self.inbox = inbox
@@ -98,6 +99,7 @@ class Loop:
         self._clock = clock
         self._pulse = pulse
         self._jobs = jobs
+        self._watch = watch  # told now and then how many inputs are done
         self.position = position  # feed inputs consumed
         self._recorded = state.context.recorded_clock
         self._ahead: Input | None = None  # taken from the feed, waiting for its time
@@ -297,6 +299,7 @@ class Loop:
 
     async def _breathe(self) -> None:
         await asyncio.sleep(0)
+        self._watch(self.position)
         now = self._clock.monotonic()
         if now - self._last_poll > _POLL_S:
             await self._poll()

@@ -1,0 +1,357 @@
+"""What a session is made of: market, strategies, costs, limits, context. Nothing is written."""
+
+import hashlib
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.core.state import StrategyBook, Terms
+from engine.domain.event import TradingStateChanged
+from engine.domain.ids import Book, StrategyId
+from engine.domain.instrument import symbol_of
+from engine.domain.market import Adjustment
+from engine.domain.session import (
+    FillRule,
+    Mode,
+    SessionContext,
+    Slot,
+    StrategyInfo,
+    TradingState,
+)
+from engine.errors import MarketDataError, SettingsError
+from engine.exchange.costs import Costs
+from engine.market.files import load_folder
+from engine.market.history import coverage
+from engine.market.replay import RecordedFeed
+from engine.market.synthetic import synthetic_market
+from engine.ports import Calendar, MarketHistory
+from engine.risk.limits import Limits
+from engine.runtime.ids import session_id
+from engine.runtime.pace import parse
+from engine.schedule.calendar import AlwaysCalendar, ExchangeCalendar, year_ahead
+from engine.settings.model import DEFAULT, Settings
+from engine.settings.strategies import limits_of
+from engine.strategy import registry
+from engine.strategy.base import Strategy
+
+HISTORY_SESSIONS = 800
+_HISTORY_DAYS = 1_240  # calendar days that hold 800 sessions and some
+_DEMO_YEARS = 10
+_COVERAGE_MIN = 0.5
+_COVERAGE_WARN = 0.9
+_LATE_SLOTS = frozenset({Slot.BEFORE_CLOSE_15, Slot.BEFORE_CLOSE_5, Slot.CLOSE})
+JOBS = (("snapshot", timedelta(minutes=5)), ("reconcile", timedelta(minutes=60)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a session needs, checked."""
+
+    strategies: tuple[Strategy, ...]
+    calendar: Calendar
+    history: MarketHistory
+    feed: RecordedFeed
+    first: date
+    last: date
+    fill_rule: FillRule
+    costs: Costs
+    warnings: tuple[str, ...]
+
+
+def prepare(settings: Settings, now: datetime) -> Plan:
+    """Load and check market and strategies. SettingsError, MarketDataError with all findings."""
+    parse(settings.run.pace)
+    strategies = tuple(strategy_of(settings, name) for name in settings.run.strategy)
+    symbols = list(dict.fromkeys(symbol_of(i) for s in strategies for i in (*s.inputs, *s.legs)))
+    calendar, history, first, last = _market(settings, strategies, symbols, now)
+    fill_rule = _fill_rule(settings, strategies)
+    feed = RecordedFeed(
+        history,
+        calendar,
+        first,
+        last,
+        fill_rule=fill_rule,
+        slots=(Slot.OPEN if fill_rule is FillRule.NEXT_OPEN else Slot.CLOSE,),
+        jobs=JOBS,
+    )
+    warnings = _coverage(settings, history, calendar, feed)
+    adjusted = any(s.adjustment is Adjustment.SPLIT for s in history.series.values())
+    costs = Costs(
+        half_spread_bps=settings.sim.half_spread_bps,
+        slippage_bps=settings.sim.slippage_bps,
+        commission_bps=settings.sim.commission_bps,
+        commission_per_share=settings.sim.commission_per_share,
+        commission_min=settings.sim.commission_min,
+        commission_max_fraction=settings.sim.commission_max_fraction,
+        volume_share=settings.sim.volume_share,
+        adjusted=adjusted,
+    )
+    return Plan(
+        strategies,
+        calendar,
+        history,
+        feed,
+        feed.sessions[0],
+        feed.sessions[-1],
+        fill_rule,
+        costs,
+        tuple(warnings),
+    )
+
+
+def strategy_of(settings: Settings, name: str, overrides: dict[str, str] | None = None) -> Strategy:
+    """Return a strategy under the settings in force."""
+    resolved = settings.strategy(name)
+    script = ""
+    if name == "script":
+        path = Path(str(resolved.values["file"]))
+        try:
+            script = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"script.file = {str(path)!r}: cannot be read: {error}") from None
+    source = "the built-in market" if settings.run.data is None else f"CSV {settings.run.data}"
+    return registry.create(resolved, source=source, script=script, session_for=_next_session)
+
+
+def _next_session(at: datetime) -> date:
+    """Return the UTC date of an instant: the session whose slot comes next is found by it."""
+    return date.fromordinal(at.toordinal())
+
+
+def _fill_rule(settings: Settings, strategies: Sequence[Strategy]) -> FillRule:
+    """Return sim.fill; unless it was set, a slot near the close means same_close."""
+    late = all(strategy.slot in _LATE_SLOTS for strategy in strategies)
+    if settings.origin("sim.fill") == DEFAULT and late:
+        return FillRule.SAME_CLOSE
+    return settings.sim.fill
+
+
+def _market(
+    settings: Settings, strategies: Sequence[Strategy], symbols: list[str], now: datetime
+) -> tuple[Calendar, MarketHistory, date, date]:
+    yesterday = date.fromordinal(now.toordinal() - 1)
+    last = settings.run.last or yesterday
+    if settings.run.data is None:
+        first = settings.run.first or date(last.year - _DEMO_YEARS, last.month, min(last.day, 28))
+        anchor = first - timedelta(days=_HISTORY_DAYS)
+        calendar = _exchange(settings, anchor, year_ahead(last))
+        history = synthetic_market(calendar, settings.market.seed, anchor, last)
+        return calendar, history, first, last
+    folder = Path(settings.run.data)
+    adjustment = Adjustment(settings.market.adjustment)
+    if settings.market.calendar == "always":
+        history = load_folder(folder, None, now, symbols=symbols, adjustment=adjustment)
+        days = {bar.session_date for s in history.series.values() for bar in s.bars}
+        always: Calendar = AlwaysCalendar(days)
+        return (
+            always,
+            history,
+            _first(settings, strategies, history),
+            settings.run.last or max(days),
+        )
+    calendar = _exchange(settings, date(1990, 1, 1), year_ahead(yesterday))
+    history = load_folder(folder, calendar, now, symbols=symbols, adjustment=adjustment)
+    newest = max(s.bars[-1].session_date for s in history.series.values())
+    return (
+        calendar,
+        history,
+        _first(settings, strategies, history),
+        settings.run.last or newest,
+    )
+
+
+def _first(settings: Settings, strategies: Sequence[Strategy], history: MarketHistory) -> date:
+    """Return --from, else the first session on which every strategy is warm."""
+    if settings.run.first is not None:
+        return settings.run.first
+    days = []
+    for strategy in strategies:
+        for instrument in strategy.inputs[:1]:
+            bars = history.series[instrument].bars
+            days.append(bars[min(strategy.warmup_bars, len(bars) - 1)].session_date)
+    return max(days)
+
+
+def _exchange(settings: Settings, first: date, last: date) -> Calendar:
+    return ExchangeCalendar(
+        settings.market.calendar, first, last, settings.market.calendar_overrides
+    )
+
+
+def _coverage(
+    settings: Settings, history: MarketHistory, calendar: Calendar, feed: RecordedFeed
+) -> list[str]:
+    """Refuse data that covers less than half of the range, warn below nine tenths."""
+    first = settings.run.first or feed.sessions[0]
+    last = settings.run.last or feed.sessions[-1]
+    refused, warned = [], []
+    for instrument, covered in coverage(history, calendar, first, last).items():
+        text = (
+            f"{symbol_of(instrument)}: {covered.found} of {covered.expected} sessions"
+            f" from {first} to {last}"
+        )
+        if covered.expected and covered.fraction < _COVERAGE_MIN:
+            refused.append(f"{text}: less than half, refused")
+        elif covered.fraction < _COVERAGE_WARN:
+            warned.append(text)
+    if refused:
+        raise MarketDataError("\n".join(refused))
+    return warned
+
+
+def terms(settings: Settings, plan: Plan) -> Terms:
+    """Return what the session trades under."""
+
+    def rebuild(strategy: Strategy, key: str, value: str) -> Strategy:
+        texts = {**strategy.parameters, key: value}
+        if key not in strategy.parameters:
+            known = ", ".join(sorted(strategy.parameters))
+            raise SettingsError(f"{strategy.id}.{key}: unknown parameter; known are {known}")
+        resolved = registry.resolve(strategy.id, "default", texts)
+        return registry.create(resolved, session_for=_next_session)
+
+    return Terms(
+        costs=plan.costs,
+        minimum=settings.orders.minimum_usd,
+        entry_ttl_s=settings.orders.entry_ttl_s,
+        limits=Limits(),
+        rebuild=rebuild,
+        share_instruments=settings.sessions.share_instruments,
+        close_at_end=settings.sim.at_end == "close",
+    )
+
+
+def shares(settings: Settings) -> dict[str, Decimal]:
+    """Return each strategy's share of the capital: as set, the rest equally."""
+    names = settings.run.strategy
+    given = {
+        n: settings.sessions.capital_shares[n]
+        for n in names
+        if n in settings.sessions.capital_shares
+    }
+    rest = [n for n in names if n not in given]
+    left = Decimal(1) - sum(given.values(), Decimal(0))
+    return {n: given.get(n, left / len(rest) if rest else Decimal(0)) for n in names}
+
+
+def books(settings: Settings, plan: Plan) -> dict[StrategyId, StrategyBook]:
+    """Return each strategy with its own ledger and limits."""
+    share = shares(settings)
+    cent = Decimal("0.01")
+    made = {}
+    for strategy in plan.strategies:
+        made[strategy.id] = StrategyBook(
+            strategy=strategy,
+            memory=strategy.memory(),
+            capital=(settings.run.capital * share[strategy.id]).quantize(cent),
+            share=share[strategy.id],
+            limits=limits_of(settings, strategy.id),
+        )
+    return made
+
+
+def context(
+    settings: Settings,
+    plan: Plan,
+    dead: Sequence[SessionContext],
+    now: datetime,
+    bits: int,
+) -> SessionContext:
+    """Return our session: a continuation of an interrupted one, or a fresh book."""
+    mode = settings.run.mode
+    sid = session_id(mode, now, bits)
+    parent = next((old for old in dead if _continues(old, settings, plan)), None)
+    root = sid if parent is None else None
+    book = Book(f"{mode.value}:{root}") if parent is None else parent.book
+    share = shares(settings)
+    series = list(plan.history.series.values())
+    return SessionContext(
+        session_id=sid,
+        parent_session_id=None if parent is None else parent.session_id,
+        book=Book(f"{book}:dry") if settings.run.dry_run and parent is None else book,
+        mode=mode,
+        dry_run=settings.run.dry_run,
+        account="SIM",
+        strategies=tuple(
+            StrategyInfo(
+                strategy=one.id,
+                preset=one.preset,
+                parameter_hash=one.parameter_hash,
+                parameters=dict(one.parameters),
+                cash=(settings.run.capital * share[one.id]).quantize(Decimal("0.01")),
+            )
+            for one in plan.strategies
+        ),
+        capital=settings.run.capital,
+        fill_rule=plan.fill_rule,
+        costs=dict(plan.costs.describe()),
+        seed=settings.sim.seed,
+        calendar=plan.calendar.name,
+        pace=settings.run.pace,
+        recorded_clock=True,
+        source=plan.history.source,
+        feed=series[0].feed.value,
+        data_hash=_data_hash(plan),
+        data_from=plan.first,
+        data_to=plan.last,
+        config_hash=settings.config_hash,
+        config=settings.effective(),
+        origins=settings.origins(),
+        build=version("pilothouse"),
+        started_at=now,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+    )
+
+
+def _data_hash(plan: Plan) -> str:
+    """Return the hash of bars and range: a continued session must be fed the same."""
+    text = f"{plan.history.data_hash}|{plan.first}|{plan.last}|{plan.calendar.name}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _continues(old: SessionContext, settings: Settings, plan: Plan) -> bool:
+    return (
+        old.mode is settings.run.mode
+        and old.recorded_clock
+        and old.config_hash == settings.config_hash
+        and old.data_hash == _data_hash(plan)
+        and old.dry_run == settings.run.dry_run
+    )
+
+
+def inherited_state(
+    settings: Settings, newest: tuple[str, str, str] | None, tail_lost: str
+) -> TradingStateChanged | None:
+    """Return the trading state that a fresh book starts in, None for ACTIVE.
+
+    A person's HALTED or REDUCING outlives an offline book: leaving it takes a person.
+    """
+    if tail_lost:
+        return halted(tail_lost)
+    if newest is None or settings.run.mode is Mode.BACKTEST:
+        return None
+    state, reason, old = newest
+    if state == TradingState.ACTIVE.value:
+        return None
+    return TradingStateChanged(
+        before=TradingState.ACTIVE,
+        after=TradingState(state),
+        reason=f"as session {old} left it: {reason}",
+        actor="engine",
+    )
+
+
+def halted(tail_lost: str) -> TradingStateChanged:
+    """Return the start in HALTED after the journal has lost its tail."""
+    return TradingStateChanged(
+        before=TradingState.ACTIVE,
+        after=TradingState.HALTED,
+        reason=f"journal tail lost: {tail_lost}",
+        actor="engine",
+    )

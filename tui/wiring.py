@@ -1,0 +1,267 @@
+"""Settings → concrete adapters: the one place that names every part.
+
+`run_engine` is the life of one engine from lock to last write. `EngineThread` runs it on a
+thread and a loop of its own; whoever started it only watches, and asks by the request file.
+"""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.research.backtest import result
+
+from engine.brokers.simulated import SimulatedBroker
+from engine.core.state import initial
+from engine.domain.command import RunJob
+from engine.domain.event import SessionCreated
+from engine.domain.input import JobFinished, Started
+from engine.domain.session import SessionContext, SessionState
+from engine.domain.times import utc_text
+from engine.errors import EngineError
+from engine.exchange.book import SimulatedExchange
+from engine.execution.router import Router
+from engine.ports import Entry, Unit
+from engine.runtime.clock import SystemClock
+from engine.runtime.heartbeat import Pulse
+from engine.runtime.ids import SystemIds
+from engine.runtime.inbox import Inbox
+from engine.runtime.lock import Holder, InstanceLock
+from engine.runtime.loop import Loop
+from engine.runtime.pace import Pacer
+from engine.runtime.start import recover, restore_exchange
+from engine.settings.model import Settings
+from storage import backup, controls, start
+from storage.connect import open_reader
+from storage.journal import SqliteJournal
+from storage.queries import unfinished
+from tui import making
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended: exit code of the process, session, and the result of a recorded run."""
+
+    exit_code: int
+    session_id: str
+    result: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Watched:
+    """What an engine shows to whoever started it; written by the engine's thread only."""
+
+    session_id: str | None = None
+    done: int = 0
+    total: int = 0
+    result: dict[str, Any] | None = None
+    end: SessionState | None = None
+    ready: threading.Event = field(default_factory=threading.Event)
+
+
+async def run_engine(settings: Settings, watched: Watched) -> None:
+    """Run one session from the instance lock to its end. Raises EngineError if it cannot."""
+    clock = SystemClock()
+    database = Path(settings.storage.path)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with InstanceLock(database) as lock:
+        plan = making.prepare(settings, clock.wall())  # bad data is refused before a row is written
+        lost = start.prepare(database)
+        journal = await SqliteJournal.open(database, wall=clock.wall, tail_lost=lost)
+        async with journal:
+            context = await _open_session(settings, plan, journal, clock)
+            watched.session_id = context.session_id
+            lock.note(
+                Holder(context.pid, context.session_id, context.host, utc_text(context.started_at))
+            )
+            await _trade(settings, plan, context, journal, clock, watched)
+            await journal.truncate_log()
+
+
+async def _open_session(
+    settings: Settings, plan: making.Plan, journal: SqliteJournal, clock: SystemClock
+) -> SessionContext:
+    """End the sessions whose process died, write ours; nothing is written before it."""
+    now = clock.wall()
+    with closing(open_reader(journal.path)) as reader:
+        for dead in unfinished.without_end(reader):
+            journal.end_interrupted(dead, now, "engine")
+    await journal.commit()
+    with closing(open_reader(journal.path)) as reader:
+        interrupted = unfinished.interrupted(reader)
+        newest = unfinished.left_behind(reader, settings.run.mode.value)
+    context = making.context(settings, plan, interrupted, now, SystemIds().bits(32))
+    entries = [Entry(SessionCreated(context=context), -1)]
+    if context.parent_session_id is None:
+        inherited = making.inherited_state(settings, newest, journal.tail_lost)
+        if inherited is not None:
+            entries.append(Entry(inherited, 0))
+    elif journal.tail_lost:
+        entries.append(Entry(making.halted(journal.tail_lost), 0))
+    journal.put(Unit(now, now, entries, durable=True))
+    await journal.commit()
+    return context
+
+
+async def _trade(
+    settings: Settings,
+    plan: making.Plan,
+    context: SessionContext,
+    journal: SqliteJournal,
+    clock: SystemClock,
+    watched: Watched,
+) -> None:
+    state = initial(
+        context,
+        making.terms(settings, plan),
+        dict(plan.history.instruments),
+        making.books(settings, plan),
+    )
+    feed = plan.feed
+    cursor = recover(state, journal, feed)
+    feed.seek(cursor)
+    inbox = Inbox()
+    exchange = SimulatedExchange(
+        plan.costs, settings.sim.seed, plan.history.instruments, context.book, settings.run.capital
+    )
+    restore_exchange(exchange, state, feed, cursor, clock.wall())
+    broker = SimulatedBroker(exchange, inbox.put, lambda: loop.now())
+    pacer = Pacer(context.pace, clock.monotonic)
+    watched.total = len(feed)
+    loop = Loop(
+        state=state,
+        inbox=inbox,
+        journal=journal,
+        router=Router(broker, inbox.put, lambda: loop.now()),
+        requests=controls.SqliteRequestBox(journal.path),
+        feed=iter(feed),
+        position=cursor,
+        market=broker.on_market,
+        pacer=pacer,
+        clock=clock,
+        pulse=Pulse(clock, len(feed)),
+        jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
+        watch=lambda done: setattr(watched, "done", done),
+    )
+    inbox.put(Started(loop.now()))
+    broker.resume()
+    gc.collect()
+    gc.freeze()  # the history is there to stay: the collector need not walk it again
+    watched.ready.set()
+    began = clock.monotonic()
+    watched.end = await loop.run()
+    watched.result = result(state, plan.history, plan.feed.sessions, clock.monotonic() - began)
+
+
+class Jobs:
+    """Work outside the core: the nightly backup."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: SqliteJournal,
+        inbox: Inbox,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._inbox = inbox
+        self._now = now
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, job: RunJob) -> None:
+        """Begin the job; its end comes back as JobFinished."""
+        task = asyncio.create_task(self._run(job), name=f"job {job.job}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, job: RunJob) -> None:
+        try:
+            path = await asyncio.to_thread(
+                backup.make, self._journal.path, self._settings.storage.backups
+            )
+            ok, detail = True, str(path)
+        except (EngineError, OSError) as error:
+            ok, detail = False, str(error)
+        self._inbox.put(JobFinished(self._now(), job.job, job.session_date, ok, detail))
+
+
+class EngineThread:
+    """An engine on its own thread and loop. Only ever watched from outside."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Path(settings.storage.path)
+        self.error: BaseException | None = None
+        self.watched = Watched()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
+
+    def start(self) -> None:
+        """Start it."""
+        self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for its end; say whether it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
+    @property
+    def session_id(self) -> str | None:
+        """The session, once there is one."""
+        return self.watched.session_id
+
+    @property
+    def db_path(self) -> Path:
+        """The database it writes."""
+        return self.database
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of its end, None while it runs."""
+        if self.alive:
+            return None
+        if isinstance(self.error, EngineError):
+            return self.error.exit_code
+        if self.error is not None:
+            return 1
+        return {SessionState.FAILED: 1}.get(self.watched.end or SessionState.STOPPED, 0)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(run_engine(self.settings, self.watched))
+        except BaseException as error:  # noqa: BLE001  whoever started the thread reports it
+            self.error = error
+        finally:
+            self.watched.ready.set()
+
+
+def run_session(
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> RunOutcome:
+    """Run a session to its end and return how it ended; raises what stopped the engine."""
+    engine = EngineThread(settings)
+    engine.start()
+    engine.watched.ready.wait()
+    if on_ready is not None and engine.session_id is not None:
+        on_ready(engine.session_id)
+    while not engine.wait(0.1):
+        if progress is not None:
+            progress(engine.watched.done, engine.watched.total, "sessions")
+    if engine.error is not None:
+        raise engine.error
+    return RunOutcome(engine.exit_code or 0, engine.session_id or "", engine.watched.result)
