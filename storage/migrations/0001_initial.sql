@@ -455,6 +455,20 @@ FROM (
         AND q.session_id = p.session_id AND q.at > coalesce(p.priced_at, '')
 );
 
+CREATE VIEW v_strategies AS
+SELECT t.session_id, t.strategy_id, t.state, t.reason, t.since, t.preset, t.parameter_hash,
+    t.cash_u / 1e6 AS cash, t.last_decision_at, t.last_decision, s.book
+FROM strategies AS t
+JOIN sessions AS s ON s.session_id = t.session_id;
+
+CREATE VIEW v_parameter_changes AS
+SELECT seq, session_id, strategy_id, at, key, old, new, parameter_hash, actor, reason
+FROM parameter_changes;
+
+CREATE VIEW v_latches AS
+SELECT book, scope, latch, session_id, since, until, text, released_at, released_by
+FROM latches;
+
 CREATE VIEW v_alerts AS
 SELECT alert_id, session_id, severity, kind, subject, text, count, first_at, last_at, state,
     state_at, actor, snoozed_until, book, seq

@@ -1,82 +1,97 @@
-"""The rows that people and programs list: one contract view each, filtered and limited."""
+"""Rows of a view, newest last: what the row commands, exports and panes ask for."""
 
-import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-Row = dict[str, Any]
 
 
 class Listing(NamedTuple):
-    """How one kind of row is read."""
+    """How one kind of row is found."""
 
     view: str
-    order: str  # columns that put rows in the order of their happening
-    since: str  # column that --since compares, an instant or a session date
+    order: str  # ascending; the newest rows are the last ones
+    since: str  # the column --since compares with
     by_session: bool = True
-    objects: tuple[str, ...] = ()  # columns that hold JSON
 
 
-LISTINGS = {
+LISTINGS: Mapping[str, Listing] = {
+    "sessions": Listing("v_sessions", "created_seq", "started_at", by_session=False),
     "regimes": Listing("v_regimes", "session_date, strategy_id", "session_date"),
-    "signals": Listing("v_signals", "seq", "raised_at"),
+    "decisions": Listing("v_decisions", "seq", "session_date"),
+    "signals": Listing("v_signals", "seq", "session_date"),
     "orders": Listing("v_orders", "seq", "created_at"),
-    "trades": Listing("v_fills", "seq, exec_id", "at"),
+    "trades": Listing("v_fills", "seq", "at"),
     "positions": Listing("v_positions", "strategy_id, symbol", "changed_at"),
     "alerts": Listing("v_alerts", "last_at, seq", "last_at"),
-    "sessions": Listing("v_sessions", "created_seq", "started_at", by_session=False),
-    "snapshots": Listing(
-        "v_snapshots", "session_date, strategy_id", "session_date", objects=("holdings",)
-    ),
-    "journal": Listing("v_events", "seq", "at", objects=("payload",)),
+    "snapshots": Listing("v_snapshots", "seq, n", "session_date"),
+    "jobs": Listing("v_jobs", "session_date, due_at, job", "session_date"),
+    "reconciliations": Listing("v_reconciliations", "seq", "at"),
+    "differences": Listing("v_differences", "at, run_id, n", "at"),
+    "strategies": Listing("v_strategies", "strategy_id", "since"),
+    "parameters": Listing("v_parameter_changes", "seq", "at"),
+    "latches": Listing("v_latches", "since, scope, latch", "since"),
+    "journal": Listing("v_events", "seq", "at"),
 }
+"""Every kind of row, by the name its command has."""
+
+_OF_ITS_BOOK = frozenset({"signals", "orders", "trades", "decisions"})
+"""Tables whose primary key begins with the book: with it no other row is looked at."""
 
 
 def rows(
     db: sqlite3.Connection,
     kind: str,
     *,
-    session_id: str | None,
+    session_id: str | None = None,
     since: str | None = None,
     limit: int | None = None,
-) -> list[Row]:
-    """Return the newest rows of a kind, the oldest of them first.
+) -> list[dict[str, Any]]:
+    """Return the newest rows of a kind, the oldest of them first; columns as in the view.
 
-    session_id: only that session's; since: UTC text or session date, included.
+    since: a session date or the text of an instant, as the kind's column holds it.
     """
     listing = LISTINGS[kind]
-    wheres, values = [], []
-    if session_id is not None:
-        wheres.append("session_id = ?")
+    where, values = ["1"], []
+    if session_id is not None and listing.by_session:
+        where.append("session_id = ?")
         values.append(session_id)
+        if kind in _OF_ITS_BOOK:
+            where.append("book = (SELECT book FROM sessions WHERE session_id = ?)")
+            values.append(session_id)
+        if kind == "snapshots" and limit is not None and since is None:
+            # unfold only the journal's rows that can be among the newest
+            where.append(
+                "seq >= (SELECT min(seq) FROM (SELECT seq FROM snapshots WHERE session_id = ? "
+                "ORDER BY seq DESC LIMIT ?))"
+            )
+            values += [session_id, str(limit)]
     if since is not None:
-        wheres.append(f"{listing.since} >= ?")
+        where.append(f"{listing.since} >= ?")
         values.append(since)
-    where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
-    order = ", ".join(f"{column} DESC" for column in listing.order.split(", "))
-    sql = f"SELECT * FROM {listing.view} {where} ORDER BY {order} LIMIT ?"  # noqa: S608  ours
-    found = db.execute(sql, (*values, -1 if limit is None else limit)).fetchall()
-    return [_row(row, listing.objects) for row in reversed(found)]
-
-
-def _row(row: sqlite3.Row, objects: tuple[str, ...]) -> Row:
-    values = dict(zip(row.keys(), row, strict=True))
-    for column in objects:
-        if values[column] is not None:
-            values[column] = json.loads(values[column])
-    return values
+    newest_first = ", ".join(f"{column} DESC" for column in listing.order.split(", "))
+    sql = (
+        f"SELECT * FROM {listing.view} WHERE {' AND '.join(where)} "  # noqa: S608
+        f"ORDER BY {newest_first} LIMIT {-1 if limit is None else int(limit)}"
+    )
+    found = [dict(row) for row in db.execute(sql, values).fetchall()]
+    found.reverse()
+    return found
 
 
 def latest_session(db: sqlite3.Connection) -> str | None:
-    """Return the id of the newest session, None before the first."""
+    """Return the newest session's id, None if there is none."""
     row = db.execute("SELECT session_id FROM sessions ORDER BY created_seq DESC LIMIT 1").fetchone()
     return None if row is None else str(row[0])
 
 
 def find_session(db: sqlite3.Connection, text: str) -> str | None:
-    """Return the session with this id, or the only one whose id ends in the text."""
+    """Return the session with this id, or the only one whose id begins or ends so."""
     found = db.execute(
-        "SELECT session_id FROM sessions WHERE session_id = ?1 OR session_id LIKE '%-' || ?1",
+        "SELECT session_id FROM sessions WHERE session_id = ?1 OR substr(session_id, 1, "
+        "length(?1)) = ?1 OR substr(session_id, -length(?1)) = ?1 "
+        "ORDER BY session_id = ?1 DESC LIMIT 2",
         (text,),
     ).fetchall()
-    return str(found[0][0]) if len(found) == 1 else None
+    if found and (len(found) == 1 or found[0][0] == text):
+        return str(found[0][0])
+    return None

@@ -34,10 +34,16 @@ def beat(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
     return _all(db, "SELECT * FROM latest_heartbeat WHERE session_id = ?", session_id)
 
 
-def trading(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
-    """The trading state with since, actor and reason."""
-    return _all(
+def trading(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
+    """The trading state with since, actor and reason; before any change what the pulse says."""
+    changed = _all(
         db, "SELECT trading_state AS state, since, actor, reason FROM books WHERE book = ?", book
+    )
+    return changed or _all(
+        db,
+        "SELECT trading_state AS state, NULL AS since, '' AS actor, '' AS reason "
+        "FROM latest_heartbeat WHERE session_id = ?",
+        session_id,
     )
 
 
