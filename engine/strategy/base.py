@@ -23,13 +23,33 @@ from engine.domain.signal import SignalKind
 class SlotFacts(Protocol):
     """What a strategy may know at its slot; values are worked out when asked for."""
 
-    at: datetime
-    session_date: date
-    ordinal: int  # calendar number of this session; final bars are those before it
-    slot: Slot
-    fill_rule: FillRule
-    final_ordinal: int  # calendar number of the last session whose bars must be there
-    wall_clock: bool  # True: a slot inside the session reads its quotes as a provisional element
+    @property
+    def at(self) -> datetime:
+        """The instant, on the session's clock."""
+
+    @property
+    def session_date(self) -> date:
+        """The session date of the slot."""
+
+    @property
+    def ordinal(self) -> int:
+        """Calendar number of this session; final bars are those before it."""
+
+    @property
+    def slot(self) -> Slot:
+        """Which slot it is."""
+
+    @property
+    def fill_rule(self) -> FillRule:
+        """Where a simulation on daily bars fills."""
+
+    @property
+    def final_ordinal(self) -> int:
+        """Calendar number of the last session whose bars must be there."""
+
+    @property
+    def wall_clock(self) -> bool:
+        """True: a slot inside the session reads its quotes as a provisional last element."""
 
     def price(self, instrument: InstrumentId) -> Decimal | None:
         """Return the reference price now, dollars; None if there is no valid one."""
