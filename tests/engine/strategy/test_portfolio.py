@@ -7,6 +7,8 @@ regime-strategy.md, section 17. The loop knows nothing of journals, gates or ord
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from time import perf_counter
+from timeit import repeat
 
 import pytest
 
@@ -181,3 +183,20 @@ def test_rebalancing_by_drift_trades_more_and_earns_the_same(threshold: str, fil
     daily = run(strategy, account)
     assert len(account.fills) == fills
     assert abs(Decimal(daily[-1]["equity"]) / Decimal("43309.87") - 1) < Decimal("0.01")
+
+
+@pytest.mark.bench
+def test_a_session_is_read_within_sixty_microseconds() -> None:
+    strategy, days, best = regime(), market(), 1.0
+    for _ in range(5):
+        memory, began = strategy.memory(), perf_counter()
+        for n, (day, bars) in enumerate(days):
+            strategy.advance(memory, day, n, bars)
+        best = min(best, (perf_counter() - began) / len(days))
+    day, bars = days[-1]
+    prices = {i: bar.close for i, bar in bars.items()}
+    facts = Facts(session_date=day, ordinal=len(days), prices=prices)
+    decided = min(repeat(lambda: strategy.decide(memory, facts), number=1000, repeat=5)) / 1000
+    print(f"advance {best * 1e6:.1f} µs, decide {decided * 1e6:.1f} µs")
+    assert best < 60e-6
+    assert decided < 100e-6
