@@ -56,6 +56,9 @@ class Bands:
 REGIME_BANDS = Bands(own_close={"QQQ": 0.15, "TLT": 0.12}, volume=frozenset({"QQQ"}))
 """Bands of the regime strategy's default symbols."""
 
+NO_BANDS = Bands(own_close={}, volume=frozenset())
+"""For strategies that know no believable move and read no volume: only splits and jumps hold."""
+
 
 def own_move(symbol: str, price: float, before: float, limit: float) -> GateResult:
     """Hold a price to a band around the symbol's last final close."""

@@ -14,6 +14,7 @@ from engine.domain.market import Adjustment, DataFinding, Feed
 from engine.errors import MarketDataError
 from engine.market.files import load_folder
 from engine.market.history import coverage
+from engine.market.quality import NO_BANDS
 from engine.market.replay import RecordedFeed
 from engine.market.synthetic import synthetic_market
 from engine.ports import MarketHistory
@@ -428,6 +429,13 @@ def test_tenfold_jump_blocks_and_is_never_a_price(tmp_path: Path, symbol: str) -
     following = bars_given(history, date(2026, 3, 11))
     assert key in following.bars
     assert following.findings == ()
+
+
+def test_bands_belong_to_the_strategy_that_asks_for_them(tmp_path: Path) -> None:
+    days = xnys().sessions(FIRST, LAST)
+    write(tmp_path, "QQQ", [row(day, 100 if day < date(2026, 3, 10) else 130) for day in days])
+    assert [f.kind for f in load(tmp_path).findings if f.blocks] == ["own_close"]
+    assert load_folder(tmp_path, xnys(), NOW, bands=NO_BANDS).findings == ()
 
 
 def test_split_in_the_middle_of_a_series_is_named(tmp_path: Path) -> None:
