@@ -98,7 +98,7 @@ def _orders(
             is_behind = broker.remaining < row.remaining
             kind = _K.MISSING_FILL if is_behind else _K.MISMATCHED
             found.append(Difference(kind=kind, item=ref, ours=mine, theirs=there))
-    for ref, order in unseen.items():
+    for foreign, order in unseen.items():
         there = text(order.remaining)
-        found.append(Difference(kind=_K.ORDER_FOREIGN, item=ref, ours="", theirs=there))
+        found.append(Difference(kind=_K.ORDER_FOREIGN, item=foreign, ours="", theirs=there))
     return matched
