@@ -147,6 +147,8 @@ def _decision(state: State, event: ev.DecisionMade, seq: int) -> None:
         prices = {leg.instrument: leg.price for leg in event.legs}
         book.plan = Plan(event.decision_id, event.cell, event.equity, prices, [])
     elif event.result in ("no_trade", "rebalance"):
+        if event.cell != book.held_cell and book.equity_at_fill is None:
+            book.equity_at_fill = event.equity  # equal targets: the day splits here all the same
         book.held_cell = event.cell
 
 

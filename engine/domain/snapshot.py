@@ -39,7 +39,9 @@ class Snapshot(NamedTuple):
     z_score: float | None = None
     sma_fast: float | None = None
     sma_slow: float | None = None
-    equity_at_fill: Decimal | None = None  # just before the session's first fill, at fill prices
+    # at fill-time prices, just before the session's first fill, or where the held cell changed
+    # without one (cells 4 and 6a have equal targets); None where nothing changed
+    equity_at_fill: Decimal | None = None
     baseline: Decimal | None = None  # value of the signal instrument held from the start
     fees_to_date: Decimal = Decimal(0)
     final: bool = True
