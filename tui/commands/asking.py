@@ -12,13 +12,14 @@ from engine.errors import JournalError
 from engine.runtime.clock import SystemClock
 from engine.runtime.holder import Holder, read_holder
 from engine.runtime.ids import SystemIds, request_id
-from storage import controls
+from storage.controls import SqliteRequestBox
+from tui import terminal
 
 Wish = tuple[str, str, Mapping[str, str]]
 """Kind, reason, arguments."""
 
 ANSWER_WITHIN_S = 2.0
-HALT_WITHIN_S = 0.2
+HALT_WITHIN_MS = 200
 POLL_S = 0.02
 
 DONE, WAITS, NOT_TAKEN, NO_ENGINE, SIGNALED = "DONE", "WAITS", "NOT_TAKEN", "NO_ENGINE", "SIGNALED"
@@ -43,17 +44,6 @@ class Answer(NamedTuple):
     holder: Holder | None
 
 
-def actor() -> str:
-    """Return who asks: user@host:tty."""
-    import getpass
-
-    try:
-        tty = os.ttyname(0).removeprefix("/dev/")
-    except OSError:
-        tty = "-"
-    return f"{getpass.getuser()}@{os.uname().nodename}:{tty}"
-
-
 def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answer:
     """Commit a request and return what came of it within two seconds."""
     clock = SystemClock()
@@ -61,7 +51,7 @@ def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answ
     request = Request(
         request_id=request_id(now, SystemIds().bits(80)),
         kind=RequestKind(kind),
-        actor=actor(),
+        actor=terminal.actor(),
         reason=reason,
         args=dict(args),
         asked_at=now,
@@ -71,23 +61,25 @@ def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answ
         text = f"no engine runs on {database}"
         return Answer(request, DONE if request.kind is RequestKind.STOP else NO_ENGINE, text, None)
     halts = request.kind is RequestKind.HALT
-    try:
-        controls.ask(database, request, within_s=HALT_WITHIN_S if halts else ANSWER_WITHIN_S)
-    except JournalError:
-        if holder is None or not halts:
-            raise
-        os.kill(holder.pid, signal.SIGUSR1)
-        text = f"the request file could not be written; pid {holder.pid} was told by signal"
-        return Answer(request, SIGNALED, text, holder)
-    if holder is None:
-        return Answer(request, WAITS, "no engine runs; in force when the next one starts", None)
-    return _wait(database, request, holder)
+    patience_ms = HALT_WITHIN_MS if halts else ANSWER_WITHIN_S * 1000
+    with SqliteRequestBox(database, busy_timeout_ms=int(patience_ms)) as box:
+        try:
+            box.ask(request)
+        except JournalError:
+            if holder is None or not halts:
+                raise
+            os.kill(holder.pid, signal.SIGUSR1)
+            text = f"the request file could not be written; pid {holder.pid} was told by signal"
+            return Answer(request, SIGNALED, text, holder)
+        if holder is None:
+            return Answer(request, WAITS, "no engine runs; in force when the next one starts", None)
+        return _wait(box, database, request, holder)
 
 
-def _wait(database: Path, request: Request, holder: Holder) -> Answer:
+def _wait(box: SqliteRequestBox, database: Path, request: Request, holder: Holder) -> Answer:
     deadline = time.monotonic() + ANSWER_WITHIN_S
     while time.monotonic() < deadline:
-        answer = controls.result(database, request.request_id)
+        answer = box.result(request.request_id)
         if answer is not None:
             return Answer(request, answer.result, answer.text, holder)
         if read_holder(database) is None:
@@ -145,26 +137,32 @@ VERDICTS = {"CLEAN": 0, "DIFFERENCES": 7, "UNKNOWN": 4}
 
 def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
     """Ask for a reconciliation, print its report; return the exit code of its verdict."""
-    from storage.queries.reconciliations import newest_run
+    before = _newest_run(database)
+    answer = ask(database, RequestKind.RECONCILE.value, reason, {})
+    deadline = time.monotonic() + ANSWER_WITHIN_S
+    while answer.result == DONE and time.monotonic() < deadline:
+        run = _newest_run(database)
+        if run is not None and (before is None or run["seq"] > before["seq"]):
+            _print_report(run, as_json=as_json)
+            return VERDICTS[run["verdict"]]
+        time.sleep(POLL_S)
+    print_answers([answer], as_json=as_json)
+    return exit_code(answer) or EXIT_CODES[NOT_TAKEN]
+
+
+def _newest_run(database: Path) -> dict[str, Any] | None:
+    """Return the newest comparison with what differed."""
+    from storage.queries.listing import rows
     from tui.commands.rows import reading
 
     with reading(database) as connection:
-        before = newest_run(connection) if connection is not None else None
-        answer = ask(database, RequestKind.RECONCILE.value, reason, {})
-        run = before
-        deadline = time.monotonic() + ANSWER_WITHIN_S
-        while answer.result == DONE and connection is not None and time.monotonic() < deadline:
-            run = newest_run(connection)
-            if run is not None and (before is None or run["seq"] > before["seq"]):
-                break
-            time.sleep(POLL_S)
-        else:
-            run = None
-    if run is None:
-        print_answers([answer], as_json=as_json)
-        return exit_code(answer) or EXIT_CODES[NOT_TAKEN]
-    _print_report(run, as_json=as_json)
-    return VERDICTS[run["verdict"]]
+        runs = rows(connection, "reconciliations", limit=1) if connection is not None else []
+        if connection is None or not runs:
+            return None
+        session = runs[0]["session_id"]
+        differences = rows(connection, "differences", session_id=session)
+    run_id = runs[0]["run_id"]
+    return {**runs[0], "differences": [d for d in differences if d["run_id"] == run_id]}
 
 
 def _print_report(run: dict[str, Any], *, as_json: bool) -> None:

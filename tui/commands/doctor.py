@@ -135,9 +135,9 @@ def _database(database: Path) -> Line:
 
 
 def _requests(database: Path) -> Line:
-    from storage import controls
+    from tui.commands.status import waiting_requests
 
-    waiting = controls.waiting(database)
+    waiting = waiting_requests(database)
     text = ", ".join(f"{one.kind.value} by {one.actor}" for one in waiting)
     return Line("request file", LOOK if waiting else OK, text or "nothing waits")
 

@@ -81,7 +81,7 @@ def _rows(
 def _running(database: Path) -> dict[tuple[str, str], str]:
     """Return what was changed in the session that runs now, by strategy and key."""
     from engine.runtime.holder import read_holder
-    from storage.queries.parameters import changes
+    from storage.queries.listing import rows
     from tui.commands.rows import reading
 
     holder = read_holder(database)
@@ -90,8 +90,8 @@ def _running(database: Path) -> dict[tuple[str, str], str]:
     with reading(database) as connection:
         if connection is None:
             return {}
-        rows = changes(connection, session_id=holder.session_id)
-    return {(row["strategy_id"], row["key"]): row["new"] for row in rows}
+        found = rows(connection, "parameters", session_id=holder.session_id)
+    return {(row["strategy_id"], row["key"]): row["new"] for row in found}
 
 
 @app.command("set")
@@ -150,17 +150,18 @@ def history(
       pilothouse params history
       pilothouse params history --strategy regime --json
     """
-    from storage.queries.parameters import changes
+    from storage.queries.listing import rows
     from tui.commands.output import Column, print_json, print_table
     from tui.commands.rows import reading, session_named
 
     with reading(database_of(db, config)) as connection:
-        rows = []
+        found = []
         if connection is not None:
             chosen = None if session is None else session_named(connection, session)
-            rows = changes(connection, strategy=strategy, session_id=chosen, limit=limit)
+            found = rows(connection, "parameters", session_id=chosen)
+    found = [row for row in found if strategy in (None, row["strategy_id"])][-limit:]
     if as_json:
-        print_json(rows)
+        print_json(found)
         return
     titles = ("at", "strategy_id", "key", "old", "new", "actor", "reason", "session_id")
-    print_table(rows, [Column(title, title) for title in titles], empty="no changes")
+    print_table(found, [Column(title, title) for title in titles], empty="no changes")

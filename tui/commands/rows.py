@@ -76,6 +76,10 @@ KINDS = {
 }
 
 
+OBJECTS = {"snapshots": ("holdings",), "journal": ("payload",)}
+"""Columns that hold JSON."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for kind in KINDS:
@@ -136,7 +140,18 @@ def read(
             chosen: str | None = session_named(database, session)
         else:
             chosen = latest_session(database) if LISTINGS[kind].by_session else None
-        return rows(database, kind, session_id=chosen, since=after, limit=limit)
+        if session is not None and not LISTINGS[kind].by_session:
+            found = [row for row in rows(database, kind) if row["session_id"] == chosen]
+        else:
+            found = rows(database, kind, session_id=chosen, since=after, limit=limit)
+    return [unfolded(row, OBJECTS.get(kind, ())) for row in found]
+
+
+def unfolded(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Return a row with the columns that hold JSON as what they hold."""
+    import json
+
+    return {**row, **{name: json.loads(row[name]) for name in columns if row[name] is not None}}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import typer
 from tui.commands.options import Config, Db, Json, database_of
 
 if TYPE_CHECKING:
+    from engine.domain.request import Request
     from engine.runtime.holder import Holder
 
 TRADING_STATES = {"HALT": "HALTED", "REDUCE": "REDUCING", "RESUME": "ACTIVE"}
@@ -43,54 +44,54 @@ def status(db: Db = None, config: Config = None, as_json: Json = False) -> None:
 def collect(database: Path) -> dict[str, Any]:
     """Return everything that status knows, as JSON has it."""
     from engine.runtime.holder import read_holder
-    from storage import controls
-    from storage.queries.standing import standing
+    from storage.queries.listing import rows
+    from storage.queries.status import status as standing
     from tui.commands.rows import reading
 
     holder = read_holder(database)
+    found, latches = None, []
     with reading(database) as connection:
-        found = standing(connection) if connection is not None else None
+        if connection is not None:
+            found = standing(connection)
+            book = found.session and found.session["book"]
+            latches = [row for row in rows(connection, "latches") if row["book"] == book]
     waiting = [
         {"kind": one.kind.value, "actor": one.actor, "reason": one.reason, "asked_at": one.asked_at}
-        for one in controls.waiting(database)
+        for one in waiting_requests(database)
     ]
-    document: dict[str, Any] = {
+    beat = found.heartbeat if found else None
+    session = found.session if found else None
+    runs = holder is not None and session is not None and holder.session_id == session["session_id"]
+    return {
         "database": str(database),
-        "engine": _engine(holder, found),
-        "session": None,
-        "mode": None,
-        "trading_state": None,
-        "link": None,
-        "last_decision": None,
-        "next_slot": None,
-        "equity": None,
-        "counts": None,
-        "latches": [],
-        **(_known(found, holder) if found else {}),
+        "engine": _engine(holder, beat),
+        "session": session,
+        "mode": session and session["mode"],
+        "trading_state": _in_force(found.trading_state if found else {}, waiting),
+        "link": session["feed"] if session and runs else None,
+        "last_decision": found and found.last_decision,
+        "next_slot": beat["next_slot"] or None if beat and runs else None,
+        "equity": found and found.equity,
+        "cash": found and found.cash,
+        "equity_date": found and found.equity_date,
+        "strategies": found.strategies if found else [],
+        "counts": found.counts if found else {},
+        "latches": [row for row in latches if row["released_at"] is None],
         "requests_waiting": waiting,
     }
-    document["trading_state"] = _in_force(document["trading_state"], waiting)
-    return document
 
 
-def _known(found: dict[str, Any], holder: "Holder | None") -> dict[str, Any]:
-    session, beat = found["session"], found["heartbeat"]
-    running = holder is not None and holder.session_id == session["session_id"]
-    at_now = beat if running and beat else None
-    return {
-        "session": session,
-        "mode": session["mode"],
-        "trading_state": found["trading_state"],
-        "link": session["feed"] if running else None,
-        "last_decision": found["last_decision"],
-        "next_slot": (at_now["next_slot"] or None) if at_now else None,
-        "equity": found["equity"],
-        "counts": found["counts"],
-        "latches": found["latches"],
-    }
+def waiting_requests(database: Path) -> "list[Request]":
+    """Return what was asked and not yet taken; without a request file nothing was."""
+    from storage.controls import SqliteRequestBox, requests_path
+
+    if not requests_path(database).exists():
+        return []
+    with SqliteRequestBox(database) as box:
+        return box.pending()
 
 
-def _engine(holder: "Holder | None", found: dict[str, Any] | None) -> dict[str, Any]:
+def _engine(holder: "Holder | None", beat: dict[str, Any] | None) -> dict[str, Any]:
     """Say whether an engine runs and how it feels; a heartbeat has an age, always."""
     if holder is None:
         return {"running": False}
@@ -101,8 +102,7 @@ def _engine(holder: "Holder | None", found: dict[str, Any] | None) -> dict[str, 
         "session_id": holder.session_id,
         "since": holder.since,
     }
-    beat = found and found["heartbeat"]
-    if not beat:
+    if not beat or beat["session_id"] != holder.session_id:
         return {**engine, "heartbeat_age_s": None}
     from engine.domain.times import parse_utc
     from engine.runtime.clock import SystemClock
@@ -120,20 +120,25 @@ def _engine(holder: "Holder | None", found: dict[str, Any] | None) -> dict[str, 
     }
 
 
-def _in_force(state: dict[str, Any] | None, waiting: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the trading state; what waits for the next engine is in force already."""
-    known = dict(state or {"state": "ACTIVE", "since": None, "actor": None, "reason": None})
-    known["waits_for_engine"] = False
+def _in_force(known: dict[str, Any], waiting: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the trading state; what waits for an engine to take it is in force already."""
+    state = {
+        "state": known.get("trading_state", "ACTIVE"),
+        "since": known.get("since"),
+        "actor": known.get("actor"),
+        "reason": known.get("reason"),
+        "waits_for_engine": False,
+    }
     for one in waiting:
         if one["kind"] in TRADING_STATES:
-            known = {
+            state = {
                 "state": TRADING_STATES[one["kind"]],
                 "since": one["asked_at"],
                 "actor": one["actor"],
                 "reason": one["reason"],
                 "waits_for_engine": True,
             }
-    return known
+    return state
 
 
 def _lines(document: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -152,7 +157,7 @@ def _lines(document: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "link", document["link"]
     yield "last decision", _decision_line(document["last_decision"])
     yield "next slot", document["next_slot"]
-    yield "equity", _equity_line(document["equity"], session)
+    yield "equity", _equity_line(document)
     counts = document["counts"]
     yield "counts", ", ".join(f"{counts[name]} {name}" for name in counts)
     for latch in document["latches"]:
@@ -188,12 +193,10 @@ def _decision_line(decision: dict[str, Any] | None) -> str | None:
     return f"{which}: {decision['result']}, {decision['text']}"
 
 
-def _equity_line(equity: dict[str, Any] | None, session: dict[str, Any]) -> str | None:
-    if equity is None:
-        return None
+def _equity_line(document: dict[str, Any]) -> str:
     from tui.format import money
 
-    priced = f", prices of {equity['priced_at']}" if equity["priced_at"] else ""
-    rule = session["fill_rule"]
-    fills = f", fills at {rule}" + (", not achievable" if rule == "same_close" else "")
-    return f"{money(equity['equity'])} USD, cash {money(equity['cash'])}{priced}{fills}"
+    rule = document["session"]["fill_rule"]
+    fills = f"fills at {rule}" + (", not achievable" if rule == "same_close" else "")
+    at = f"at the close of {document['equity_date']}" if document["equity_date"] else "no snapshot"
+    return f"{money(document['equity'])} USD {at}, cash now {money(document['cash'])}, {fills}"
