@@ -250,11 +250,13 @@ class SqliteJournal:
 
     def end_interrupted(self, context: SessionContext, at: datetime, actor: str) -> int:
         """Queue the end of a session whose process has died; return the event's seq."""
-        with open_reader(self.path) as reader:
+        reader = open_reader(self.path)
+        try:
             row = reader.execute(
                 "SELECT state FROM sessions WHERE session_id = ?", (context.session_id,)
             ).fetchone()
-        reader.close()
+        finally:
+            reader.close()
         event = SessionStateChanged(
             before=SessionState(row["state"]),
             after=SessionState.INTERRUPTED,

@@ -1,0 +1,52 @@
+"""What the runtime asks before a journal exists: who ran last, and whose process has died."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from engine.domain.event import SessionCreated
+from engine.domain.session import SESSION_ENDS, SessionContext
+from storage.codec import decode
+from storage.connect import open_reader
+
+_CONTEXT = (
+    "SELECT e.kind, e.version, e.payload FROM sessions AS s JOIN events AS e "
+    "ON e.seq = s.created_seq WHERE "
+)
+
+
+class SqliteSessionStore:
+    """Implements engine.ports.SessionStore on a database that exists."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def last_context(self, book_prefix: str) -> SessionContext | None:
+        """Return the newest session's context whose book starts with the prefix."""
+        found = self._contexts("substr(s.book, 1, length(?)) = ?", book_prefix, book_prefix)
+        return found[0] if found else None
+
+    def interrupted(self) -> Iterable[SessionContext]:
+        """Return contexts of sessions without an end, newest first (their process has died)."""
+        ends = sorted(state.value for state in SESSION_ENDS)
+        return self._contexts(f"s.state NOT IN ({','.join('?' * len(ends))})", *ends, limit=-1)
+
+    def state_of(self, session_id: str) -> str | None:
+        """Return a session's state, None if there is none with this id."""
+        db = open_reader(self._path)
+        try:
+            row = db.execute("SELECT state FROM sessions WHERE session_id = ?", (session_id,))
+            found = row.fetchone()
+        finally:
+            db.close()
+        return None if found is None else str(found[0])
+
+    def _contexts(self, where: str, *values: str, limit: int = 1) -> list[SessionContext]:
+        db = open_reader(self._path)
+        try:
+            rows = db.execute(
+                f"{_CONTEXT} {where} ORDER BY s.created_seq DESC LIMIT {limit}", values
+            ).fetchall()
+        finally:
+            db.close()
+        return [cast("SessionCreated", decode(*row)).context for row in rows]
