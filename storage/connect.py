@@ -13,8 +13,16 @@ from engine.errors import DatabaseUnusable
 
 BUSY_TIMEOUT_MS = 5_000
 
-_COMMON = ("temp_store=MEMORY", "cache_size=-32000", "trusted_schema=OFF", "mmap_size=0")
-_WRITING = ("foreign_keys=ON", "wal_autocheckpoint=1000", "synchronous=NORMAL", *_COMMON)
+_COMMON = ("temp_store=MEMORY", "cache_size=-32000", "mmap_size=0")
+_WRITING = (
+    "foreign_keys=ON",
+    "wal_autocheckpoint=1000",
+    "synchronous=NORMAL",
+    "trusted_schema=OFF",
+    *_COMMON,
+)
+# A reader cannot change anything, and SQLite up to 3.40 calls JSON in a view unsafe use where
+# the schema is not trusted: the contract views would not open.
 _READING = ("query_only=ON", *_COMMON)
 
 
