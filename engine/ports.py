@@ -13,30 +13,10 @@ from engine.domain.market import DataFinding, Quote, Series
 from engine.domain.order import Order
 from engine.domain.request import Request
 from engine.domain.session import SessionContext
+from engine.domain.unit import Entry as Entry
+from engine.domain.unit import Unit as Unit
 
 # -- journal -------------------------------------------------------------------------------
-
-
-class Entry(NamedTuple):
-    """One event of a unit. `cause` is the index of its cause within the unit.
-
-    -1: caused by what caused the whole unit (`Unit.causation_seq`), or by nothing.
-    """
-
-    event: Event
-    cause: int
-
-
-@dataclass(slots=True)
-class Unit:
-    """Events that are written together or not at all: an input and all that it caused."""
-
-    at: datetime  # session clock, when it happened
-    known_at: datetime  # session clock, when we learnt it
-    entries: Sequence[Entry]
-    causation_seq: int | None = None
-    cursor: int | None = None  # recorded clock: inputs of the feed consumed so far
-    durable: bool = False  # must survive a loss of power before commit() returns
 
 
 class Recorded(NamedTuple):

@@ -225,6 +225,12 @@ class SqliteRequestBox:
         return db
 
 
+def ask(database: Path, request: Request, *, within_s: float = BUSY_TIMEOUT_MS / 1000) -> None:
+    """Commit one request; JournalError if it is not written within that time."""
+    with SqliteRequestBox(database, busy_timeout_ms=round(within_s * 1000)) as box:
+        box.ask(request)
+
+
 def _plain(text: str) -> str:
     """Return text without half surrogate pairs, which a column cannot hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

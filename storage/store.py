@@ -9,6 +9,7 @@ from engine.domain.session import SESSION_ENDS, SessionContext
 from storage.codec import decode
 from storage.connect import open_reader
 
+_RECENT = 100
 _CONTEXT = (
     "SELECT e.kind, e.version, e.payload FROM sessions AS s JOIN events AS e "
     "ON e.seq = s.created_seq WHERE "
@@ -30,6 +31,27 @@ class SqliteSessionStore:
         """Return contexts of sessions without an end, newest first (their process has died)."""
         ends = sorted(state.value for state in SESSION_ENDS)
         return self._contexts(f"s.state NOT IN ({','.join('?' * len(ends))})", *ends, limit=-1)
+
+    def uncontinued(self) -> list[SessionContext]:
+        """Return contexts of interrupted sessions whose book nobody went on with, newest first."""
+        return self._contexts(
+            "s.state = 'INTERRUPTED' AND NOT EXISTS (SELECT 1 FROM sessions AS later "
+            "WHERE later.book = s.book AND later.created_seq > s.created_seq)",
+            limit=_RECENT,
+        )
+
+    def left_behind(self, mode: str) -> tuple[str, str, str] | None:
+        """Return (trading state, reason, session id) of the newest session of a mode."""
+        db = open_reader(self._path)
+        try:
+            row = db.execute(
+                "SELECT b.trading_state, b.reason, s.session_id FROM sessions AS s JOIN books "
+                "AS b ON b.book = s.book WHERE s.mode = ? ORDER BY s.created_seq DESC LIMIT 1",
+                (mode,),
+            ).fetchone()
+        finally:
+            db.close()
+        return None if row is None else (str(row[0]), str(row[1]), str(row[2]))
 
     def state_of(self, session_id: str) -> str | None:
         """Return a session's state, None if there is none with this id."""

@@ -27,21 +27,24 @@ from engine.errors import MarketDataError, SettingsError
 from engine.exchange.costs import Costs
 from engine.market.files import load_folder
 from engine.market.history import coverage
+from engine.market.quality import NO_BANDS, REGIME_BANDS, Bands
 from engine.market.replay import RecordedFeed
 from engine.market.synthetic import synthetic_market
 from engine.ports import Calendar, MarketHistory
 from engine.risk.limits import Limits
 from engine.runtime.ids import session_id
 from engine.runtime.pace import parse
-from engine.schedule.calendar import AlwaysCalendar, ExchangeCalendar, year_ahead
+from engine.schedule.calendar import FIRST, AlwaysCalendar, ExchangeCalendar, year_ahead
 from engine.settings.model import DEFAULT, Settings
 from engine.settings.strategies import limits_of
 from engine.strategy import registry
 from engine.strategy.base import Strategy
+from engine.strategy.parameter import SLOT_KEY, Resolved
 
 HISTORY_SESSIONS = 800
 _HISTORY_DAYS = 1_240  # calendar days that hold 800 sessions and some
-_DEMO_YEARS = 10
+_DEMO_FIRST = date(2014, 1, 2)
+"""Where the demonstration starts: cells change within seconds from here on, with seed 7."""
 _COVERAGE_MIN = 0.5
 _COVERAGE_WARN = 0.9
 _LATE_SLOTS = frozenset({Slot.BEFORE_CLOSE_15, Slot.BEFORE_CLOSE_5, Slot.CLOSE})
@@ -57,6 +60,7 @@ class Plan:
     history: MarketHistory
     feed: RecordedFeed
     first: date
+    before: date  # the session before the first
     last: date
     fill_rule: FillRule
     costs: Costs
@@ -66,9 +70,11 @@ class Plan:
 def prepare(settings: Settings, now: datetime) -> Plan:
     """Load and check market and strategies. SettingsError, MarketDataError with all findings."""
     parse(settings.run.pace)
-    strategies = tuple(strategy_of(settings, name) for name in settings.run.strategy)
-    symbols = list(dict.fromkeys(symbol_of(i) for s in strategies for i in (*s.inputs, *s.legs)))
-    calendar, history, first, last = _market(settings, strategies, symbols, now)
+    calendar, history = _market(settings, _symbols(settings), now)
+    strategies = tuple(
+        make(settings.strategy(name), settings, calendar) for name in settings.run.strategy
+    )
+    first, last = _range(settings, strategies, history, now)
     fill_rule = _fill_rule(settings, strategies)
     feed = RecordedFeed(
         history,
@@ -97,6 +103,7 @@ def prepare(settings: Settings, now: datetime) -> Plan:
         history,
         feed,
         feed.sessions[0],
+        _before(calendar, feed.sessions[0]),
         feed.sessions[-1],
         fill_rule,
         costs,
@@ -104,23 +111,36 @@ def prepare(settings: Settings, now: datetime) -> Plan:
     )
 
 
-def strategy_of(settings: Settings, name: str, overrides: dict[str, str] | None = None) -> Strategy:
-    """Return a strategy under the settings in force."""
-    resolved = settings.strategy(name)
+def _before(calendar: Calendar, first: date) -> date:
+    """Return the session before the range; the range's own start where there is none."""
+    try:
+        return calendar.previous_session(first)
+    except SettingsError:
+        return first
+
+
+def make(resolved: Resolved, settings: Settings, calendar: Calendar) -> Strategy:
+    """Return a strategy with these values; SettingsError if its script cannot be read."""
     script = ""
-    if name == "script":
+    if resolved.strategy == "script":
         path = Path(str(resolved.values["file"]))
         try:
             script = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"script.file = {str(path)!r}: cannot be read: {error}") from None
+    late = Slot(resolved.texts[SLOT_KEY]) in _LATE_SLOTS
+
+    def session_for(at: datetime) -> date:
+        """Return the session whose slot comes next after an instant."""
+        day = date.fromordinal(at.toordinal() - 1)
+        while True:
+            day = calendar.next_session(day)
+            slot = calendar.closes_at(day) if late else calendar.opens_at(day)
+            if slot >= at:
+                return day
+
     source = "the built-in market" if settings.run.data is None else f"CSV {settings.run.data}"
-    return registry.create(resolved, source=source, script=script, session_for=_next_session)
-
-
-def _next_session(at: datetime) -> date:
-    """Return the UTC date of an instant: the session whose slot comes next is found by it."""
-    return date.fromordinal(at.toordinal())
+    return registry.create(resolved, source=source, script=script, session_for=session_for)
 
 
 def _fill_rule(settings: Settings, strategies: Sequence[Strategy]) -> FillRule:
@@ -131,50 +151,81 @@ def _fill_rule(settings: Settings, strategies: Sequence[Strategy]) -> FillRule:
     return settings.sim.fill
 
 
+def _symbols(settings: Settings) -> list[str] | None:
+    """Return the symbols that the strategies need; None for all there are (a script's choice)."""
+    if "script" in settings.run.strategy:
+        return None
+    made = [registry.create(settings.strategy(name)) for name in settings.run.strategy]
+    return list(dict.fromkeys(symbol_of(i) for s in made for i in (*s.inputs, *s.legs)))
+
+
 def _market(
-    settings: Settings, strategies: Sequence[Strategy], symbols: list[str], now: datetime
-) -> tuple[Calendar, MarketHistory, date, date]:
+    settings: Settings, symbols: list[str] | None, now: datetime
+) -> tuple[Calendar, MarketHistory]:
     yesterday = date.fromordinal(now.toordinal() - 1)
-    last = settings.run.last or yesterday
     if settings.run.data is None:
-        first = settings.run.first or date(last.year - _DEMO_YEARS, last.month, min(last.day, 28))
-        anchor = first - timedelta(days=_HISTORY_DAYS)
-        calendar = _exchange(settings, anchor, year_ahead(last))
-        history = synthetic_market(calendar, settings.market.seed, anchor, last)
-        return calendar, history, first, last
-    folder = Path(settings.run.data)
-    adjustment = Adjustment(settings.market.adjustment)
+        last = settings.run.last or yesterday
+        anchor = _demo_first(settings, last) - timedelta(days=_HISTORY_DAYS)
+        built_in = _exchange(settings, anchor, year_ahead(last))
+        history = synthetic_market(built_in, settings.market.seed, anchor, last)
+        known = {symbol_of(i) for i in history.instruments}
+        unknown = [symbol for symbol in symbols or () if symbol not in known]
+        if unknown:
+            raise SettingsError(
+                f"symbol {', '.join(unknown)}: the built-in market has {', '.join(sorted(known))}"
+            )
+        return built_in, history
+    folder, adjustment = Path(settings.run.data), Adjustment(settings.market.adjustment)
+    bands = _bands(settings)
     if settings.market.calendar == "always":
-        history = load_folder(folder, None, now, symbols=symbols, adjustment=adjustment)
-        days = {bar.session_date for s in history.series.values() for bar in s.bars}
-        always: Calendar = AlwaysCalendar(days)
-        return (
-            always,
-            history,
-            _first(settings, strategies, history),
-            settings.run.last or max(days),
+        history = load_folder(
+            folder, None, now, symbols=symbols, adjustment=adjustment, bands=bands
         )
-    calendar = _exchange(settings, date(1990, 1, 1), year_ahead(yesterday))
-    history = load_folder(folder, calendar, now, symbols=symbols, adjustment=adjustment)
-    newest = max(s.bars[-1].session_date for s in history.series.values())
-    return (
-        calendar,
-        history,
-        _first(settings, strategies, history),
-        settings.run.last or newest,
+        days = {bar.session_date for s in history.series.values() for bar in s.bars}
+        return AlwaysCalendar(days), history
+    calendar = _exchange(settings, FIRST, year_ahead(yesterday))
+    history = load_folder(
+        folder, calendar, now, symbols=symbols, adjustment=adjustment, bands=bands
     )
+    return calendar, history
 
 
-def _first(settings: Settings, strategies: Sequence[Strategy], history: MarketHistory) -> date:
-    """Return --from, else the first session on which every strategy is warm."""
+def _bands(settings: Settings) -> Bands:
+    """Return the believable moves of the symbols that the regime strategy reads."""
+    if "regime" not in settings.run.strategy:
+        return NO_BANDS
+    texts = settings.strategy("regime").texts
+    signal, bond = texts["signal_symbol"], texts["treasury_trend_symbol"]
+    own = {bond: REGIME_BANDS.own_close["TLT"], signal: REGIME_BANDS.own_close["QQQ"]}
+    return Bands(own_close=own, volume=frozenset({signal}))
+
+
+def _demo_first(settings: Settings, last: date) -> date:
+    """Return --from, else the start of the built-in market's demonstration."""
     if settings.run.first is not None:
         return settings.run.first
-    days = []
+    return min(_DEMO_FIRST, last - timedelta(days=366))
+
+
+def _range(
+    settings: Settings, strategies: Sequence[Strategy], history: MarketHistory, now: datetime
+) -> tuple[date, date]:
+    """Return --from and --to, else the first session on which every strategy is warm, and all."""
+    ends = [s.bars[-1].session_date for s in history.series.values() if s.bars]
+    if not ends:
+        raise MarketDataError(f"{history.source}: no series has a usable bar")
+    last = settings.run.last or max(ends)
+    if settings.run.first is not None:
+        return settings.run.first, last
+    if settings.run.data is None:
+        return _demo_first(settings, last), last
+    days = [min(s.bars[0].session_date for s in history.series.values() if s.bars)]
     for strategy in strategies:
         for instrument in strategy.inputs[:1]:
             bars = history.series[instrument].bars
-            days.append(bars[min(strategy.warmup_bars, len(bars) - 1)].session_date)
-    return max(days)
+            if bars:
+                days.append(bars[min(strategy.warmup_bars, len(bars) - 1)].session_date)
+    return max(days), last
 
 
 def _exchange(settings: Settings, first: date, last: date) -> Calendar:
@@ -212,8 +263,8 @@ def terms(settings: Settings, plan: Plan) -> Terms:
         if key not in strategy.parameters:
             known = ", ".join(sorted(strategy.parameters))
             raise SettingsError(f"{strategy.id}.{key}: unknown parameter; known are {known}")
-        resolved = registry.resolve(strategy.id, "default", texts)
-        return registry.create(resolved, session_for=_next_session)
+        preset = strategy.preset.partition("+")[0]
+        return make(registry.resolve(strategy.id, preset, texts), settings, plan.calendar)
 
     return Terms(
         costs=plan.costs,

@@ -8,25 +8,24 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from engine.research.backtest import result
-
 from engine.brokers.simulated import SimulatedBroker
 from engine.core.state import initial
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated
-from engine.domain.input import JobFinished, Started
+from engine.domain.input import JobFinished, Requested, Started
+from engine.domain.request import Request
 from engine.domain.session import SessionContext, SessionState
 from engine.domain.times import utc_text
 from engine.errors import EngineError
 from engine.exchange.book import SimulatedExchange
 from engine.execution.router import Router
 from engine.ports import Entry, Unit
+from engine.research.backtest import result
 from engine.runtime.clock import SystemClock
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.ids import SystemIds
@@ -37,9 +36,8 @@ from engine.runtime.pace import Pacer
 from engine.runtime.start import recover, restore_exchange
 from engine.settings.model import Settings
 from storage import backup, controls, start
-from storage.connect import open_reader
 from storage.journal import SqliteJournal
-from storage.queries import unfinished
+from storage.store import SqliteSessionStore
 from tui import making
 
 Progress = Callable[[int, int, str], None]
@@ -55,6 +53,14 @@ class RunOutcome:
 
 
 @dataclass(slots=True)
+class Reached:
+    """The engine's loop, for what must reach it when nothing can be written."""
+
+    asyncio_loop: asyncio.AbstractEventLoop
+    loop: Loop
+
+
+@dataclass(slots=True)
 class Watched:
     """What an engine shows to whoever started it; written by the engine's thread only."""
 
@@ -64,6 +70,7 @@ class Watched:
     result: dict[str, Any] | None = None
     end: SessionState | None = None
     ready: threading.Event = field(default_factory=threading.Event)
+    reached: Reached | None = None
 
 
 async def run_engine(settings: Settings, watched: Watched) -> None:
@@ -90,13 +97,12 @@ async def _open_session(
 ) -> SessionContext:
     """End the sessions whose process died, write ours; nothing is written before it."""
     now = clock.wall()
-    with closing(open_reader(journal.path)) as reader:
-        for dead in unfinished.without_end(reader):
-            journal.end_interrupted(dead, now, "engine")
+    store = SqliteSessionStore(journal.path)
+    for dead in store.interrupted():
+        journal.end_interrupted(dead, now, "engine")
     await journal.commit()
-    with closing(open_reader(journal.path)) as reader:
-        interrupted = unfinished.interrupted(reader)
-        newest = unfinished.left_behind(reader, settings.run.mode.value)
+    newest = store.left_behind(settings.run.mode.value)
+    interrupted = store.uncontinued()
     context = making.context(settings, plan, interrupted, now, SystemIds().bits(32))
     entries = [Entry(SessionCreated(context=context), -1)]
     if context.parent_session_id is None:
@@ -154,10 +160,18 @@ async def _trade(
     broker.resume()
     gc.collect()
     gc.freeze()  # the history is there to stay: the collector need not walk it again
+    watched.reached = Reached(asyncio.get_running_loop(), loop)
     watched.ready.set()
     began = clock.monotonic()
     watched.end = await loop.run()
-    watched.result = result(state, plan.history, plan.feed.sessions, clock.monotonic() - began)
+    watched.result = result(
+        state,
+        plan.history,
+        plan.feed.sessions,
+        plan.before,
+        clock.monotonic() - began,
+        plan.warnings,
+    )
 
 
 class Jobs:
@@ -183,11 +197,13 @@ class Jobs:
         task.add_done_callback(self._running.discard)
 
     async def _run(self, job: RunJob) -> None:
+        folder = backup.backups_of(self._journal.path, self._settings.storage.backups)
         try:
-            path = await asyncio.to_thread(
-                backup.make, self._journal.path, self._settings.storage.backups
+            made = await asyncio.to_thread(
+                backup.make_backup, self._journal.path, folder, SystemClock().wall()
             )
-            ok, detail = True, str(path)
+            await asyncio.to_thread(backup.prune, folder)
+            ok, detail = True, str(made.path)
         except (EngineError, OSError) as error:
             ok, detail = False, str(error)
         self._inbox.put(JobFinished(self._now(), job.job, job.session_date, ok, detail))
@@ -211,6 +227,19 @@ class EngineThread:
         """Wait for its end; say whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def halt(self, why: str) -> None:
+        """HALT without a file: for a signal, when nothing can be written."""
+        self._tell(lambda loop: loop.fault("halt", why, halt=True))
+
+    def request(self, request: Request) -> None:
+        """Hand over a request that the request file could not take."""
+        self._tell(lambda loop: loop.inbox.put(Requested(loop.now(), request)))
+
+    def _tell(self, say: Callable[[Loop], None]) -> None:
+        reached = self.watched.reached
+        if reached is not None and self.alive:
+            reached.asyncio_loop.call_soon_threadsafe(say, reached.loop)
 
     @property
     def alive(self) -> bool:

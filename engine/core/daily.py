@@ -9,7 +9,7 @@ from engine.domain.alert import Severity
 from engine.domain.command import ReadAccount, RunJob
 from engine.domain.input import BarsClosed, JobDue, JobFinished, QuotesSeen
 from engine.domain.session import JobOutcome, TradingState
-from engine.ports import Entry
+from engine.domain.unit import Entry
 from engine.risk import latches
 
 _WEEK = 6  # five session dates ago and today

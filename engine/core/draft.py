@@ -6,7 +6,7 @@ from engine.domain.alert import Alert, Severity, alert_id
 from engine.domain.command import Command
 from engine.domain.event import AlertRaised, Event
 from engine.domain.ids import Book
-from engine.ports import Entry
+from engine.domain.unit import Entry
 
 
 class Decision(NamedTuple):

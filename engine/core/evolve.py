@@ -86,6 +86,8 @@ def _latch_set(state: State, event: ev.LatchSet, seq: int) -> None:
     state.latches[key] = LatchRow(
         event.latch, event.scope, event.until, event.text, event.session_date
     )
+    if event.session_date is not None:
+        state.latches_fired.append((event.session_date, event.latch, event.scope))
 
 
 def _latch_released(state: State, event: ev.LatchReleased, seq: int) -> None:
@@ -133,10 +135,14 @@ def _regime(state: State, event: ev.RegimeRead, seq: int) -> None:
     book = state.books.get(event.strategy)
     if book is not None and not event.reading.provisional:
         book.last_reading = event.reading.session_date
+        first = state.context.data_from
+        if event.reading.short_history and (first is None or book.last_reading >= first):
+            state.counts["short_history"] += 1
 
 
 def _decision(state: State, event: ev.DecisionMade, seq: int) -> None:
     state.counts["decisions"] += 1
+    state.results[event.result] = state.results.get(event.result, 0) + 1
     state.decisions_digest.update(digest.decision_line(event))
     book = state.books.get(event.strategy)
     if book is None:
@@ -146,10 +152,20 @@ def _decision(state: State, event: ev.DecisionMade, seq: int) -> None:
     if event.legs:
         prices = {leg.instrument: leg.price for leg in event.legs}
         book.plan = Plan(event.decision_id, event.cell, event.equity, prices, [])
-    elif event.result in ("no_trade", "rebalance"):
+    elif event.result == "rebalance" or _as_held(event):
         if event.cell != book.held_cell and book.equity_at_fill is None:
             book.equity_at_fill = event.equity  # equal targets: the day splits here all the same
         book.held_cell = event.cell
+
+
+def _as_held(event: ev.DecisionMade) -> bool:
+    """Say whether what is held already is what the cell wants."""
+    return (
+        event.result == "no_trade"
+        and event.deviation is not None
+        and event.threshold is not None
+        and event.deviation <= event.threshold
+    )
 
 
 def _signal_raised(state: State, event: ev.SignalRaised, seq: int) -> None:

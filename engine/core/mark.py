@@ -6,13 +6,14 @@ is about to look: like a bar, a quiet session date can be fed again.
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from engine.core.state import State, StrategyBook, price_of
 from engine.domain.snapshot import Holding, Snapshot
 
 _MICRO = Decimal("0.000001")
-_NO_MODEL = (None, None, None, None, None, None)
+_F = float | None
+_Model = tuple[str | None, str | None, _F, _F, _F, _F]  # trend, vol, T, z, SMA fast, SMA slow
+_NO_MODEL: _Model = (None, None, None, None, None, None)
 
 
 def mark(state: State, day: date) -> None:
@@ -56,11 +57,11 @@ def _row(state: State, book: StrategyBook, day: date) -> Snapshot | None:
         high = book.high_water
         drawdown = value / float(high) - 1
     reading = book.strategy.reading(book.memory)
-    if reading is None:
-        cell, model = None, _NO_MODEL
-    else:
+    cell: int | None = None
+    model: _Model = _NO_MODEL
+    if reading is not None:
         cell = reading.cell
-        model: tuple[Any, ...] = (
+        model = (
             reading.trend.value,
             reading.vol.value,
             reading.t_norm,

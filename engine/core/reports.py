@@ -105,13 +105,13 @@ def _on_status(
             f"{now.value} cannot become {status.value}",
         )
         return draft.done()
-    _move(draft, row, status, row.filled, row.filled_value, perm_id=perm_id, text=text, code=code)
+    move(draft, row, status, row.filled, row.filled_value, perm_id=perm_id, text=text, code=code)
     if status in DONE:
         order_ended(state, draft, row, status)
     return draft.done()
 
 
-def _move(
+def move(
     draft: Draft,
     row: WorkingOrder,
     status: OrderStatus,
@@ -123,6 +123,7 @@ def _move(
     code: int = 0,
     kind: type[ev.OrderStatusChanged] | None = None,
 ) -> None:
+    """Append an order's move to a status with its cumulative numbers."""
     event = (kind or _EVENT_OF[status])(
         order_id=row.order.order_id,
         status=status,
@@ -142,7 +143,7 @@ def _on_cancel_refused(state: State, report: rp.CancelRefused) -> Decision:
     draft = _draft(row, report)
     status = _S.PARTIALLY_FILLED if row.filled else _S.ACCEPTED
     if row.status is _S.PENDING_CANCEL:
-        _move(draft, row, status, row.filled, row.filled_value, text=report.text)
+        move(draft, row, status, row.filled, row.filled_value, text=report.text)
     draft.alert(
         state.context.book,
         Severity.WARNING,
@@ -158,7 +159,7 @@ def _on_send_failed(state: State, report: rp.SendFailed) -> Decision:
     if row is None or not may_become(row.status, _S.UNKNOWN):
         return NOTHING
     draft = _draft(row, report)
-    _move(draft, row, _S.UNKNOWN, row.filled, row.filled_value, text=report.text)
+    move(draft, row, _S.UNKNOWN, row.filled, row.filled_value, text=report.text)
     draft.alert(
         state.context.book,
         Severity.CRITICAL,
@@ -276,12 +277,12 @@ def _move_by_fill(state: State, draft: Draft, row: WorkingOrder, fill: Fill) -> 
             f"{order.instrument} are blocked until it is reconciled",
         )
     if filled >= order.quantity and may_become(now, _S.FILLED):
-        _move(draft, row, _S.FILLED, filled, value)
+        move(draft, row, _S.FILLED, filled, value)
         order_ended(state, draft, row, _S.FILLED)
     elif may_become(now, _S.PARTIALLY_FILLED) and now is not _S.PENDING_CANCEL:
-        _move(draft, row, _S.PARTIALLY_FILLED, filled, value)
+        move(draft, row, _S.PARTIALLY_FILLED, filled, value)
     else:  # the status stays, the numbers move
-        _move(draft, row, now, filled, value, kind=ev.OrderPartiallyFilled)
+        move(draft, row, now, filled, value, kind=ev.OrderPartiallyFilled)
 
 
 def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
@@ -318,7 +319,7 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
     _book_cash(draft, book, change, "correction")
     filled = row.filled - old.quantity + fill.quantity
     value = row.filled_value - old.quantity * old.price + fill.quantity * fill.price
-    _move(draft, row, row.status, filled, value, kind=ev.OrderPartiallyFilled)
+    move(draft, row, row.status, filled, value, kind=ev.OrderPartiallyFilled)
     draft.alert(
         state.context.book,
         Severity.WARNING,

@@ -7,7 +7,7 @@ answered; asked twice, the second one changes nothing.
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine.core import trade
+from engine.core import reports, trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import State, StrategyBook, price_of
 from engine.domain import event as ev
@@ -151,7 +151,7 @@ def continue_flatten(state: State, draft: Draft, at: datetime) -> None:
     """Send one exit per owned position once entries are canceled; HALTED when all is flat."""
     if any(not row.order.is_exit for row in state.working.values()):
         return
-    todo: list[tuple[Decimal, StrategyBook, str]] = []
+    todo: list[tuple[Decimal, StrategyBook, InstrumentId]] = []
     for book in state.books.values():
         for instrument, position in book.positions.items():
             if position.quantity:
@@ -168,9 +168,8 @@ def continue_flatten(state: State, draft: Draft, at: datetime) -> None:
 
 
 def _exit_all(
-    state: State, draft: Draft, book: StrategyBook, instrument: str, at: datetime
+    state: State, draft: Draft, book: StrategyBook, key: InstrumentId, at: datetime
 ) -> None:
-    key = InstrumentId(instrument)
     position = book.position(key)
     left = position.quantity + trade.working_quantity(state, book, key)
     if left == 0:
@@ -191,7 +190,7 @@ def _exit_all(
             f"{left} {symbol_of(key)} of {book.strategy.id} still owned after {attempt} exits",
         )
         return
-    name = short_hash(f"{book.strategy.id}|{instrument}", 8)
+    name = short_hash(f"{book.strategy.id}|{key}", 8)
     ref = OrderRef(f"flt_{short_hash(state.flatten or '')}.{name}.{attempt + 1}")
     order = trade.make_order(
         state,
@@ -297,21 +296,9 @@ def _settle(state: State, draft: Draft, request: Request) -> tuple[str, str]:
         return "REFUSED", f"status {text!r}: allowed are {', '.join(sorted(ends))}"
     if len(request.reason.strip()) < 3:
         return "REFUSED", "settling an order needs a reason of 3 characters"
-    kind = {
-        "CANCELED": ev.OrderCanceled,
-        "EXPIRED": ev.OrderExpired,
-        "REJECTED": ev.OrderRejected,
-    }[text]
-    draft.add(
-        kind(
-            order_id=row.order.order_id,
-            status=OrderStatus(text),
-            filled=row.filled,
-            filled_value=row.filled_value,
-            text=f"settled by {request.actor}: {request.reason}",
-        )
-    )
-    draft.do(LookAgain())
+    because = f"settled by {request.actor}: {request.reason}"
+    reports.move(draft, row, OrderStatus(text), row.filled, row.filled_value, text=because)
+    reports.order_ended(state, draft, row, OrderStatus(text))
     return "DONE", f"{row.order.order_id} settled as {text}"
 
 

@@ -192,6 +192,8 @@ class State:
     fills_digest: Any = None
     decisions_digest: Any = None
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    results: dict[str, int] = field(default_factory=dict)  # decisions by their result
+    latches_fired: list[tuple[date, str, str]] = field(default_factory=list)
     # -- market half: fold of the market inputs
     at: datetime | None = None
     session_date: date | None = None

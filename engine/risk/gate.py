@@ -339,16 +339,13 @@ def _rate_cap(order: Order, facts: GateFacts, limits: Limits) -> Check:
 
 def _day_cap(order: Order, facts: GateFacts, limits: Limits) -> Check:
     notional, equity = _notional(order), facts.book_equity
-    if None in (facts.orders_today, facts.notional_today, notional, equity):
+    before = facts.notional_today
+    if facts.orders_today is None or before is None or notional is None or equity is None:
         return Check("day_cap", UNKNOWN, "counts unknown", "")
-    assert facts.orders_today is not None
-    assert facts.notional_today is not None
-    assert notional is not None
-    assert equity is not None
     count = facts.orders_today + 1
     if not equity > ZERO:
         return Check("day_cap", FAIL, f"equity {equity:,.2f} USD", "")
-    turned = (facts.notional_today + notional) / equity
+    turned = (before + notional) / equity
     value = f"{count} orders, {turned:.2f} of equity"
     limit = f"{limits.orders_day} orders, {limits.notional_day} of equity"
     if count > limits.orders_day or turned > limits.notional_day:
@@ -468,10 +465,6 @@ def _latched(
     if lost < _NEAR * limit:
         return _NOT_SET[code]
     return Check(code, WARN, f"not set, at {lost:.2%}", f"{limit:.2%}")
-
-
-def _pct(fraction: Decimal) -> str:
-    return f"{100 * fraction:.2f} %"
 
 
 Ask = Callable[[Order, GateFacts, Limits], Check]
