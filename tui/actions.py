@@ -92,7 +92,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pause", "app", ("p",), S("pause"), Act.PROTECT, footer=True),
     Action("zoom", "app", ("z",), S("zoom"), footer=True),
     Action("trading_state", "app", ("T",), S("state"), Act.PROTECT, asks=True, footer=True),
-    Action("arm", "app", ("ctrl+o",), S("arm"), key_text=S("^o"), asks=True, footer=True),
+    Action("arm", "app", ("ctrl+o",), S("arm"), Act.ENGINE, S("^o"), asks=True, footer=True),
     Action("slower", "app", ("less_than_sign",), S("slower (recorded clock)"), Act.VIEW, S("<")),
     Action("faster", "app", ("greater_than_sign",), S("faster (recorded clock)"), Act.VIEW, S(">")),
     Action("step", "app", ("right_square_bracket",), S("step (paused)"), Act.VIEW, S("]")),

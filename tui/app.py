@@ -49,7 +49,7 @@ def run_app(settings: Settings) -> int:
     screen = settings.screen
     app = Pilothouse(
         make_source=lambda: DatabaseSource(
-            lambda: path, lambda: app.session_id, clock.wall, lambda: requests.last_id
+            path, lambda: app.session_id, clock.wall, lambda: requests.last_id
         ),
         requests=requests,
         clock=clock,
@@ -58,6 +58,7 @@ def run_app(settings: Settings) -> int:
             theme=theme_name(screen.theme, screen.color, dict(os.environ)),
             ascii_only=screen.ascii or terminal.needs_ascii(os.environ, _encoding()),
             read_only=screen.read_only,
+            no_color=screen.color == "none",
         ),
     )
     app.run(mouse=screen.mouse)

@@ -6,7 +6,6 @@ was read back from the database. The engine runs on a thread of its own and is o
 
 import asyncio
 import faulthandler
-import os
 import signal
 import sys
 import traceback
@@ -19,9 +18,11 @@ from typing import Protocol
 
 from textual.app import App
 from textual.events import Event, Key
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from engine.domain.ids import RequestId
 from engine.domain.request import RequestKind
 from engine.errors import JournalError
 from engine.ports import Clock
@@ -45,13 +46,22 @@ RETRY_S = (1.0, 2.0, 5.0)
 class Engine(Protocol):
     """The engine's thread, watched and never touched."""
 
-    session_id: str | None
     error: BaseException | None
-    exit_code: int | None
+
+    @property
+    def session_id(self) -> str | None:
+        """The session, once there is one."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of its end, None while it runs."""
 
     @property
     def alive(self) -> bool:
         """Whether it runs."""
+
+    def halt(self, why: str) -> None:
+        """HALT without a file, when nothing can be written."""
 
 
 class Left(Enum):
@@ -71,6 +81,7 @@ class ScreenOptions:
     theme: str = "pilothouse-dark"
     ascii_only: bool = False
     read_only: bool = False
+    no_color: bool = False
 
 
 class Pilothouse(App[None], inherit_bindings=False):
@@ -95,6 +106,10 @@ class Pilothouse(App[None], inherit_bindings=False):
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.options.theme
+        if self.no_color or self.options.no_color:
+            # the library chose its filter before it knew the theme: greys instead of no color
+            self._filters = [f for f in self._filters if not isinstance(f, Monochrome)]
+            self._filters.append(NoColor())
         self.requests = requests
         self.clock = clock
         self.launch = launch
@@ -258,10 +273,15 @@ class Pilothouse(App[None], inherit_bindings=False):
         """What became of a question that was not answered."""
         self.say_hint(message.text, "quiet")
 
-    def request(self, kind: RequestKind, reason: str, **args: str) -> bool:
+    def request(
+        self, kind: RequestKind, reason: str, asked_as: RequestId | None = None, **args: str
+    ) -> bool:
         """Commit a request; say so, or say why it could not be written."""
+        if self.options.read_only and kind is not RequestKind.HALT:
+            self.say_hint(Shown("this screen is read-only"))
+            return False
         try:
-            self.requests.ask(kind, reason, args)
+            self.requests.ask(kind, reason, args, asked_as)
         except (JournalError, OSError) as error:
             self.say_hint(say("NOT ASKED: {}", safe(str(error), 200)), "danger")
             return False
@@ -388,8 +408,8 @@ class Pilothouse(App[None], inherit_bindings=False):
         """Level 1: commit the row here and now, then stay with what can follow."""
         state = self.view["trading"].first()
         may_reduce = state is not None and state["state"] != "HALTED"
-        if not self.request(RequestKind.HALT, "stop key"):
-            os.kill(os.getpid(), signal.SIGUSR1)
+        if not self.request(RequestKind.HALT, "stop key") and self.engine is not None:
+            self.engine.halt("stop key")
         self.ask(
             steering.stop_question(
                 self._stop_answered, lambda: steering.stop_facts(self.view), may_reduce=may_reduce
@@ -457,8 +477,7 @@ class Pilothouse(App[None], inherit_bindings=False):
             asked_as = self.requests.new_id()
 
             def cancel(_: str, __: str) -> None:
-                args = {"order_id": str(order["order_id"])}
-                self.requests.ask(RequestKind.CANCEL, "key C", args, asked_as)
+                self.request(RequestKind.CANCEL, "key C", asked_as, order_id=str(order["order_id"]))
 
             self.ask(steering.cancel_question(order, cancel, self.view))
 
@@ -515,7 +534,8 @@ class Pilothouse(App[None], inherit_bindings=False):
         self._stop_by_signal("SIGQUIT")
 
     def _halt_by_signal(self) -> None:
-        self.request(RequestKind.HALT, "SIGUSR1")
+        if not self.request(RequestKind.HALT, "SIGUSR1") and self.engine is not None:
+            self.engine.halt("SIGUSR1")
 
     def _handle_exception(self, error: Exception) -> None:
         """A crash of the screen: keep the traceback, without local variables, and end."""

@@ -19,13 +19,16 @@ def messages(
     view: View, now: datetime, *, hint: Span | None, engine_end: Span | None, own: str | None
 ) -> list[Span]:
     """Return the messages by rank; `own` is the id of the last request of this screen."""
-    found: list[Span | None] = [hint, engine_end, _ended_or_silent(view, now, engine_end)]
+    news = hint if hint is not None and hint.ink == "quiet" else None
+    wrong = hint if news is None else None
+    found: list[Span | None] = [wrong, engine_end, _ended_or_silent(view, now, engine_end)]
     found.append(_trading_state(view))
     alerts = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
     found += [_alert(row, "danger") for row in alerts if row["severity"] == "CRITICAL"]
     found += [_latch(row) for row in view["latches"].rows or ()]
     found.append(_answer(view, own))
     found += [_alert(row, "warn") for row in alerts if row["severity"] == "WARNING"]
+    found.append(news)
     return [message for message in found if message is not None]
 
 

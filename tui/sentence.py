@@ -16,8 +16,11 @@ Payload = Mapping[str, Any]
 
 
 def sentence(event: Row) -> Shown:
-    """Return the event in words."""
-    return _sentence(event["kind"], event["subject"] or "", event["payload"])
+    """Return the event in words; its payload is JSON text or what that text says."""
+    kind, subject, payload = event["kind"], event["subject"] or "", event["payload"]
+    if isinstance(payload, str):
+        return _sentence(kind, subject, payload)
+    return _written(kind, subject, payload)
 
 
 def event_ink(event: Row) -> str:
@@ -53,7 +56,10 @@ _INKS = {
 
 @lru_cache(maxsize=2048)
 def _sentence(kind: str, subject: str, text: str) -> Shown:
-    payload = payload_of(text)
+    return _written(kind, subject, payload_of(text))
+
+
+def _written(kind: str, subject: str, payload: Payload) -> Shown:
     write = _WRITERS.get(kind)
     if write is not None:
         return write(payload, subject)
@@ -121,7 +127,6 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "FillUnmatched": ("execution {} belongs to no order: {}", "exec_id", "text"),
     "CommissionBooked": ("order {} commission {}", "#order_id", "commission"),
     "CashChanged": ("cash of {} {} → {} ({})", "strategy", "before", "after", "reason"),
-    "ReconciliationDone": ("reconciliation {}: {} equal {}", "verdict", "matched", "text"),
     "DifferenceAccepted": ("{} accepted by {}: {}", "item", "actor", "reason"),
     "DataGapFound": ("data gate {} {}: {}", "gate", "symbol", "text"),
     "TradingStateChanged": (
@@ -203,6 +208,16 @@ def _checks(payload: Payload, subject: str) -> Shown:
     )
 
 
+def _compared(payload: Payload, _: str) -> Shown:
+    differences = payload.get("differences") or []
+    return say(
+        "reconciliation {}: {} equal, {} differ",
+        _word(payload, "verdict"),
+        _word(payload, "matched"),
+        Shown(str(len(differences))),
+    )
+
+
 _FINE = ("PASS", "NOT_APPLICABLE")
 
 
@@ -228,6 +243,7 @@ _WRITERS: dict[str, Callable[[Payload, str], Shown]] = {
     "FillReceived": _fill,
     "FillCorrected": _corrected,
     "PositionChanged": _position,
+    "ReconciliationDone": _compared,
     "RiskChecked": _checks,
     "SnapshotTaken": _snapshot,
     **dict.fromkeys(

@@ -1,7 +1,7 @@
 """Views from the database: only what is wanted, only when something was written.
 
-Lives on the reading thread. While the journal did not grow, only latest values (heartbeat,
-quotes and what is worked out from them) are read again.
+Lives on the reading thread. `storage.watch` names what has newer rows; of that, what a shown
+pane wants is read at once, the rest when it is wanted.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,36 @@ from pathlib import Path
 from typing import Any
 
 from engine.domain.times import parse_utc
-from engine.errors import JournalError
+from engine.errors import JournalError, SettingsError
 from storage.connect import open_reader
 from storage.queries import panes
-from storage.queries.listing import latest_session
+from storage.queries.chain import explain
+from storage.watch import LATEST, Watch
+from tui.explanation import explanation_rows
 from tui.view import Moment, Reading, Row, View, session_day
 
-LATEST = frozenset({"session", "beat", "positions", "counts"})
 CURVE_SESSIONS = 500
+
+READ_AFTER = {
+    "session": {"sessions"},
+    "beat": {LATEST},
+    "trading": {"control", LATEST},
+    "latches": {"latches"},
+    "counts": {"positions", "orders", "alerts", "reconciliations", LATEST},
+    "positions": {"positions", "strategies", "decisions", "orders", LATEST},
+    "orders": {"orders"},
+    "fills": {"fills"},
+    "alerts": {"alerts"},
+    "reconciliation": {"reconciliations"},
+    "differences": {"reconciliations"},
+    "decision": {"decisions"},
+    "readings": {"regimes"},
+    "events": {"events"},
+    "snapshots": {"snapshots"},
+}
+"""What is read → after news of which of storage's topics."""
+
+ALWAYS = frozenset({"session", "beat", "trading", "counts", "latches", "alerts"})
 
 
 class DatabaseSource:
@@ -25,20 +47,19 @@ class DatabaseSource:
 
     def __init__(
         self,
-        path: Callable[[], Path | None],
+        path: Path,
         session_id: Callable[[], str | None] | None,
         now: Callable[[], datetime],
         own_request: Callable[[], str | None] = lambda: None,
-        explain: Callable[[panes.Database, str], list[Row]] | None = None,
     ) -> None:
         self._path = path
-        self._session_id = session_id
+        self._session_id = session_id  # None: the newest one, whoever runs it
         self._now = now
         self._own_request = own_request
-        self._explain = explain
         self._db: panes.Database | None = None
-        self._seen: tuple[object, ...] | None = None
-        self._newest = -1
+        self._watch: Watch | None = None
+        self._old: set[str] = set(READ_AFTER)
+        self._asked: tuple[object, ...] = ()
         self._readings: dict[str, Reading] = {}
         self._snapshots: dict[str, list[Row]] = {}
         self._snapshots_seq = 0
@@ -52,62 +73,64 @@ class DatabaseSource:
     def read(self, wanted: frozenset[str]) -> View | None:
         """Return what is wanted if anything changed since the last call, else None."""
         db = self._open()
-        if db is None:
+        if db is None or self._watch is None:
             return None
-        session_id = self._session_id() if self._session_id else latest_session(db)
-        if session_id is None:
+        changes = self._watch.changes()
+        session_id = self._session_id() if self._session_id else changes.session_id
+        book = None if session_id is None else panes.book_of(db, session_id)
+        if session_id is None or book is None:
             return None
-        data, newest = panes.version(db)
-        seen = (data, newest, session_id, wanted, self._own_request())
-        if seen == self._seen:
+        asked = (session_id, self._own_request(), wanted)
+        if not changes.topics and asked == self._asked:
             return None
-        book = panes.book_of(db, session_id)
-        if book is None:
-            return None
-        if self._seen is not None and self._seen[2] != session_id:
-            self._readings.clear()
-            self._snapshots.clear()
-            self._snapshots_seq = 0
-        grew = newest != self._newest
-        self._seen, self._newest = seen, newest
-        self._read_topics(db, session_id, book, wanted, grew=grew)
+        if changes.everything or self._asked[:1] != asked[:1]:
+            self._forget()
+        self._asked = asked
+        self._old |= {topic for topic, after in READ_AFTER.items() if after & changes.topics}
+        self._read(db, session_id, book, wanted | ALWAYS)
         return View(self._moment(), dict(self._readings))
 
     def _open(self) -> panes.Database | None:
-        if self._db is None:
-            path = self._path()
-            if path is None or not path.exists():
-                return None
+        if self._db is None and self._path.exists():
             try:
-                self._db = open_reader(path, busy_timeout_ms=500)
+                self._db = open_reader(self._path, busy_timeout_ms=500)
             except JournalError:
                 return None  # being made this very moment; asked again in a moment
+            self._watch = Watch(self._db)
         return self._db
 
-    def _read_topics(
-        self, db: panes.Database, session_id: str, book: str, wanted: frozenset[str], *, grew: bool
-    ) -> None:
-        now = self._now()
-        known = self._readings
-        topics = [
-            topic
-            for topic in sorted(wanted | {"latches", "alerts"})
-            if topic in panes.PANES and (grew or topic in LATEST or topic not in known)
-        ]
-        for topic, found in panes.read(db, session_id, book, topics).items():
+    def _forget(self) -> None:
+        self._old = set(READ_AFTER)
+        self._readings.clear()
+        self._snapshots.clear()
+        self._snapshots_seq = 0
+
+    def _read(self, db: panes.Database, session_id: str, book: str, wanted: frozenset[str]) -> None:
+        now, known = self._now(), self._readings
+        topics = sorted(wanted & self._old)
+        self._old -= wanted
+        queries = [topic for topic in topics if topic in panes.PANES]
+        for topic, found in panes.read(db, session_id, book, queries).items():
             if isinstance(found, str):
                 known[topic] = Reading(known.get(topic, Reading()).rows, now, found)
+                self._old.add(topic)
             else:
                 known[topic] = Reading(found, now)
-        if "snapshots" in wanted and (grew or "snapshots" not in known):
+        if "snapshots" in topics:
             known["snapshots"] = Reading(self._curve(db, book), now)
         own = self._own_request()
         if own is not None:
             known["answers"] = Reading(tuple(panes.answer(db, own)), now)
         for topic in wanted:
             id = topic.removeprefix("explain:")
-            if id != topic and self._explain is not None:
-                known[topic] = Reading(tuple(self._explain(db, id)), now)
+            if id != topic:
+                known[topic] = self._explanation(db, id, now)
+
+    def _explanation(self, db: panes.Database, id: str, now: datetime) -> Reading:
+        try:
+            return Reading(explanation_rows(explain(db, id)), now)
+        except SettingsError as error:
+            return Reading(None, now, str(error))
 
     def _curve(self, db: panes.Database, book: str) -> tuple[Row, ...]:
         """One row per session date: sums of the strategies; returns where there is one."""
@@ -137,10 +160,9 @@ def _total(rows: list[Row], ordinal: int) -> dict[str, Any]:
     return {
         "session_date": rows[0]["session_date"],
         "ordinal": ordinal,
-        "equity": sum(row["equity"] for row in rows),
-        "cash": sum(row["cash"] for row in rows),
+        "equity": sum(float(row["equity"]) for row in rows),
+        "cash": sum(float(row["cash"]) for row in rows),
         "daily_return": alone.get("daily_return"),
         "cumulative_return": alone.get("cumulative_return"),
         "drawdown": alone.get("drawdown"),
-        "baseline": alone.get("baseline"),
     }

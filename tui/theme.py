@@ -4,7 +4,7 @@ The style sheet names variables only; here each theme gives them a value. Words 
 first: without any color every line says the same.
 """
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 Variables = dict[str, str]
 
@@ -125,6 +125,7 @@ DEFAULTS = _DARK
 
 def themes() -> list[Theme]:
     """Return every theme there is."""
+    library = BUILTIN_THEMES["ansi-dark"].variables  # its own rules need them
     return [
         Theme(
             name=f"pilothouse-{name}",
@@ -135,7 +136,7 @@ def themes() -> list[Theme]:
             panel=variables["raised"],
             dark=name != "light",
             ansi=name == "ansi",
-            variables=variables,
+            variables={**library, **variables} if name == "ansi" else variables,
         )
         for name, variables in _BY_NAME.items()
     ]

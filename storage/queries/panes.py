@@ -293,17 +293,6 @@ def _all(db: sqlite3.Connection, sql: str, *values: object) -> list[Row]:
     return [dict(zip(row.keys(), row, strict=True)) for row in found]
 
 
-def version(db: sqlite3.Connection) -> tuple[int, int]:
-    """Return what differs after any other connection wrote: (data version, newest seq).
-
-    The first number is valid on its own connection only; the second tells whether the journal
-    grew or only latest values were overwritten.
-    """
-    data = db.execute("PRAGMA data_version").fetchone()[0]
-    newest = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-    return int(data), int(newest)
-
-
 def read(
     db: sqlite3.Connection, session_id: str, book: str, topics: Iterable[str]
 ) -> dict[str, tuple[Row, ...] | str]:

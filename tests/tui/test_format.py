@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ def test_safe_text_holds_nothing_that_a_terminal_obeys(text: str) -> None:
 @given(st.text(alphabet=st.characters(categories=["Mn", "Me", "Lu", "Zs"]), max_size=80))
 def test_safe_text_never_stacks_combining_marks(text: str) -> None:
     marks = [unicodedata.category(c) in ("Mn", "Me", "Mc") for c in safe(text)]
-    assert not any(a and b for a, b in zip(marks, marks[1:], strict=False))
+    assert not any(a and b for a, b in pairwise(marks))
 
 
 @given(st.text(max_size=300))
@@ -72,7 +73,7 @@ def test_letters_from_right_to_left_do_not_reach_a_table() -> None:
 
 
 @given(st.text(max_size=60), st.integers(0, 40), st.booleans())
-def test_fitted_text_has_exactly_its_width(text: str, width: int, right: bool) -> None:  # noqa: FBT001
+def test_fitted_text_has_exactly_its_width(text: str, width: int, right: bool) -> None:
     assert cell_len(fit(safe(text), width, right=right)) == width
 
 
@@ -110,7 +111,7 @@ def test_a_number_that_does_not_fit_is_scaled_and_never_cut(
 
 
 @given(st.floats(-1e14, 1e14), st.booleans())
-def test_numbers_stay_within_nine_cells(value: float, signed: bool) -> None:  # noqa: FBT001
+def test_numbers_stay_within_nine_cells(value: float, signed: bool) -> None:
     assert len(money(value, signed=signed, width=9)) <= 9
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui.actions import bindings
+from tui.actions import allowed, bindings, of
 from tui.format import (
     BLANK,
     UNKNOWN,
@@ -175,6 +175,11 @@ class Pane(Table):
         return True
 
     # -- keys ------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A read-only screen has no action that changes anything."""
+        read_only = bool(getattr(self.screen, "read_only", False))
+        return all(allowed(a, read_only=read_only) for a in of(self.pane) if a.id == action)
 
     def _step(self, rows: int) -> None:
         if self.explained is not None or self.detail_of is not None:

@@ -1,0 +1,151 @@
+"""The real application on a seeded database, its clock standing still, driven by keys."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+
+from textual.pilot import Pilot
+
+from engine.domain.request import Request
+from engine.errors import JournalError
+from engine.ports import Unit
+from tests.tui import seed
+from tui.application import Pilothouse, ScreenOptions
+from tui.source import DatabaseSource
+from tui.steering import Requests
+
+WAIT_S = 10.0
+
+
+class StillClock:
+    """A clock that stands still."""
+
+    def wall(self) -> datetime:
+        """The wall time of the seed."""
+        return seed.NOW
+
+    def monotonic(self) -> float:
+        """Never moves."""
+        return 0.0
+
+
+class CountingIds:
+    """Ids in a row."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def bits(self, n: int) -> int:
+        """The next number."""
+        self.n += 1
+        return self.n
+
+
+class Asked:
+    """A request file that remembers, and can be broken."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.broken = False
+
+    def __call__(self, request: Request) -> None:
+        """Take a request."""
+        if self.broken:
+            raise JournalError("the request file is locked")
+        self.requests.append(request)
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds in the order they were asked."""
+        return [request.kind.value for request in self.requests]
+
+
+class FakeEngine:
+    """An engine's thread as the screen sees it."""
+
+    def __init__(self) -> None:
+        self.session_id: str | None = seed.SESSION
+        self.error: BaseException | None = None
+        self.exit_code: int | None = None
+        self.alive = True
+        self.halted: list[str] = []
+
+    def halt(self, why: str) -> None:
+        """Remember why."""
+        self.halted.append(why)
+
+
+def seeded(path: Path, units: list[Unit] | None = None) -> Path:
+    """A database with the story, or with other units."""
+    story = seed.story() if units is None else units
+    writer = Thread(target=lambda: asyncio.run(seed.build(path, story)))
+    writer.start()  # a thread of its own: a test's loop may be running in this one
+    writer.join()
+    return path
+
+
+def application(
+    path: Path,
+    asked: Asked | None = None,
+    *,
+    engine: FakeEngine | None = None,
+    options: ScreenOptions | None = None,
+) -> Pilothouse:
+    """The application on a database; with an engine in this process if one is given."""
+    requests = Requests(asked or Asked(), StillClock(), CountingIds(), "me@here:pts/1")
+    return Pilothouse(
+        make_source=lambda: DatabaseSource(path, None, lambda: seed.NOW, lambda: requests.last_id),
+        requests=requests,
+        clock=StillClock(),
+        launch=None if engine is None else lambda: engine,
+        options=options,
+    )
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str = "") -> None:
+    """Let the application work until a condition holds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + WAIT_S
+    while not condition():
+        assert loop.time() < end, f"waited in vain: {what}\n{text_of(pilot)}"
+        await pilot.pause(0.01)
+
+
+async def ready(pilot: Pilot[None]) -> None:
+    """Let the first rows be shown."""
+    app = app_of(pilot)
+    await until(pilot, lambda: app.view["session"].first() is not None, "first rows")
+    await settled(pilot)
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Let every shown pane have what it wants, then forget the hint of the last key."""
+    app = app_of(pilot)
+    await until(
+        pilot,
+        lambda: all(
+            app.view[topic].known
+            for topic in app.dashboard.wanted
+            if topic != "answers" and not topic.startswith("explain:")
+        ),
+        "all topics",
+    )
+    await pilot.pause(0.12)  # the longest that a table may keep a change to itself
+    await pilot.pause()
+
+
+def app_of(pilot: Pilot[None]) -> Pilothouse:
+    """The application behind a pilot."""
+    app = pilot.app
+    assert isinstance(app, Pilothouse)
+    return app
+
+
+def text_of(pilot: Pilot[None]) -> str:
+    """Everything that is on the screen, as text."""
+    app = app_of(pilot)
+    parts = [pane.text for pane in app.dashboard.panes.values() if pane.display]
+    frame = [app.dashboard.query_one(name).text for name in ("#status", "#strip", "#message")]  # type: ignore[attr-defined]
+    return "\n".join([*frame, *parts, app.dashboard.confirm.text])
