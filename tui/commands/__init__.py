@@ -6,5 +6,6 @@ runs      run, backtest
 rows      regimes, signals, orders … export, explain
 status    status, which must answer in a blink
 control   halt, reduce, resume, pause, continue, flatten, cancel, stop, reconcile
-upkeep    params, schedule, config, db, doctor
+upkeep    schedule, config; with params, db and doctor in modules of their own
+asking, explain, result   the longer answers of those: requests, chains, summaries
 """

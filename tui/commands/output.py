@@ -100,7 +100,9 @@ def print_table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -
         table.add_column(Text(column.title), justify="right" if column.right else "left")
     count = 0
     for row in rows:
-        table.add_row(*(Text(cell(shown(row.get(column.key)))) for column in columns))
+        table.add_row(
+            *(Text(cell(cell_text(column.key, row.get(column.key)))) for column in columns)
+        )
         count += 1
     if not count:
         say(empty)
@@ -109,6 +111,37 @@ def print_table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -
     with console.capture() as captured:
         console.print(table)
     write(captured.get())
+
+
+MONEY = frozenset(
+    {"equity", "cash", "market_value", "unrealized_pnl", "realized_pnl", "commission"}
+)
+PRICES = frozenset(
+    {"price", "limit_price", "average_price", "average_cost", "market_price", "close"}
+)
+FRACTIONS = frozenset({"daily_return", "cumulative_return", "drawdown"})
+COUNTS = frozenset({"quantity", "filled"})
+FLAGS = frozenset({"dry_run", "vol_crush"})
+
+
+def cell_text(name: str, value: object) -> str:
+    """Return a value of a view's column as people read it."""
+    from tui import format as words
+
+    if value is None or isinstance(value, str):
+        return shown(value)
+    if name in FLAGS:
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if name in MONEY:
+            return words.money(value)
+        if name in PRICES:
+            return words.number(value, 4)
+        if name in FRACTIONS:
+            return f"{words.percent(value, 2)} %"
+        if name in COUNTS:
+            return words.quantity(value)
+    return shown(value)
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
@@ -126,5 +159,5 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}" if value - value == 0 else "·"
+        return f"{value:.6f}".rstrip("0").rstrip(".") if value - value == 0 else "·"
     return str(plain(value)) if not isinstance(value, str) else value

@@ -1,6 +1,6 @@
 """The summary of a finished run for people: never a figure without how it came about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tui.commands.output import Column, print_pairs, print_table, say, shown
@@ -25,6 +25,8 @@ def present_result(result: Mapping[str, Any]) -> None:
         print_table([_cell(cell, facts) for cell, facts in _pairs(cells)], CELLS, empty="no cells")
     for latch in result.get("latches") or ():
         say(f"latch fired: {_words(latch)}")
+    for warning in result.get("warnings") or ():
+        say(f"warning: {_words(warning)}")
 
 
 def _how(result: Mapping[str, Any]) -> list[tuple[str, object]]:
@@ -36,9 +38,25 @@ def _how(result: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("data", f"{data.get('source')}: {_words(data.get('symbols'))}, {data.get('bars')} bars"),
         ("range", f"{result.get('from')} to {result.get('to')}"),
         ("fills at", f"{rule}, which is not achievable" if rule == "same_close" else rule),
-        ("costs", _words(result.get("costs"))),
+        *_costs(result.get("costs") or {}),
         ("short history", f"{result.get('short_history_sessions')} sessions"),
     ]
+
+
+def _costs(costs: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Each cost in force with its origin, then what was paid."""
+    origins = costs.get("origins") or {}
+    for key, value in costs.items():
+        if key.startswith("sim."):
+            yield key, f"{_words(value)} ({origins.get(key, 'default')})"
+    if "total_paid" in costs:
+        yield (
+            "costs paid",
+            (
+                f"{_usd(costs['total_paid'])}: commission {_usd(costs.get('commission_paid'))}, "
+                f"spread and slippage {_usd(costs.get('slippage_paid'))}"
+            ),
+        )
 
 
 def _preset(result: Mapping[str, Any]) -> str:
@@ -61,6 +79,7 @@ def _figures(result: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("profit factor", _ratio(result.get("profit_factor"))),
         ("turnover", _ratio(result.get("turnover"))),
         ("orders, fills", f"{shown(result.get('orders'))}, {shown(result.get('fills'))}"),
+        ("denied, rejected", f"{shown(result.get('denied'))}, {shown(result.get('rejected'))}"),
         ("baseline", _baseline(baseline)),
         ("hash of decisions", result.get("decisions_hash")),
         ("hash of fills", result.get("fills_hash")),

@@ -309,3 +309,16 @@ def explain(
       pilothouse explain sig_2c400c04acd7
       pilothouse explain ord_01KAFR2Z9R9SG5F3C9VJ4XG1TB --json
     """
+    from engine.errors import SettingsError
+    from storage.queries.chain import explain as chain_of
+    from tui.commands.explain import document, print_chain
+    from tui.commands.output import print_json
+
+    with reading(database_of(db, config)) as database:
+        if database is None:
+            raise SettingsError(f"{subject}: there is no database yet, so there is no such id")
+        chain = chain_of(database, subject)
+    if as_json:
+        print_json(document(chain))
+    else:
+        print_chain(chain)

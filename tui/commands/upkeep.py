@@ -1,4 +1,4 @@
-"""schedule, config, db: what is set, what comes, and whether the file is whole."""
+"""schedule and config: what comes, what is set; params, db and doctor beside them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands import params
+from tui.commands import db, params
 from tui.commands.doctor import doctor
 from tui.commands.options import Config, Db, Json, Limit
 
@@ -19,7 +19,6 @@ Set = Annotated[
 ]
 
 config_app = typer.Typer(help="The settings in force.", no_args_is_help=True)
-db_app = typer.Typer(help="Integrity and copies of the database.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +26,7 @@ def register(app: typer.Typer) -> None:
     config_app.command("show")(config_show)
     config_app.command("check")(config_check)
     app.add_typer(config_app, name="config")
+    app.add_typer(db.app, name="db")
     app.add_typer(params.app, name="params")
     app.command("schedule")(schedule)
     app.command("doctor")(doctor)
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def config_show(
-    sets: Set = None, db: Db = None, config: Config = None, as_json: Json = False
+    sets: Set = None, database: Db = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Print every setting in force and where it comes from, secrets masked.
 
@@ -47,7 +47,7 @@ def config_show(
     """
     from tui.commands.output import Column, print_json, print_table, say
 
-    settings = _settings(sets, db, config)
+    settings = _settings(sets, database, config)
     values, origins = settings.effective(), settings.origins()
     if as_json:
         keys = {key: {"value": values[key], "origin": origins[key]} for key in values}
@@ -60,7 +60,7 @@ def config_show(
 
 
 def config_check(
-    sets: Set = None, db: Db = None, config: Config = None, as_json: Json = False
+    sets: Set = None, database: Db = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Check the settings of every origin; exit 2 lists all that is wrong.
 
@@ -71,24 +71,24 @@ def config_check(
     """
     from tui.commands.output import print_json, say
 
-    settings = _settings(sets, db, config)
+    settings = _settings(sets, database, config)
     if as_json:
         print_json({"ok": True, "config_hash": settings.config_hash})
     else:
         say(f"the settings are in order, config hash {settings.config_hash}")
 
 
-def _settings(sets: list[str] | None, db: Path | None, config: Path | None) -> "Settings":
+def _settings(sets: list[str] | None, database: Path | None, config: Path | None) -> "Settings":
     from tui.commands.runs import flags, settings_of
 
-    return settings_of(flags(("--db", "storage.path", db), sets=sets), config)
+    return settings_of(flags(("--db", "storage.path", database), sets=sets), config)
 
 
 # -- schedule ------------------------------------------------------------------------------
 
 
 def schedule(
-    limit: Limit = 20, db: Db = None, config: Config = None, as_json: Json = False
+    limit: Limit = 20, database: Db = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Print the next slots and jobs with exchange time and local time.
 
@@ -106,7 +106,7 @@ def schedule(
     from engine.strategy.parameter import SLOT_KEY
     from tui.commands.output import Column, print_json, print_table
 
-    settings = _settings(None, db, config)
+    settings = _settings(None, database, config)
     now = SystemClock().wall()
     today = now.date()
     calendar = (
