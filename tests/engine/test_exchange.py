@@ -1,5 +1,7 @@
 """The simulated exchange: what fills, when, at which price, and what is refused."""
 
+import timeit
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -230,6 +232,14 @@ def test_on_close_orders_fill_at_the_close() -> None:
     assert said(ex.on_bars(bars(0, "100 110 90 105"))) == ["1@105", "Expired"]
 
 
+def test_on_open_order_sent_to_a_closing_auction_waits_for_the_next_opening() -> None:
+    ex = exchange()
+    ex.on_quotes(quotes(0, "100"))
+    ex.on_quotes(quotes(0, "105", at=closes(0)))
+    assert said(ex.submit(order("a", BUY, 1, T.MARKET_ON_OPEN), closes(0)))[-1] == "Accepted"
+    assert said(ex.on_quotes(quotes(1, "106"))) == ["1@106"]
+
+
 def test_on_close_order_takes_part_in_a_closing_auction() -> None:
     ex = exchange()
     ex.on_quotes(quotes(0, "100"))
@@ -388,3 +398,20 @@ def test_split_adjusted_history_fills_to_a_millionth() -> None:
     ex.on_quotes(quotes(0, "0.203438"))
     assert said(ex.submit(order("a", BUY, 9285), opens(0)))[-1] == "9285@0.20354"
     assert ex.account().cash == D("115.405735")
+
+
+@pytest.mark.bench
+def test_exchange_without_orders_costs_next_to_nothing() -> None:
+    ex, bar, first, second = exchange(), bars(0, "100"), quotes(0, "100"), quotes(1, "100")
+
+    def each(call: Callable[[], object]) -> float:
+        return min(timeit.repeat(call, number=100_000, repeat=5)) / 100_000
+
+    call = each(lambda: len(()))
+    on_bars = each(lambda: ex.on_bars(bar))
+    on_quotes = each(lambda: (ex.on_quotes(first), ex.on_quotes(second))) / 2
+    print(
+        f"idle exchange: on_bars {on_bars * 1e6:.3f} µs, on_quotes {on_quotes * 1e6:.3f} µs, "
+        f"a call {call * 1e6:.3f} µs (target 0.2 µs, 6 calls)"
+    )
+    assert max(on_bars, on_quotes) < 6 * call

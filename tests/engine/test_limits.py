@@ -53,3 +53,10 @@ def test_every_limit_has_a_range_that_holds_its_default_and_words() -> None:
     assert defaults.words["slippage"] == "1.00%"
     assert defaults.words["order_size"] == "0.30 of equity"
     assert merge(defaults, {"quality": "off"}, {}).words["quality"] == "off"
+
+
+def test_only_losses_that_are_all_off_can_never_latch() -> None:
+    off = dict.fromkeys(("loss_day", "loss_severe", "drawdown"), "off")
+    assert Limits().can_latch
+    assert merge(Limits(), {"loss_day": "off", "drawdown": "off"}, {}).can_latch
+    assert not merge(Limits(), off, {}).can_latch
