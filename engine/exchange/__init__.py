@@ -1,5 +1,5 @@
 """Simulate an exchange. Pure.
 
-matching says which orders fill on a bar or quote, costs what that costs, book what it does
-to cash, margin and positions.
+costs says what trading costs, matching which orders fill on a bar or quote, acceptance what is
+refused, book keeps one account and says what happens to its orders.
 """

@@ -1,5 +1,6 @@
 """Say yes or no to an order before anything is written as sent. Pure.
 
-limits says what is allowed and where each limit comes from, reasons names every refusal,
-gate checks one order against the state and the limits.
+limits says what is allowed and where each limit comes from, reasons names every refusal and
+what a person can do, facts is what the gate is told, gate checks one order, latches says when
+losses stop entries and when they are possible again.
 """
