@@ -1,12 +1,8 @@
 """doctor: everything a bug report needs, with a verdict per line."""
 
 import os
-import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +76,9 @@ def _guarded(item: str, look: Callable[[], Line]) -> Iterator[Line]:
 
 
 def _python() -> Iterator[Line]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     from storage.connect import sqlite_version
 
     fine = sys.version_info >= (3, 11)
@@ -143,6 +142,8 @@ def _requests(database: Path) -> Line:
 
 
 def _disk(database: Path) -> Line:
+    import shutil
+
     folder = next(path for path in database.absolute().parents if path.exists())
     free = shutil.disk_usage(folder).free
     writable = os.access(folder, os.W_OK)
@@ -156,11 +157,13 @@ def _calendar() -> Line:
 
     today = SystemClock().wall().date()
     calendar = ExchangeCalendar("XNYS", today, year_ahead(today))
-    ahead: date = calendar.next_session(today)
+    ahead = calendar.next_session(today)
     return Line("calendar", OK, f"XNYS known to {calendar.last}, next session {ahead}")
 
 
 def _terminal() -> Line:
+    import shutil
+
     from tui.terminal import unfit
 
     why = unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
