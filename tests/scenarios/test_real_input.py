@@ -154,7 +154,7 @@ FIGURES = {
     "next_close": (36549.94, 15.49, 23.79, 0.726, 1.006, 0.382, -40.60, 8.22, 57.5, 1.70, 332),
     "same_close": (64766.86, 23.07, 23.57, 1.001, 1.405, 0.848, -27.21, 8.38, 65.7, 2.36, 330),
 }
-SETTINGS = {
+SETTINGS: dict[str, dict[str, str]] = {
     "next_open": {},
     "10bp": {"sim__half_spread_bps": "10"},
     "next_close": {"sim__fill": "next_close"},
@@ -164,7 +164,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("variant", FIGURES)
 def test_every_figure_of_a_fill_rule(variant: str, tmp_path: Path) -> None:
-    result = backtest(tmp_path, **SETTINGS[variant]).result
+    result = backtest(tmp_path, MARKET, **SETTINGS[variant]).result
     got = (
         round(result["final_equity"], 2),
         *(round(100 * result[key], 2) for key in ("cagr", "volatility")),
@@ -253,7 +253,7 @@ def test_equity_is_cash_plus_holdings_to_the_micro_unit(default: Ran) -> None:
                 closes[path.stem, row["date"]] = Decimal(row["close"])
     shares: dict[str, Decimal] = {}
     cash = Decimal(10_000)
-    trades = {}
+    trades: dict[str, list[dict[str, Any]]] = {}
     for row in default.rows("trades"):
         trades.setdefault(row["at"][:10], []).append(row)
     for row in default.rows("snapshots"):
