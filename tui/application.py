@@ -471,6 +471,8 @@ class Pilothouse(App[None], inherit_bindings=False):
         order = message.order
         if message.selection_changed:
             self.say_hint(Shown("selection changed: look, then press again"))
+        elif order is None:
+            self.say_hint(Shown("choose an order first: ↓"))
         elif order["status"] in steering.ENDED:
             self.say_hint(say("this order has ended: {}", safe(order["status"])))
         else:

@@ -1,54 +1,20 @@
 """The command line: `pilothouse COMMAND`, `python -m tui COMMAND`.
 
-Only the table of commands is here; what they need is imported when they run, so that `status`,
-`halt` and `--help` answer in a blink. Exit codes are product.md's: 0 done, 1 unexpected
-failure, 2 usage or configuration, 3 refused by a safety rule, 4 broker unreachable, 5 database,
-6 another engine is running, 7 finished with findings.
+What a command needs is imported when it runs, so that `status`, `halt` and `--help` answer in
+a blink. Exit codes are product.md's: 0 done, 1 unexpected failure, 2 usage or configuration,
+3 refused by a safety rule, 4 broker unreachable, 5 database, 6 another engine is running,
+7 finished with findings.
 """
 
 import sys
 from collections.abc import Sequence
 
-import typer
-
 from engine.errors import EngineError, SettingsError
-from tui.commands import control, rows, runs, status, upkeep
 from tui.commands.output import ReaderLeft
+from tui.commands.quick import quick
 
 UNEXPECTED = 1
 INTERRUPTED = 130
-
-app = typer.Typer(
-    name="pilothouse",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"max_content_width": 100},
-)
-
-
-@app.callback()
-def pilothouse() -> None:
-    """Steer an automated account from a terminal.
-
-    Without a command the screen runs: offline, on the built-in market, where nothing real can
-    happen.
-
-    \b
-    Examples:
-      pilothouse
-      pilothouse backtest --data bars --from 2010-01-04 --to 2018-12-31
-      pilothouse halt --reason "something looks wrong"
-
-    \b
-    Exit codes: 0 done, 1 unexpected failure, 2 usage or configuration, 3 refused by a safety
-    rule, 4 broker unreachable, 5 database, 6 another engine is running, 7 finished with
-    findings.
-    """
-
-
-for module in (runs, status, rows, control, upkeep):
-    module.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,6 +28,11 @@ def run(arguments: Sequence[str]) -> int:
     if not given or (given[0].startswith("-") and given[0] != "--help"):
         given.insert(0, "run")
     try:
+        code = quick(given)
+        if code is not None:
+            return code
+        from tui.commands.table import app
+
         app(given, prog_name="pilothouse")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else UNEXPECTED

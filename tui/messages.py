@@ -32,9 +32,9 @@ class AcknowledgeWanted(Message):
 
 
 class CancelWanted(Message):
-    """Cancel this order, after a question."""
+    """Cancel the order under the cursor, after a question."""
 
-    def __init__(self, order: Row, *, selection_changed: bool) -> None:
+    def __init__(self, order: Row | None, *, selection_changed: bool) -> None:
         super().__init__()
         self.order = order
         self.selection_changed = selection_changed

@@ -16,6 +16,7 @@ from storage.queries import panes
 from storage.queries.chain import explain
 from storage.watch import LATEST, Watch
 from tui.explanation import explanation_rows
+from tui.format import EXCHANGE_ZONE
 from tui.view import Moment, Reading, Row, View, session_day
 
 CURVE_SESSIONS = 500
@@ -149,10 +150,13 @@ class DatabaseSource:
     def _moment(self) -> Moment:
         now = self._now()
         session, beat = self._readings["session"].first(), self._readings["beat"].first()
-        clock: datetime | None = now
-        if session is not None and session["recorded_clock"]:
-            clock = parse_utc(beat["clock_at"]) if beat and beat["clock_at"] else None
-        return Moment(now, clock, session_day(beat, "session_date") if beat else None)
+        day = session_day(beat, "session_date") if beat else None
+        if session is None or not session["recorded_clock"]:
+            return Moment(now, now, day)
+        if beat is None or not beat["clock_at"]:
+            return Moment(now, None, day)
+        clock = parse_utc(max(beat["clock_at"], beat["newest_at"] or ""))
+        return Moment(now, clock, clock.astimezone(EXCHANGE_ZONE).date())
 
 
 def _total(rows: list[Row], ordinal: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ LOADED = """
 import sys
 from tui.cli import run
 code = run(sys.argv[1:])
-heavy = {"pandas", "numpy", "textual", "ib_insync", "exchange_calendars", "pydantic_settings"}
+heavy = {"pandas", "numpy", "textual", "ib_insync", "exchange_calendars", "pydantic"}
 sys.stderr.write("LOADED " + ",".join(sorted(heavy & set(sys.modules))) + "\\n")
 sys.exit(code)
 """
@@ -154,7 +154,7 @@ def test_a_screen_needs_a_terminal(tmp_path: Path) -> None:
 
 
 def test_an_unexpected_failure_names_the_log_and_shows_no_traceback(tmp_path: Path) -> None:
-    code = "import sys, tui.commands.status as s\ns.collect = lambda path: 1 / 0\n" + LOADED
+    code = "import sys, tui.commands.standing as s\ns.collect = lambda path: 1 / 0\n" + LOADED
     said = process(tmp_path, "status", code=code)
     log = tmp_path / "state" / "pilothouse" / "pilothouse.log"
     assert said.code == 1

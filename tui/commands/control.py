@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from tui.commands.options import Config, Confirm, Db, Json, Reason, database_of
+from tui.commands.options import Config, Confirm, Db, Json, Reason
+from tui.commands.reading import database_of
 
 if TYPE_CHECKING:
     from tui.commands.asking import Wish

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tui.commands.options import Config, Confirm, Db, Json, database_of
+from tui.commands.options import Config, Confirm, Db, Json
+from tui.commands.reading import database_of
 
 FINDINGS = 7
 

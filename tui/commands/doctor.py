@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tui.commands.options import Config, Db, Json, database_of
+from tui.commands.options import Config, Db, Json
+from tui.commands.reading import database_of
 
 OK, NOTE, LOOK, BAD = "ok", "note", "look", "BAD"
 
@@ -134,7 +135,7 @@ def _database(database: Path) -> Line:
 
 
 def _requests(database: Path) -> Line:
-    from tui.commands.status import waiting_requests
+    from tui.commands.standing import waiting_requests
 
     waiting = waiting_requests(database)
     text = ", ".join(f"{one.kind.value} by {one.actor}" for one in waiting)

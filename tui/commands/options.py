@@ -1,4 +1,4 @@
-"""Options that commands share, and where the database is that they mean."""
+"""Options that commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,10 +26,3 @@ Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it is written down with your name.")
 ]
 Confirm = Annotated[bool, typer.Option("--confirm", help="Yes, really.")]
-
-
-def database_of(db: Path | None, config: Path | None) -> Path:
-    """Return the database a command means, without reading any other setting."""
-    from engine.settings.places import database
-
-    return database(db, config)

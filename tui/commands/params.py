@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.commands.options import Config, Db, Json, Limit, Reason, Session, database_of
+from tui.commands.options import Config, Db, Json, Limit, Reason, Session
+from tui.commands.reading import database_of
 
 if TYPE_CHECKING:
     from engine.settings.model import Settings
@@ -82,7 +83,7 @@ def _running(database: Path) -> dict[tuple[str, str], str]:
     """Return what was changed in the session that runs now, by strategy and key."""
     from engine.runtime.holder import read_holder
     from storage.queries.listing import rows
-    from tui.commands.rows import reading
+    from tui.commands.reading import reading
 
     holder = read_holder(database)
     if holder is None:
@@ -152,7 +153,7 @@ def history(
     """
     from storage.queries.listing import rows
     from tui.commands.output import Column, print_json, print_table
-    from tui.commands.rows import reading, session_named
+    from tui.commands.reading import reading, session_named
 
     with reading(database_of(db, config)) as connection:
         found = []

@@ -61,5 +61,7 @@ class AlertsPane(Pane):
 
     def action_acknowledge(self) -> None:
         """Acknowledge the alert under the cursor."""
+        if self.row is None:
+            self.move(1)
         if self.row is not None:
             self.post_message(AcknowledgeWanted(self.row))

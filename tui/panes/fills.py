@@ -17,7 +17,7 @@ from tui.format import (
     when,
 )
 from tui.panes.orders import side, side_ink
-from tui.panes.pane import Pane, sign_ink
+from tui.panes.pane import Pane
 from tui.panes.positions import fill_rule
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -39,10 +39,7 @@ COLUMNS = (
         right=True,
     ),
     Column(Shown("Comm"), 6, _commission, right=True),
-    Column(
-        Shown("rPnL"), 9, lambda r, m: money(r.get("realized_pnl"), signed=True, width=9),
-        lambda r, m: sign_ink(r.get("realized_pnl")), right=True,
-    ),
+    Column(Shown("RefPx"), 8, lambda r, m: price(r.get("reference_price"), 8), right=True),
     Column(Shown("Order"), 6, lambda r, m: short_id(r["order_id"])),
     Column(Shown("From"), 8, lambda r, m: cell(r["strategy_id"] or "no owner"), grows=True),
     Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1),

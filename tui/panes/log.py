@@ -25,7 +25,7 @@ class LogPane(Pane):
     topics = ("events",)
     id_columns = ("subject",)
     columns = COLUMNS
-    follows = True
+    newest_last = True
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Oldest first, as read."""
@@ -36,8 +36,7 @@ class LogPane(Pane):
         rows = view["events"].rows or ()
         if not rows:
             return []
-        newest = str(rows[-1]["seq"])
-        following = self.cursor in (None, newest)
+        following = self.cursor is None
         return [whole(rows[-1]["seq"]), Shown("following" if following else "stopped, G follows")]
 
     def empty_text(self, view: View) -> Shown:

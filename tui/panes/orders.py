@@ -101,6 +101,5 @@ class OrdersPane(Pane):
 
     def action_cancel(self) -> None:
         """Ask whether to cancel the order under the cursor."""
-        if self.row is not None:
-            self.post_message(CancelWanted(self.row, selection_changed=self.row_left))
-            self.row_left = False
+        self.post_message(CancelWanted(self.row, selection_changed=self.row_left))
+        self.row_left = False

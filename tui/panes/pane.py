@@ -160,15 +160,17 @@ class Pane(Table):
 
     def explainable(self) -> str | None:
         """Return the id that `i` explains here."""
+        if self.row is None:
+            self.move(1)
         row = self.row
         if row is None:
             return None
         return next((str(row[name]) for name in self.id_columns if row.get(name)), None)
 
     def back(self) -> bool:
-        """Close what is open here; say whether something was."""
+        """Close what is open here, then let go of the cursor; say whether something was done."""
         if self.explained is None and self.detail_of is None:
-            return False
+            return self.let_go()
         self.explained = self.detail_of = None
         self._detail_top = 0
         self.flush()
@@ -209,11 +211,16 @@ class Pane(Table):
         self._step(-1_000_000)
 
     def action_last(self) -> None:
-        """To the last row."""
-        self._step(1_000_000)
+        """To the last row; where the newest are last, back to following them."""
+        if self.newest_last and self.detail_of is None and self.explained is None:
+            self.let_go()
+        else:
+            self._step(1_000_000)
 
     def action_detail(self) -> None:
         """Show all that is known of the row under the cursor."""
+        if self.cursor is None:
+            self.move(1)
         if self.cursor is not None and self.detail_of is None:
             self.detail_of = self.cursor
             self._detail_top = 0

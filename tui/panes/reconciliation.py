@@ -49,9 +49,7 @@ class ReconciliationPane(Pane):
         run = view["reconciliation"].first()
         if run is None:
             return []
-        at = instant(run, "at")
-        since = age(view.moment.age(at))
-        return [word(run["verdict"]), say("{}, {} ago", when(at, view.moment.session_date), since)]
+        return [word(run["verdict"]), say("{} ago", age(view.moment.age(instant(run, "at"))))]
 
     def nothing(self) -> tuple[Line, ...]:
         """The verdict in words, with its time and what was compared."""

@@ -162,14 +162,14 @@ def _weights(view: View, targets: Mapping[str, Any], width: int) -> Line:
     parts: list[Shown] = []
     for symbol in sorted(targets.keys() | actual.keys()):
         target, held = targets.get(symbol), actual.get(symbol)
-        if not target and not held:
+        if not float(target or 0) and not held:
             continue
         parts.append(
             say(
                 "{} {}/{}",
                 cell(symbol),
                 percent(0 if held is None and symbol not in actual else held, 0),
-                percent(target or 0, 0),
+                percent(float(target or 0), 0),
             )
         )
     text = Shown("  ".join(parts)) if parts else Shown("cash")

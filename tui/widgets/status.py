@@ -20,6 +20,7 @@ from tui.format import (
     day,
     exchange_time,
     fit,
+    percent,
     say,
 )
 from tui.view import Moment, Row, View, instant
@@ -88,7 +89,7 @@ def wide_fields(view: View) -> list[Field]:
     reconciled = instant(run, "at") if run else None
     return [
         Field(2, Shown("ET")),
-        Field(21, _next_slot(beat, view.moment)),
+        Field(21, _pace(beat) if session["recorded_clock"] else _next_slot(beat, view.moment)),
         Field(9, say("rec {}", age(view.moment.age(reconciled)))),
         Field(8, cell(session["session_id"][-8:]), "quiet"),
     ]
@@ -205,6 +206,15 @@ def _next_slot(beat: Row | None, moment: Moment) -> Shown:
     if left is None or left >= 36_000:
         return clip(say("next {} {}", cell(name), cell(at[:10])), 21)
     return say("next {} {}", cell(name), countdown(left))
+
+
+def _pace(beat: Row | None) -> Shown:
+    """`pace 10/s 34 %`: how fast a recorded clock goes, and how much of it is done."""
+    if beat is None:
+        return UNKNOWN
+    done, total = beat["inputs_done"], beat["inputs_total"]
+    share = say(" {} %", percent(done / total, 0)) if total else BLANK
+    return say("pace {}{}", cell(beat["pace"]), share)
 
 
 class Strip(Lines):

@@ -1,5 +1,8 @@
 """The live table: keyed rows, a cursor that belongs to a key, and only dirty lines painted.
 
+There is no cursor until a person moves: until then the table follows its newest end. After
+that the cursor stays with its row whatever is inserted, sorted or removed around it.
+
 `DataTable.update_cell` repaints the whole table for one cell (61-65 % of a core at 20 changes
 a second); here a change costs the lines that look different, at most every 100 ms (2-3 %).
 Columns are data: base columns always, `+` columns from 120, `++` from 200 columns of pane.
@@ -76,7 +79,7 @@ class Table(Lines, can_focus=True):
     """Rows under a heading. Subclasses say which columns, heading and words for no rows."""
 
     columns: tuple[Column, ...] = ()
-    follows = False  # newest at the bottom, and the view stays there until the cursor leaves it
+    newest_last = False  # the newest rows are at the bottom: without a cursor that end is shown
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -117,18 +120,13 @@ class Table(Lines, can_focus=True):
     def show_rows(self, rows: Iterable[tuple[str, Row]], moment: Moment) -> None:
         """Take new rows in their order; paint soon."""
         before = self._keys
-        was_last = self.cursor is None or not before or self.cursor == before[-1]
         self._rows = dict(rows)
         self._keys = list(self._rows)
         self.moment = moment
-        if self.follows and was_last:
-            self.cursor = self._keys[-1] if self._keys else None
-        elif self.cursor is not None:
+        if self.cursor is not None:
             kept = anchored(self.cursor, before, self._keys)
             self.row_left = self.row_left or kept != self.cursor
             self.cursor = kept
-        if self.cursor is None and self._keys:
-            self.cursor = self._keys[-1 if self.follows else 0]
         for gone in self._cells.keys() - self._rows.keys():
             del self._cells[gone]
         self.flush_soon()
@@ -181,8 +179,12 @@ class Table(Lines, can_focus=True):
         return (head + body)[:height]
 
     def _scroll_into_view(self, room: int) -> None:
-        at = self._keys.index(self.cursor) if self.cursor in self._rows else 0
-        self._top = max(0, min(self._top, len(self._keys) - room, at))
+        last = max(0, len(self._keys) - room)
+        if self.cursor is None:
+            self._top = last if self.newest_last else 0
+            return
+        at = self._keys.index(self.cursor)
+        self._top = min(self._top, last, at)
         if at >= self._top + room:
             self._top = at - room + 1
 
@@ -228,10 +230,23 @@ class Table(Lines, can_focus=True):
         """Move the cursor by rows, down is positive; it stops at the ends."""
         if not self._keys:
             return
-        at = self._keys.index(self.cursor) if self.cursor in self._rows else 0
+        if self.cursor is None:
+            shown = self._keys[self._top :] or self._keys
+            self.cursor = self._keys[-1] if self.newest_last else shown[0]
+            steps -= (steps > 0) - (steps < 0)  # the first step only takes hold of a row
+        at = self._keys.index(self.cursor)
         self.cursor = self._keys[max(0, min(len(self._keys) - 1, at + steps))]
         self.row_left = False
         self.flush()
+
+    def let_go(self) -> bool:
+        """Take the cursor away, so that the newest rows are shown again; say if it was there."""
+        had = self.cursor is not None
+        self.cursor = None
+        self.row_left = False
+        if had:
+            self.flush()
+        return had
 
     @property
     def page(self) -> int:
