@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from engine.errors import DatabaseUnusable, EngineRunning, JournalError
 from storage import head
-from storage.connect import beside, open_reader, open_writer, reason, unusable
+from storage.connect import beside, open_reader, reason, unusable
 from storage.hashchain import Link, last, verify
 from storage.migrate import version_of
 
@@ -208,11 +208,11 @@ def _restore(database: Path, copy: Path, at: datetime) -> Restored:
     new = beside(database, ".restoring")
     shutil.copyfile(copy, new)
     _sync(new)
-    _fold_log(database)
     stamp = f".replaced-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     replaced = []
-    # the log first: a database without its log is old, a foreign log in a new one is poison
-    for suffix in ("-wal", "-shm", ".head", ""):
+    # the log first: a database without its log is old, and the head file would tell; a foreign
+    # log beside a new database is poison. Under their new names they are a pair again.
+    for suffix in ("-wal", "-shm", "", ".head"):
         file = beside(database, suffix)
         if file.exists():
             aside = database.with_name(database.name + stamp + suffix)
@@ -222,22 +222,6 @@ def _restore(database: Path, copy: Path, at: datetime) -> Restored:
     head.write(database, link)
     _sync(database.parent)
     return Restored(link, replaced)
-
-
-def _fold_log(database: Path) -> None:
-    """Move what the log holds into the database, where that is still possible."""
-    if not database.exists():
-        return
-    try:
-        writer = open_writer(database, busy_timeout_ms=500)
-    except (sqlite3.Error, JournalError):
-        return  # it is damaged: it is kept as it is, together with its log
-    try:
-        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    except sqlite3.Error:
-        pass  # likewise
-    finally:
-        writer.close()
 
 
 def _sync(path: Path) -> None:
