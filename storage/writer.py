@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 import aiosqlite
 
-from engine.domain.event import SessionCreated, subject
+from engine.domain.event import SessionCreated
 from engine.domain.market import Quote
+from engine.domain.subject import subject
 from engine.domain.times import utc_text
 from engine.errors import JournalError
 from engine.ports import Entry, Heartbeat

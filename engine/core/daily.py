@@ -8,6 +8,7 @@ from engine.domain import event as ev
 from engine.domain.alert import Severity
 from engine.domain.command import ReadAccount, RunJob
 from engine.domain.input import BarsClosed, JobDue, JobFinished, QuotesSeen
+from engine.domain.instrument import symbol_of
 from engine.domain.session import JobOutcome, TradingState
 from engine.domain.unit import Entry
 from engine.risk import latches
@@ -118,7 +119,7 @@ def _snapshots(state: State, given: JobDue) -> Decision:
             if book.marked is not None and book.marked > given.session_date:
                 continue
             draft = draft or Draft()
-            _alert_unpriced(state, draft, book, given)
+            _no_row(state, draft, book, given)
         elif book.limits.can_latch:
             for breach in _breaches(book):
                 draft = draft or Draft()
@@ -133,19 +134,31 @@ def pending(state: State) -> Decision:
     return Decision((Entry(ev.SnapshotTaken(rows=tuple(state.pending)), -1),), ())
 
 
-def _alert_unpriced(state: State, draft: Draft, book: StrategyBook, given: JobDue) -> None:
+def _no_row(state: State, draft: Draft, book: StrategyBook, given: JobDue) -> None:
     unpriced = [
-        instrument
+        symbol_of(instrument)
         for instrument, position in book.positions.items()
         if position.quantity and price_of(state, instrument) is None
     ]
-    draft.alert(
-        state.context.book,
-        Severity.CRITICAL,
-        "snapshot_missing",
-        book.strategy.id,
-        f"no price of {', '.join(unpriced)} on {given.session_date}: equity unknown, no snapshot",
+    day = given.session_date
+    if unpriced:
+        text = f"no price of {', '.join(unpriced)} on {day}: equity unknown, no snapshot"
+    else:
+        text = f"snapshot of {day} was due {given.due_at}; that day's close is gone"
+    job = f"snapshot:{book.strategy.id}"
+    if (job, day) in state.jobs:
+        return
+    draft.add(
+        ev.JobEnded(
+            job=job,
+            session_date=day,
+            due_at=given.due_at,
+            outcome=JobOutcome.FAILED if unpriced else JobOutcome.MISSED,
+            detail=text,
+        ),
+        -1,
     )
+    draft.alert(state.context.book, Severity.CRITICAL, "snapshot_missing", book.strategy.id, text)
 
 
 def _breaches(book: StrategyBook) -> tuple[latches.Breach, ...]:

@@ -18,6 +18,8 @@ _NO_MODEL: _Model = (None, None, None, None, None, None)
 
 def mark(state: State, day: date) -> None:
     """Add the rows of a session date; a strategy whose equity is unknown gets none."""
+    if not state.history or state.history[-1].session_date != day:
+        return  # the closing state of that day is gone: a gap, not a guess
     for book in state.books.values():
         if book.marked is not None and book.marked >= day:
             continue

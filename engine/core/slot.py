@@ -22,6 +22,7 @@ LATE_S = 120
 BEFORE_CLOSE_S = 60
 _ERRORS_TO_STOP = 5
 _LARGEST = Decimal(10) ** 12
+_NOTHING_CHANGED = StrategyVerdict(result="no_change", text="nothing changed")
 _NO_ORDER = frozenset({SignalKind.SETUP, SignalKind.SETUP_CANCELED})
 _EXITS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
 
@@ -159,8 +160,9 @@ def on_slot(state: State, given: SlotDue) -> Decision:
             _miss(state, draft, book, given)
             continue
         verdict = _ask(state, book, given)
-        if verdict is None:
-            continue
+        if verdict is None and any_slot:
+            continue  # a quiet slot of a recording can be fed again
+        verdict = verdict or _NOTHING_CHANGED
         draft = draft or Draft()
         if isinstance(verdict, Exception):
             _isolate(state, draft, book, verdict)

@@ -1,15 +1,14 @@
 """Every fact that is journaled. The kind of an event is its class name.
 
 An event carries no envelope: instant, causation, session and hash belong to the journal row.
-Money is Decimal, analytics are float. `subject(event)` names what the event is about,
-which is how `explain` and the screens find it.
+Money is Decimal, analytics are float. What an
+event is about says `engine.domain.subject`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from engine.domain.alert import Alert, AlertState
 from engine.domain.decision import GateVerdict, PlannedLeg, SeriesFacts, Step
@@ -540,12 +539,6 @@ Event = (
     | JobEnded
 )
 
-
-def subject(event: Event) -> str:
-    """Return the id of what the event is about: an order, signal, decision, instrument, alert…"""
-    return _SUBJECT[type(event)](event)
-
-
 ORDER_MOVES = (
     OrderSubmitted,
     OrderAccepted,
@@ -557,45 +550,4 @@ ORDER_MOVES = (
     OrderUnknown,
     OrderPendingCancel,
 )
-
-_SUBJECT: dict[type, Callable[[Any], str]] = {
-    SessionCreated: lambda e: e.context.session_id,
-    SessionStateChanged: lambda e: e.after.value,
-    StrategyStateChanged: lambda e: e.strategy,
-    ParameterChanged: lambda e: f"{e.strategy}.{e.key}",
-    ReportReceived: lambda e: (
-        getattr(e.report, "order_id", None) or getattr(e.report, "exec_id", "account")
-    ),
-    RequestReceived: lambda e: e.request.request_id,
-    RequestAnswered: lambda e: e.request_id,
-    RegimeRead: lambda e: e.strategy,
-    DecisionMade: lambda e: e.decision_id,
-    SignalRaised: lambda e: e.signal.signal_id,
-    SignalRejected: lambda e: e.signal.signal_id,
-    SignalDuplicated: lambda e: e.signal_id,
-    SignalExpired: lambda e: e.signal_id,
-    SignalDone: lambda e: e.signal_id,
-    RiskChecked: lambda e: e.order_id,
-    OrderDenied: lambda e: e.order.order_id,
-    LatchSet: lambda e: f"{e.scope}.{e.latch}",
-    LatchReleased: lambda e: f"{e.scope}.{e.latch}",
-    OrderApproved: lambda e: e.order.order_id,
-    OrderDryRun: lambda e: e.order.order_id,
-    SendStarted: lambda e: e.order_id,
-    CancelRequested: lambda e: e.order_id,
-    FillReceived: lambda e: e.fill.order_id,
-    FillCorrected: lambda e: e.fill.order_id,
-    FillUnmatched: lambda e: e.exec_id,
-    CommissionBooked: lambda e: e.order_id,
-    PositionChanged: lambda e: e.instrument,
-    CashChanged: lambda e: e.strategy,
-    SnapshotTaken: lambda e: e.rows[-1].strategy,
-    ReconciliationDone: lambda e: e.run_id,
-    DifferenceAccepted: lambda e: e.item,
-    DataGapFound: lambda e: e.symbol,
-    TradingStateChanged: lambda e: e.after.value,
-    AlertRaised: lambda e: e.alert.alert_id,
-    AlertStateChanged: lambda e: e.alert_id,
-    JobStarted: lambda e: e.job,
-    JobEnded: lambda e: e.job,
-} | dict.fromkeys(ORDER_MOVES, lambda e: e.order_id)
+"""The moves of an order's status."""

@@ -152,6 +152,8 @@ class Loop:
         self._ahead = None
         self._steps = max(0, self._steps - 1)
         self.position += 1
+        if not self._recorded and isinstance(given, SlotDue | JobDue):
+            given.at = max(given.at, self._clock.wall())  # it may be late, and must know it
         kind = type(given)
         if kind is QuotesSeen or kind is BarsClosed:
             await self._take_market(given)  # type: ignore[arg-type]
