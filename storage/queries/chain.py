@@ -63,12 +63,14 @@ def explain(db: sqlite3.Connection, text: str) -> Chain:
     """
     kind, found = resolve(db, text)
     decisions, signals, orders = _family(db, kind, found)
-    fills = _rows(db, "v_fills", "order_id", [order["order_id"] for order in orders])
+    book = _book(kind, decisions, signals, orders)
+    decisions, signals, orders = (_of(book, rows) for rows in (decisions, signals, orders))
+    fills = _of(book, _rows(db, "v_fills", "order_id", [order["order_id"] for order in orders]))
     ids = [row["decision_id"] for row in decisions]
     ids += [row["signal_id"] for row in signals]
     ids += [row["order_id"] for row in orders]
     ids += [row["exec_id"] for row in fills]
-    facts = _facts(db, ids)
+    facts = _facts(db, ids, book)
     decision = decisions[0] if decisions else None
     reading = _reading(db, decision)
     if reading is not None:
@@ -102,7 +104,8 @@ def resolve(db: sqlite3.Connection, text: str) -> tuple[str, str]:
                 f"OR substr({column}, -length(?1)) = ?1 LIMIT 6"
             )
             partly.update((kind, found) for found in _column(db, matches, text))
-    candidates = sorted(exact or partly)
+    own = {(kind, found) for kind, found in exact if found == text}  # not an order's reference
+    candidates = sorted(own or exact or partly)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
@@ -133,6 +136,18 @@ def _family(
     return _rows(db, "v_decisions", "decision_id", of), signals, orders
 
 
+def _book(kind: str, *families: list[dict[str, Any]]) -> str:
+    """Return the newest book that knows the id: every book gives equal decisions equal ids."""
+    for rows in reversed(families) if kind in ("order", "fill") else families:
+        if rows:
+            return str(rows[-1]["book"])
+    return ""
+
+
+def _of(book: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["book"] == book]
+
+
 def _reading(db: sqlite3.Connection, decision: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the reading that was there when the decision was made."""
     if decision is None or decision["reading_date"] is None:
@@ -146,12 +161,13 @@ def _reading(db: sqlite3.Connection, decision: dict[str, Any] | None) -> dict[st
     return None if row is None else dict(row)
 
 
-def _facts(db: sqlite3.Connection, ids: Iterable[str]) -> dict[int, Fact]:
-    """Return the events about these ids, what caused them and what they changed."""
+def _facts(db: sqlite3.Connection, ids: Iterable[str], book: str) -> dict[int, Fact]:
+    """Return a book's events about these ids, what caused them and what they changed."""
     wanted = _distinct(ids)
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM events WHERE subject IN ({_marks(wanted)})",  # noqa: S608
-        wanted,
+        f"SELECT {_COLUMNS} FROM events WHERE subject IN ({_marks(wanted)}) "  # noqa: S608
+        "AND session_id IN (SELECT session_id FROM sessions WHERE book = ?)",
+        (*wanted, book),
     ).fetchall()
     facts = {row["seq"]: _fact(row) for row in rows}
     own = [fact for fact in facts.values() if fact.kind != "DecisionMade"]

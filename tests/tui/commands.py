@@ -79,6 +79,9 @@ class Here:
     def __call__(self, *arguments: str) -> Said:
         """Run one command."""
         self._capsys.readouterr()
-        code = run(arguments)
+        return self.said(run(arguments))
+
+    def said(self, code: int = 0) -> Said:
+        """What was printed since the last command."""
         out, err = self._capsys.readouterr()
         return Said(code, out, err)
