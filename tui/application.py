@@ -195,7 +195,8 @@ class Pilothouse(App[None], inherit_bindings=False):
     def _tick(self) -> None:
         if self.arming.tick():
             self.say_hint(Shown("disarmed: the screen stood still"), "warn")
-        self.dashboard.confirm.tick()
+        if self.dashboard.ready:
+            self.dashboard.confirm.tick()
         if self._stopping and not self.engine_alive:
             self.leave(Left.DONE)
         self.paint()
@@ -265,6 +266,8 @@ class Pilothouse(App[None], inherit_bindings=False):
 
     def ask(self, question: Question) -> None:
         """Dock a question; keys go to it until it is answered."""
+        if not self.dashboard.ready:
+            return
         self.dashboard.confirm.open(question)
         self.dashboard.place()
         self.dashboard.confirm.focus()

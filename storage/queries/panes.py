@@ -30,8 +30,13 @@ def session(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
 
 
 def beat(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
-    """The engine's last pulse."""
-    return _all(db, "SELECT * FROM latest_heartbeat WHERE session_id = ?", session_id)
+    """The engine's last pulse, and the session's clock by the newest event, which may be later."""
+    return _all(
+        db,
+        "SELECT *, (SELECT at FROM events ORDER BY seq DESC LIMIT 1) AS newest_at "
+        "FROM latest_heartbeat WHERE session_id = ?",
+        session_id,
+    )
 
 
 def trading(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:

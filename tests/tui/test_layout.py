@@ -13,15 +13,15 @@ def test_boxes_tile_the_area_without_overlap(
     columns: int,
     rows: int,
     focused: str,
-    zoomed: bool,  # noqa: FBT001
+    zoomed: bool,
 ) -> None:
     area_rows = max(0, rows - 4)
     placed = boxes(columns, rows, area_rows, focused, zoomed=zoomed)
     assert focused in placed
     assert sum(box.width * box.height for box in placed.values()) == columns * area_rows
     for box in placed.values():
-        assert 0 <= box.x
-        assert 0 <= box.y
+        assert box.x >= 0
+        assert box.y >= 0
         assert box.x + box.width <= columns
         assert box.y + box.height <= area_rows
 

@@ -223,7 +223,7 @@ async def test_cancel_needs_arming_a_question_and_y(database: Path) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("4", "C")
+        await pilot.press("4", "j", "C")
         assert not app.dashboard.confirm.display
         await until(pilot, lambda: "not armed" in text_of(pilot))
         await pilot.press("ctrl+o", "1")
@@ -243,7 +243,7 @@ async def test_every_other_key_means_no(database: Path, key: str) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("4", "ctrl+o", "1", "C", key)
+        await pilot.press("4", "j", "ctrl+o", "1", "C", key)
         assert not app.dashboard.confirm.display
         assert asked.kinds == []
         assert app.dashboard.panes["orders"].has_focus

@@ -168,9 +168,9 @@ class Pane(Table):
         return next((str(row[name]) for name in self.id_columns if row.get(name)), None)
 
     def back(self) -> bool:
-        """Close what is open here, then let go of the cursor; say whether something was done."""
+        """Close what is open here; say whether something was."""
         if self.explained is None and self.detail_of is None:
-            return self.let_go()
+            return False
         self.explained = self.detail_of = None
         self._detail_top = 0
         self.flush()

@@ -50,6 +50,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.came_from: list[str] = []
         self.panes: dict[str, Pane] = {}
         self.armed = Shown("safe")
+        self.ready = False  # keys may come before the widgets are there
 
     def compose(self) -> ComposeResult:
         """Build every pane once; hidden ones cost nothing."""
@@ -91,6 +92,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Start with the overview, or with several panes where they fit."""
+        self.ready = True
         self.confirm.display = False
         self.confirm.closed = self._question_closed
         if shows_several(*self.size):
@@ -99,11 +101,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: Resize) -> None:
         """Lay out anew; cursor, detail and an open question survive."""
-        if self.panes:
+        if self.ready:
             self.place()
 
     def place(self) -> None:
         """Place the panes that are shown and hide the others."""
+        if not self.ready:
+            return
         columns, rows = self.size
         low = rows < LOW_ROWS
         self.query_one(Strip).display = not low
@@ -155,15 +159,17 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self.panes[self.current].show(self.view)
 
     def back(self) -> bool:
-        """One step back: detail, zoom, the pane that was replaced. Say whether there was one."""
-        if self.panes[self.current].back():
+        """One step back: detail, zoom, pane that was replaced, cursor. Say if there was one."""
+        pane = self.panes[self.current]
+        if pane.back():
             return True
         if self.zoomed:
             self.zoomed = False
         elif self.came_from:
+            pane.let_go()
             self.current = self.came_from.pop()
         else:
-            return False
+            return pane.let_go()
         self.place()
         return True
 
@@ -178,6 +184,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def paint_frame(self, messages: Sequence[Span] | None = None) -> None:
         """Paint status, strip and footer; the message line when there is something new."""
+        if not self.ready:
+            return
         view = self.view or View(Moment(self.now()))
         self.query_one(StatusLine).show(view, self.armed, read_only=self.read_only, now=self.now())
         failed = frozenset(
