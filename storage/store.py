@@ -40,6 +40,10 @@ class SqliteSessionStore:
             limit=_RECENT,
         )
 
+    def on_wall_clock(self, mode: str) -> list[SessionContext]:
+        """Return the context of the newest session of a mode that ran on the wall clock."""
+        return self._contexts("s.mode = ? AND s.recorded_clock = 0", mode)
+
     def left_behind(self, mode: str) -> tuple[str, str, str] | None:
         """Return (trading state, reason, session id) of the newest session of a mode."""
         db = open_reader(self._path)

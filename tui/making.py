@@ -23,18 +23,23 @@ from engine.domain.session import (
     StrategyInfo,
     TradingState,
 )
+from engine.domain.times import utc_text
 from engine.errors import MarketDataError, SettingsError
 from engine.exchange.costs import Costs
 from engine.market.files import load_folder
 from engine.market.history import coverage
 from engine.market.quality import NO_BANDS, REGIME_BANDS, Bands
-from engine.market.replay import RecordedFeed
+from engine.market.replay import RecordedFeed, WallFeed
 from engine.market.synthetic import synthetic_market
-from engine.ports import Calendar, MarketHistory
+from engine.ports import Calendar, Journal, MarketHistory
 from engine.risk.limits import Limits
+from engine.runtime.clock import SystemClock
 from engine.runtime.ids import session_id
 from engine.runtime.pace import parse
+from engine.runtime.wall import WallSource
 from engine.schedule.calendar import FIRST, AlwaysCalendar, ExchangeCalendar, year_ahead
+from engine.schedule.slots import JOBS as SCHEDULED
+from engine.schedule.slots import slot_at, upcoming
 from engine.settings.model import DEFAULT, Settings
 from engine.settings.strategies import limits_of
 from engine.strategy import registry
@@ -48,6 +53,11 @@ _DEMO_FIRST = date(2014, 1, 2)
 _COVERAGE_MIN = 0.5
 _COVERAGE_WARN = 0.9
 _LATE_SLOTS = frozenset({Slot.BEFORE_CLOSE_15, Slot.BEFORE_CLOSE_5, Slot.CLOSE})
+WALL_JOBS = tuple(
+    (job, offset)
+    for job, offset in SCHEDULED.items()
+    if job != "final"  # bars are final at once
+)
 JOBS = (("snapshot", timedelta(minutes=5)), ("reconcile", timedelta(minutes=60)))
 
 
@@ -58,7 +68,8 @@ class Plan:
     strategies: tuple[Strategy, ...]
     calendar: Calendar
     history: MarketHistory
-    feed: RecordedFeed
+    feed: RecordedFeed | WallSource
+    sessions: Sequence[date]  # the range; of a market on the wall clock only its first
     first: date
     before: date  # the session before the first
     last: date
@@ -76,16 +87,24 @@ def prepare(settings: Settings, now: datetime) -> Plan:
     )
     first, last = _range(settings, strategies, history, now)
     fill_rule = _fill_rule(settings, strategies)
-    feed = RecordedFeed(
-        history,
-        calendar,
-        first,
-        last,
-        fill_rule=fill_rule,
-        slots=(Slot.OPEN if fill_rule is FillRule.NEXT_OPEN else Slot.CLOSE,),
-        jobs=JOBS,
-    )
-    warnings = _coverage(settings, history, calendar, feed)
+    if on_wall_clock(settings):
+        slots = [strategy.slot for strategy in strategies]
+        market = WallFeed(history, calendar, slots, slot_at, WALL_JOBS)
+        feed: RecordedFeed | WallSource = WallSource(market, SystemClock())
+        sessions: Sequence[date] = (first,)
+        warnings: list[str] = []
+    else:
+        feed = RecordedFeed(
+            history,
+            calendar,
+            first,
+            last,
+            fill_rule=fill_rule,
+            slots=(Slot.OPEN if fill_rule is FillRule.NEXT_OPEN else Slot.CLOSE,),
+            jobs=JOBS,
+        )
+        sessions = feed.sessions
+        warnings = _coverage(settings, history, calendar, sessions)
     adjusted = any(s.adjustment is Adjustment.SPLIT for s in history.series.values())
     costs = Costs(
         half_spread_bps=settings.sim.half_spread_bps,
@@ -102,12 +121,24 @@ def prepare(settings: Settings, now: datetime) -> Plan:
         calendar,
         history,
         feed,
-        feed.sessions[0],
-        _before(calendar, feed.sessions[0]),
-        feed.sessions[-1],
+        sessions,
+        sessions[0],
+        _before(calendar, sessions[0]),
+        sessions[-1],
         fill_rule,
         costs,
         tuple(warnings),
+    )
+
+
+def on_wall_clock(settings: Settings) -> bool:
+    """Say whether this run goes with the clock on the wall: built-in market, now, realtime."""
+    run = settings.run
+    return (
+        run.mode is Mode.OFFLINE
+        and run.pace == "realtime"
+        and run.first is None
+        and run.data is None
     )
 
 
@@ -165,8 +196,10 @@ def _market(
     yesterday = date.fromordinal(now.toordinal() - 1)
     if settings.run.data is None:
         last = settings.run.last or yesterday
+        if on_wall_clock(settings):
+            last = year_ahead(yesterday)
         anchor = _demo_first(settings, last) - timedelta(days=_HISTORY_DAYS)
-        built_in = _exchange(settings, anchor, year_ahead(last))
+        built_in = _exchange(settings, anchor, year_ahead(last))  # the market ends before it
         history = synthetic_market(built_in, settings.market.seed, anchor, last)
         known = {symbol_of(i) for i in history.instruments}
         unknown = [symbol for symbol in symbols or () if symbol not in known]
@@ -217,6 +250,8 @@ def _range(
     last = settings.run.last or max(ends)
     if settings.run.first is not None:
         return settings.run.first, last
+    if on_wall_clock(settings):
+        return date.fromordinal(now.toordinal()), last
     if settings.run.data is None:
         return _demo_first(settings, last), last
     days = [min(s.bars[0].session_date for s in history.series.values() if s.bars)]
@@ -235,11 +270,11 @@ def _exchange(settings: Settings, first: date, last: date) -> Calendar:
 
 
 def _coverage(
-    settings: Settings, history: MarketHistory, calendar: Calendar, feed: RecordedFeed
+    settings: Settings, history: MarketHistory, calendar: Calendar, sessions: Sequence[date]
 ) -> list[str]:
     """Refuse data that covers less than half of the range, warn below nine tenths."""
-    first = settings.run.first or feed.sessions[0]
-    last = settings.run.last or feed.sessions[-1]
+    first = settings.run.first or sessions[0]
+    last = settings.run.last or sessions[-1]
     refused, warned = [], []
     for instrument, covered in coverage(history, calendar, first, last).items():
         text = (
@@ -309,14 +344,14 @@ def books(settings: Settings, plan: Plan) -> dict[StrategyId, StrategyBook]:
 def context(
     settings: Settings,
     plan: Plan,
-    dead: Sequence[SessionContext],
+    older: Sequence[SessionContext],
     now: datetime,
     bits: int,
 ) -> SessionContext:
     """Return our session: a continuation of an interrupted one, or a fresh book."""
     mode = settings.run.mode
     sid = session_id(mode, now, bits)
-    parent = next((old for old in dead if _continues(old, settings, plan)), None)
+    parent = next((old for old in older if _continues(old, settings, plan)), None)
     root = sid if parent is None else None
     book = Book(f"{mode.value}:{root}") if parent is None else parent.book
     share = shares(settings)
@@ -344,7 +379,7 @@ def context(
         seed=settings.sim.seed,
         calendar=plan.calendar.name,
         pace=settings.run.pace,
-        recorded_clock=True,
+        recorded_clock=not on_wall_clock(settings),
         source=plan.history.source,
         feed=series[0].feed.value,
         data_hash=_data_hash(plan),
@@ -367,12 +402,19 @@ def _data_hash(plan: Plan) -> str:
 
 
 def _continues(old: SessionContext, settings: Settings, plan: Plan) -> bool:
+    """Say whether our session goes on with an older one's book.
+
+    On the wall clock with the newest of its mode, however it ended and whatever was changed
+    since; on a recorded one only where the same settings get the same data.
+    """
+    if old.mode is not settings.run.mode or old.dry_run != settings.run.dry_run:
+        return False
+    if on_wall_clock(settings):
+        return not old.recorded_clock
     return (
-        old.mode is settings.run.mode
-        and old.recorded_clock
+        old.recorded_clock
         and old.config_hash == settings.config_hash
         and old.data_hash == _data_hash(plan)
-        and old.dry_run == settings.run.dry_run
     )
 
 
@@ -406,3 +448,20 @@ def halted(tail_lost: str) -> TradingStateChanged:
         reason=f"journal tail lost: {tail_lost}",
         actor="engine",
     )
+
+
+def next_slot(plan: Plan, at: datetime) -> str:
+    """Return the next slot after an instant as "name instant", empty where none is known."""
+    slots: dict[str, Slot] = {strategy.id: strategy.slot for strategy in plan.strategies}
+    for due in upcoming(plan.calendar, at, len(slots) + len(SCHEDULED) + 1, slots):
+        if due.slot is not None:
+            return f"{due.slot.value} {utc_text(due.at)}"
+    return ""
+
+
+def last_written(journal: Journal, book: Book) -> datetime | None:
+    """Return when a book was last written to, None for a book without events."""
+    last = None
+    for recorded in journal.replay(book):
+        last = recorded.at
+    return last

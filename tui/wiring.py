@@ -9,7 +9,7 @@ import gc
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from engine.brokers.simulated import SimulatedBroker
 from engine.core.state import initial
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated
-from engine.domain.input import JobFinished, Requested, Started
+from engine.domain.input import JobDue, JobFinished, Requested, Started
 from engine.domain.request import Request
-from engine.domain.session import SessionContext, SessionState
+from engine.domain.session import Mode, SessionContext, SessionState
 from engine.domain.times import utc_text
 from engine.errors import EngineError
 from engine.exchange.book import SimulatedExchange
@@ -34,11 +34,15 @@ from engine.runtime.lock import Holder, InstanceLock
 from engine.runtime.loop import Loop
 from engine.runtime.pace import Pacer
 from engine.runtime.start import recover, restore_exchange
+from engine.runtime.wall import WallPacer, WallSource
+from engine.schedule.slots import BACKUP_AGE_MAX
 from engine.settings.model import Settings
 from storage import backup, controls, start
 from storage.journal import SqliteJournal
 from storage.store import SqliteSessionStore
 from tui import making
+
+_FEW_EVENTS = 100  # a database that has hardly been used needs no copy yet
 
 Progress = Callable[[int, int, str], None]
 
@@ -101,9 +105,11 @@ async def _open_session(
     for dead in store.interrupted():
         journal.end_interrupted(dead, now, "engine")
     await journal.commit()
-    newest = store.left_behind(settings.run.mode.value)
-    interrupted = store.uncontinued()
-    context = making.context(settings, plan, interrupted, now, SystemIds().bits(32))
+    mode = settings.run.mode.value
+    wall = making.on_wall_clock(settings)
+    older = store.on_wall_clock(mode) if wall else store.uncontinued()
+    newest = store.left_behind(mode)
+    context = making.context(settings, plan, older, now, SystemIds().bits(32))
     entries = [Entry(SessionCreated(context=context), -1)]
     if context.parent_session_id is None:
         inherited = making.inherited_state(settings, newest, journal.tail_lost)
@@ -131,6 +137,8 @@ async def _trade(
         making.books(settings, plan),
     )
     feed = plan.feed
+    if isinstance(feed, WallSource) and context.parent_session_id is not None:
+        feed.seen = making.last_written(journal, context.book)
     cursor = recover(state, journal, feed)
     feed.seek(cursor)
     inbox = Inbox()
@@ -139,7 +147,7 @@ async def _trade(
     )
     restore_exchange(exchange, state, feed, cursor, clock.wall())
     broker = SimulatedBroker(exchange, inbox.put, lambda: loop.now())
-    pacer = Pacer(context.pace, clock.monotonic)
+    pacer = Pacer(context.pace, clock.monotonic) if context.recorded_clock else WallPacer(clock)
     watched.total = len(feed)
     loop = Loop(
         state=state,
@@ -152,26 +160,45 @@ async def _trade(
         market=broker.on_market,
         pacer=pacer,
         clock=clock,
-        pulse=Pulse(clock, len(feed)),
+        pulse=Pulse(clock, len(feed), lambda at: making.next_slot(plan, at)),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         watch=lambda done: setattr(watched, "done", done),
     )
     inbox.put(Started(loop.now()))
     broker.resume()
+    _back_up_if_old(settings, context, journal, inbox, clock.wall())
     gc.collect()
     gc.freeze()  # the history is there to stay: the collector need not walk it again
     watched.reached = Reached(asyncio.get_running_loop(), loop)
     watched.ready.set()
     began = clock.monotonic()
     watched.end = await loop.run()
+    if not context.recorded_clock:
+        return
     watched.result = result(
         state,
         plan.history,
-        plan.feed.sessions,
+        plan.sessions,
         plan.before,
         clock.monotonic() - began,
         plan.warnings,
     )
+
+
+def _back_up_if_old(
+    settings: Settings,
+    context: SessionContext,
+    journal: SqliteJournal,
+    inbox: Inbox,
+    now: datetime,
+) -> None:
+    """A night without an engine is made up at the next start; a backtest needs no copies."""
+    if context.mode is Mode.BACKTEST or journal.next_seq < _FEW_EVENTS:
+        return
+    made = backup.backups(backup.backups_of(journal.path, settings.storage.backups))
+    if not made or now - max(copy.at for copy in made) > BACKUP_AGE_MAX:
+        day = date.fromordinal(now.toordinal())
+        inbox.put(JobDue(context.started_at, now, "backup", day))
 
 
 class Jobs:

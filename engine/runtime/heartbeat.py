@@ -1,5 +1,7 @@
 """The engine's pulse: once a second a row of latest values, so that screens know it lives."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.domain.session import SESSION_ENDS
@@ -14,13 +16,18 @@ _BEAT_S = 1.0
 class Pulse:
     """Measures gaps between turns of the loop and writes the heartbeat."""
 
-    def __init__(self, clock: Clock, inputs_total: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        inputs_total: int,
+        next_slot: Callable[[datetime], str] = lambda at: "",
+    ) -> None:
         self._clock = clock
         self._total = inputs_total
         self._last_turn = clock.monotonic()
         self._last_beat = 0.0
         self._gap = 0.0
-        self.next_slot = ""
+        self._next_slot = next_slot  # "open 2026-11-20T14:30:00.000000Z" after an instant
 
     async def beat_if_due(self, loop: "Loop", journal: Journal) -> None:
         """Note this turn; write a heartbeat once a second."""
@@ -37,7 +44,7 @@ class Pulse:
         beat = Heartbeat(
             session_id=state.context.session_id,
             wall_at=self._clock.wall(),
-            clock_at=state.at,
+            clock_at=loop.now(),
             session_date=state.session_date,
             state=state.session_state.value,
             trading_state=state.trading_state.value,
@@ -45,7 +52,7 @@ class Pulse:
             tick_gap_ms=round(self._gap * 1000, 1),
             reports_waiting=len(loop.inbox),
             commit_p99_ms=0.0,
-            next_slot="" if state.session_state in SESSION_ENDS else self.next_slot,
+            next_slot="" if state.session_state in SESSION_ENDS else self._next_slot(loop.now()),
             inputs_done=loop.position,
             inputs_total=self._total,
         )

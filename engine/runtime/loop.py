@@ -45,7 +45,6 @@ from engine.execution.router import Router
 from engine.ports import Clock, Entry, Journal, RequestBox, Unit
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.inbox import Inbox
-from engine.runtime.pace import Pacer
 
 _GROUP = 256  # units that may wait for one commit
 _GROUP_S = 0.1  # and for how long
@@ -59,6 +58,22 @@ class Feed(Protocol):
     position: int
 
     def __iter__(self) -> Iterator[Input]: ...
+
+
+class Pacing(Protocol):
+    """When an input may happen (engine.runtime.pace.Pacer, engine.runtime.wall.WallPacer)."""
+
+    text: str
+
+    @property
+    def unlimited(self) -> bool:
+        """True where nothing waits."""
+
+    def set(self, pace: str) -> None:
+        """Change the pace; SettingsError if it cannot be."""
+
+    def delay(self, at: datetime) -> float:
+        """Return seconds to wait before an instant."""
 
 
 class Jobs(Protocol):
@@ -82,7 +97,7 @@ class Loop:
         feed: Iterator[Input],
         position: int,
         market: Callable[[QuotesSeen | BarsClosed], None],
-        pacer: Pacer,
+        pacer: Pacing,
         clock: Clock,
         pulse: Pulse,
         jobs: Jobs,
