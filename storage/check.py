@@ -62,7 +62,7 @@ def check(path: Path, backup_folder: Path | None = None) -> list[Finding]:
 
 
 def _check(db: sqlite3.Connection, path: Path, backup_folder: Path | None) -> list[Finding]:
-    pages = [str(row[0]) for row in db.execute("PRAGMA quick_check(10)").fetchall()]
+    pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check(10)").fetchall()]
     keys = db.execute("PRAGMA foreign_key_check").fetchall()
     end = last(db)
     return [

@@ -6,6 +6,8 @@ a flipped bit must not take the screen away.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,35 @@ def open_reader(
     db.row_factory = sqlite3.Row
     db.text_factory = lenient_text
     return db
+
+
+def holders_of(file: Path) -> list[int]:
+    """Return the processes that have a file open, the longest-running first (Linux only)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(fd.readlink()) == str(file.resolve()) for fd in (process / "fd").iterdir()):
+                found.append((process.stat().st_ctime, int(process.name)))
+        except OSError:
+            continue  # it has ended, or it is another user's
+    return [pid for _, pid in sorted(found)]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """Open a database for a few queries; None where there is none yet, or nothing in it.
+
+    What SQLite says to a query comes out as DatabaseUnusable.
+    """
+    if not path.exists():
+        yield None
+        return
+    with closing(open_reader(path)) as db:
+        try:
+            known = db.execute("PRAGMA user_version").fetchone()[0]
+            yield db if known else None
+        except sqlite3.Error as error:
+            raise unusable(path, error) from error
 
 
 def unusable(path: Path, error: sqlite3.Error) -> DatabaseUnusable:

@@ -24,12 +24,13 @@ from engine.domain.times import parse_utc
 from engine.errors import JournalError
 from engine.ports import Entry, Heartbeat, Recorded, Unit
 from storage.codec import decode
-from storage.connect import BUSY_TIMEOUT_MS, open_reader, reason
+from storage.connect import BUSY_TIMEOUT_MS, beside, holders_of, open_reader, reason
 from storage.writer import Group, Numbered, Running, Writer
 
 BACK_PRESSURE = 10_000  # units waiting: who puts should wait
 JOIN_MAX = 4_096  # rows of one joined SnapshotTaken
 STALLED_S = 2.0
+LOG_BYTES_MAX = 64 << 20
 _PAGE = 1_000
 
 _REPLAY = (
@@ -241,6 +242,20 @@ class SqliteJournal:
                 await self._writer.close()
             except sqlite3.Error as error:
                 raise _journal_error(error) from error
+
+    # -- the log ---------------------------------------------------------------------------
+
+    @property
+    def log_bytes(self) -> int:
+        """Size of the write-ahead log; beyond LOG_BYTES_MAX somebody holds it open."""
+        try:
+            return beside(self.path, "-wal").stat().st_size
+        except OSError:
+            return 0
+
+    def log_holders(self) -> str:
+        """Name the processes that have the log open, for an alert; "" where none can be seen."""
+        return ", ".join(f"pid {pid}" for pid in holders_of(beside(self.path, "-wal")))
 
     # -- sessions --------------------------------------------------------------------------
 

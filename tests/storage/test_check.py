@@ -11,7 +11,7 @@ import pytest
 from engine.domain.event import CashChanged, Event, OrderApproved
 from engine.domain.money import ONE
 from engine.errors import DatabaseUnusable
-from storage import head
+from storage import head, start
 from storage.backup import make_backup
 from storage.check import COMPARED, Finding, check
 from storage.connect import open_reader, open_writer
@@ -116,7 +116,11 @@ def test_what_cannot_be_read_is_no_finding_but_an_error(tmp_path: Path) -> None:
 # -- the start of an engine ----------------------------------------------------------------
 
 
-async def test_an_edit_after_the_anchor_is_found_at_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole_chain_bytes", [0, 1 << 20])
+async def test_an_edit_after_the_anchor_is_found_at_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_chain_bytes: int
+) -> None:
+    monkeypatch.setattr(start, "WHOLE_CHAIN_BYTES", whole_chain_bytes)
     path = tmp_path / "p.db"
     await write(path)
     journal = await open_journal(path)
@@ -130,6 +134,19 @@ async def test_an_edit_after_the_anchor_is_found_at_start(tmp_path: Path) -> Non
     edit(copy, "UPDATE events SET subject = 'x' WHERE seq = 6")
     with pytest.raises(DatabaseUnusable, match=r"event 6 does not match its hash; `pilothouse db"):
         prepare(copy)
+
+
+async def test_a_large_file_is_checked_from_its_anchor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p.db"
+    await write(path, unit(*a_trade()))
+    edit(path, "UPDATE events SET subject = 'x' WHERE seq = 2")
+    monkeypatch.setattr(start, "WHOLE_CHAIN_BYTES", 0)
+    assert prepare(path) == ""
+    monkeypatch.undo()
+    with pytest.raises(DatabaseUnusable, match="event 2 does not match"):
+        prepare(path)
 
 
 async def test_an_old_copy_put_back_is_told_by_the_head_file(tmp_path: Path) -> None:
