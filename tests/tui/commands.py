@@ -24,6 +24,7 @@ class Said(NamedTuple):
     @property
     def json(self) -> Any:
         """The one JSON document on stdout."""
+        assert self.out, self.err
         assert self.out.isascii()
         return json.loads(self.out)
 

@@ -103,6 +103,12 @@ def test_something_that_is_no_database_is_exit_5(here: Here) -> None:
     assert "db restore" in said.err
 
 
+def test_a_database_that_is_being_made_has_no_rows_yet(here: Here) -> None:
+    (here.folder / "p.db").touch()
+    assert here("orders", "--json", "--db", "p.db").json == []
+    assert here("status", "--json", "--db", "p.db").json["session"] is None
+
+
 def test_export_writes_the_same_rows_and_never_overwrites(ran: Path, here: Here) -> None:
     rows = here("trades", "--json", "--limit", "1000", "--db", str(ran)).json
     assert here("export", "trades", "--output", "t.json", "--db", str(ran)).code == 0

@@ -152,8 +152,8 @@ def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
 
 def _newest_run(database: Path) -> dict[str, Any] | None:
     """Return the newest comparison with what differed."""
+    from storage.connect import reading
     from storage.queries.listing import rows
-    from tui.commands.reading import reading
 
     with reading(database) as connection:
         runs = rows(connection, "reconciliations", limit=1) if connection is not None else []

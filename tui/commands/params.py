@@ -82,8 +82,8 @@ def _rows(
 def _running(database: Path) -> dict[tuple[str, str], str]:
     """Return what was changed in the session that runs now, by strategy and key."""
     from engine.runtime.holder import read_holder
+    from storage.connect import reading
     from storage.queries.listing import rows
-    from tui.commands.reading import reading
 
     holder = read_holder(database)
     if holder is None:
@@ -151,9 +151,10 @@ def history(
       pilothouse params history
       pilothouse params history --strategy regime --json
     """
+    from storage.connect import reading
     from storage.queries.listing import rows
     from tui.commands.output import Column, print_json, print_table
-    from tui.commands.reading import reading, session_named
+    from tui.commands.reading import session_named
 
     with reading(database_of(db, config)) as connection:
         found = []

@@ -1,7 +1,6 @@
 """The database that a command means, and rows out of it. No command-line library here."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ def read(
     kind: str, *, session: str | None, limit: int | None, since: str | None, path: Path
 ) -> list[dict[str, Any]]:
     """Return rows of a kind; without a database there are none yet."""
+    from storage.connect import reading
     from storage.queries.listing import LISTINGS, latest_session, rows
 
     after = since_text(since, is_day=LISTINGS[kind].since == "session_date")
@@ -45,21 +45,6 @@ def unfolded(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     import json
 
     return {**row, **{name: json.loads(row[name]) for name in columns if row[name] is not None}}
-
-
-@contextmanager
-def reading(path: Path) -> "Iterator[sqlite3.Connection | None]":
-    """Open the database for reading; None where there is no file yet."""
-    from storage.connect import open_reader
-
-    if not path.exists():
-        yield None
-        return
-    database = open_reader(path)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def session_named(database: "sqlite3.Connection", text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from tui.commands.options import Config, Db, Json, Limit, Session, Since
-from tui.commands.reading import database_of, read, reading
+from tui.commands.reading import database_of, read
 
 
 class Kind(NamedTuple):
@@ -228,6 +228,7 @@ def explain(
       pilothouse explain ord_01KAFR2Z9R9SG5F3C9VJ4XG1TB --json
     """
     from engine.errors import SettingsError
+    from storage.connect import reading
     from storage.queries.chain import explain as chain_of
     from tui.commands.explain import document, print_chain
     from tui.commands.output import print_json

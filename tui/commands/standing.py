@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.commands.reading import reading
+from storage.connect import reading
 
 if TYPE_CHECKING:
     from engine.domain.request import Request

@@ -1,0 +1,223 @@
+"""Asking a real engine in another process, and asking when there is none."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from storage.controls import requests_path
+from tests.architecture.sources import ROOT
+from tests.tui.commands import Here, home
+
+STARTS_WITHIN_S = 20.0
+WITHIN_S = 5.0  # generous: every machine that runs tests is busy
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """The command line in this process; without --db it means the user's own database."""
+    return Here(tmp_path, monkeypatch, capsys)
+
+
+@contextmanager
+def engine(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """An engine on the built-in market in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui", "run", "--no-ui", "--from", "2020-01-02", *arguments],
+        cwd=folder,
+        env={**home(folder), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(holds: Callable[[], bool], within_s: float = WITHIN_S) -> None:
+    """Wait until something is seen from outside."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "not seen in time"
+        time.sleep(0.05)
+
+
+def running(here: Here) -> Callable[[], bool]:
+    """Whether the engine's session runs and has traded."""
+
+    def seen() -> bool:
+        status = here("status", "--json").json
+        session = status["session"] or {}
+        return session.get("state") == "RUNNING" and status["counts"]["fills"] > 0
+
+    return seen
+
+
+def test_an_engine_does_what_another_terminal_asks(here: Here) -> None:
+    with engine(here.folder, "--pace", "5/s") as process:
+        until(running(here), STARTS_WITHIN_S)
+        status = here("status", "--json").json
+        assert status["engine"]["pid"] == process.pid
+        assert status["engine"]["heartbeat_age_s"] < WITHIN_S
+        assert status["link"] == "SYNTHETIC"
+
+        halted = here("halt", "--reason", "a look", "--json").json
+        assert (halted["result"], halted["text"]) == ("DONE", "ACTIVE → HALTED")
+        assert here("halt", "--reason", "again", "--json").json["text"] == "already HALTED"
+        state = here("status", "--json").json["trading_state"]
+        assert (state["state"], state["reason"]) == ("HALTED", "a look")
+        assert state["actor"] == halted["actor"]
+
+        assert here("resume", "--reason", "no").code == 3
+        assert "HALTED → ACTIVE" in here("resume", "--reason", "seen enough").out
+        assert "RUNNING → PAUSED" in here("pause").out
+        assert here("status", "--json").json["session"]["state"] == "PAUSED"
+        assert "PAUSED → RUNNING" in here("continue").out
+        assert "ACTIVE → REDUCING" in here("reduce", "--reason", "for a while").out
+
+        clean = here("reconcile", "--json")
+        assert (clean.code, clean.json["verdict"]) == (0, "CLEAN")
+        refused = here("reconcile", "--accept", "STK:QQQ:USD", "--reason", "bought")
+        assert refused.code == 3
+        assert here("cancel", "--all", "--reason", "none there").code == 0
+        assert here("cancel", "ord_none", "--reason", "none there").code == 3
+
+        changed = here("params", "set", "sma_fast", "50", "--reason", "a test")
+        assert changed.code == 0, changed
+        history = here("params", "history", "--json").json
+        assert [(row["key"], row["old"], row["new"]) for row in history] == [
+            ("sma_fast", "40", "50")
+        ]
+        rows = here("params", "list", "--json").json
+        assert next(row for row in rows if row["key"] == "sma_fast")["running"] == "50"
+
+        assert here("flatten", "--reason", "leaving").code == 3
+        assert here("flatten", "--reason", "leaving", "--confirm").code == 0
+        until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED")
+        assert here("status", "--json").json["counts"]["positions"] == 0
+
+        assert here("stop").code == 0
+        assert here("stop").code == 0
+        until(lambda: process.poll() is not None)
+        assert process.returncode == 0
+    assert here("stop").code == 0
+    assert here("status", "--json").json["session"]["state"] == "STOPPED"
+    asked = [
+        row["payload"]["request"]
+        for row in here("journal", "--json", "--limit", "100000").json
+        if row["kind"] == "RequestReceived"
+    ]
+    assert [one["kind"] for one in asked][:3] == ["HALT", "HALT", "RESUME"]
+    assert all(one["actor"] == halted["actor"] for one in asked)
+    assert asked[0]["reason"] == "a look"
+
+
+def test_a_second_engine_is_exit_6_and_names_the_first(here: Here) -> None:
+    with engine(here.folder, "--pace", "1/s") as first:
+        until(lambda: here("status", "--json").json["engine"]["running"], STARTS_WITHIN_S)
+        with engine(here.folder) as second:
+            out, _ = second.communicate(timeout=STARTS_WITHIN_S)
+        assert second.returncode == 6
+        assert f"pid {first.pid}" in out
+
+
+def test_halted_survives_a_kill(here: Here) -> None:
+    with engine(here.folder, "--pace", "5/s") as process:
+        until(running(here), STARTS_WITHIN_S)
+        assert here("halt", "--reason", "before the kill").code == 0
+        process.kill()
+        process.wait()
+    assert here("status", "--json").json["engine"] == {"running": False}
+    with engine(here.folder, "--pace", "5/s"):
+        until(lambda: here("status", "--json").json["engine"]["running"], STARTS_WITHIN_S)
+        until(lambda: here("status", "--json").json["session"]["state"] == "RUNNING")
+        status = here("status", "--json").json
+        assert status["trading_state"]["state"] == "HALTED"
+        assert status["trading_state"]["reason"] == "before the kill"
+        assert status["session"]["parent_session_id"] is not None
+        assert here("sessions", "--json").json[0]["state"] == "INTERRUPTED"
+
+
+def test_halt_reaches_an_engine_whose_request_file_is_locked(here: Here) -> None:
+    with engine(here.folder, "--pace", "5/s"):
+        until(running(here), STARTS_WITHIN_S)
+        database = Path(here("status", "--json").json["database"])
+        other = sqlite3.connect(requests_path(database), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            said = here("halt", "--reason", "the file is locked", "--json")
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+        assert said.code == 0
+        assert said.json["result"] == "SIGNALED"
+        until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED")
+
+
+# -- without an engine ---------------------------------------------------------------------
+
+
+def test_halt_waits_for_the_next_engine_and_is_in_force_at_once(here: Here) -> None:
+    assert here("halt", "--reason", "not today").code == 0
+    state = here("status", "--json").json["trading_state"]
+    assert (state["state"], state["waits_for_engine"]) == ("HALTED", True)
+    assert "waits" in here("status").out
+    with engine(here.folder, "--pace", "5/s"):
+        until(lambda: here("status", "--json").json["engine"]["running"], STARTS_WITHIN_S)
+        until(lambda: not here("status", "--json").json["requests_waiting"])
+        state = here("status", "--json").json["trading_state"]
+        assert (state["state"], state["reason"]) == ("HALTED", "not today")
+        assert here("orders", "--json").json == [] or all(
+            order["status"] == "DENIED" for order in here("orders", "--json").json
+        )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("pause",),
+        ("continue",),
+        ("flatten", "--reason", "x", "--confirm"),
+        ("cancel", "--all", "--reason", "x"),
+        ("reconcile",),
+        ("params", "set", "sma_fast", "50", "--reason", "x"),
+    ],
+    ids=" ".join,
+)
+def test_what_needs_an_engine_says_that_none_runs(here: Here, arguments: tuple[str, ...]) -> None:
+    said = here(*arguments)
+    assert said.code == 2
+    assert "no engine runs" in said.out
+    assert list(here.folder.iterdir()) == []
+
+
+def test_a_parameter_that_no_session_would_take_is_refused_at_once(here: Here) -> None:
+    said = here("params", "set", "sma_fast", "500", "--reason", "x")
+    assert said.code == 2
+    assert "an integer in 5..100" in said.err
+    assert here("params", "set", "dream", "1", "--reason", "x").code == 2
+
+
+def test_a_request_that_nobody_answers_is_not_called_done(here: Here) -> None:
+    """A process that is alive and holds the note, but is no engine."""
+    database = Path(here("status", "--json").json["database"])
+    database.parent.mkdir(parents=True)
+    note = {"pid": os.getppid(), "session_id": "offline-x", "host": "here", "since": "now"}
+    database.with_name(database.name + ".holder").write_text(json.dumps(note))
+    paused = here("pause", "--json")
+    assert (paused.code, paused.json["result"]) == (7, "NOT_TAKEN")
+    halted = here("halt", "--reason", "x", "--json")
+    assert (halted.code, halted.json["result"]) == (0, "WAITS")
