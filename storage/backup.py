@@ -23,7 +23,7 @@ from storage.connect import beside, open_reader, reason, unusable
 from storage.hashchain import Link, last, verify
 from storage.migrate import version_of
 
-DAILY, WEEKLY, MONTHLY = 7, 4, 12
+KEEP = (7, 4, 12)  # the newest copy of so many days, weeks and months
 _NAME = re.compile(r"(?P<stem>.+)-(?P<at>\d{8}T\d{6}Z)\.db")
 _COUNTED = ("sessions", "events", "decisions", "signals", "orders", "fills", "positions", "alerts")
 
@@ -140,11 +140,11 @@ def backups(folder: Path) -> list[Backup]:
 # -- retention -----------------------------------------------------------------------------
 
 
-def kept(instants: Iterable[datetime]) -> set[datetime]:
-    """Return which copies stay: the newest of 7 days, of 4 weeks and of 12 months."""
+def kept(instants: Iterable[datetime], keep: tuple[int, int, int] = KEEP) -> set[datetime]:
+    """Return which copies stay: the newest of each of the last days, weeks and months."""
     newest_first = sorted(set(instants), reverse=True)
     stay: set[datetime] = set()
-    for period, count in (("%Y-%j", DAILY), ("%G-%V", WEEKLY), ("%Y-%m", MONTHLY)):
+    for period, count in zip(("%Y-%j", "%G-%V", "%Y-%m"), keep, strict=True):
         newest: dict[str, datetime] = {}
         for at in newest_first:
             newest.setdefault(at.strftime(period), at)
@@ -152,10 +152,10 @@ def kept(instants: Iterable[datetime]) -> set[datetime]:
     return stay
 
 
-def prune(folder: Path) -> list[Path]:
+def prune(folder: Path, keep: tuple[int, int, int] = KEEP) -> list[Path]:
     """Remove the copies that need not stay; return them."""
     copies = backups(folder)
-    stay = kept(copy.at for copy in copies)
+    stay = kept((copy.at for copy in copies), keep)
     gone = [copy.path for copy in copies if copy.at not in stay]
     for path in gone:
         path.unlink(missing_ok=True)

@@ -229,7 +229,7 @@ class Jobs:
             made = await asyncio.to_thread(
                 backup.make_backup, self._journal.path, folder, SystemClock().wall()
             )
-            await asyncio.to_thread(backup.prune, folder)
+            await asyncio.to_thread(backup.prune, folder, self._settings.storage.keep)
             ok, detail = True, str(made.path)
         except (EngineError, OSError) as error:
             ok, detail = False, str(error)

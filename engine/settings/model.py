@@ -45,6 +45,11 @@ class Storage(Section):
     keep_weekly: int = key(4, "weekly copies to keep", unit="copies", ge=0, le=520)
     keep_monthly: int = key(12, "monthly copies to keep", unit="copies", ge=0, le=1200)
 
+    @property
+    def keep(self) -> tuple[int, int, int]:
+        """How many daily, weekly and monthly copies stay."""
+        return self.keep_daily, self.keep_weekly, self.keep_monthly
+
 
 class Run(Section):
     """What a run is."""
@@ -289,12 +294,6 @@ class Orders(Section):
     entry_ttl_s: int = key(
         600, "how long an entry's signal lives after its slot", unit="seconds", ge=1, le=86_400
     )
-    timeout_s: int = key(
-        60, "how long an accepted order may work unfilled", unit="seconds", ge=5, le=3600
-    )
-    reprice_attempts: int = key(
-        0, "new orders for what a timed-out one left", unit="orders", ge=0, le=10
-    )
 
 
 class Sessions(Section):
@@ -333,9 +332,6 @@ class Screen(Section):
     ascii: bool = key(False, "no box drawing, arrows, blocks or dots")
     read_only: bool = key(False, "the screen only looks: nothing but the emergency stop acts")
     mouse: bool = key(False, "take mouse events, which nothing needs")
-    keys: Mapping[str, str] = key(
-        dict, "own keys by action", allowed="a table of action = keys, separated by commas"
-    )
 
 
 class Log(Section):
@@ -345,7 +341,6 @@ class Log(Section):
         lambda: state_folder() / LOG,
         "the log; without it pilothouse.log in the user's state folder",
     )
-    level: Literal["debug", "info", "warning", "error"] = key("info", "least severity written")
     max_mb: int = key(10, "size at which a new file begins", unit="MB", ge=1, le=1000)
     keep: int = key(5, "old files kept", unit="files", ge=0, le=100)
 

@@ -37,7 +37,6 @@ EXAMPLES: dict[str, str] = {
     "sessions.capital_shares": "{ regime = 0.7, crossover = 0.3 }",
     "live.max_order_usd": "5000",
     "live.max_day_usd": "20000",
-    "screen.keys": '{ pause = "f5" }',
     "log.path": '"/var/log/pilothouse.log"',
     "script.file": '"signals.csv"',
 }

@@ -255,7 +255,7 @@ def test_the_hash_covers_what_influences_results_and_nothing_else(tmp_path: Path
     for key, text in (
         ("storage.path", "x.db"),
         ("screen.theme", "light"),
-        ("log.level", "debug"),
+        ("log.keep", "3"),
         ("run.pace", "max"),
         ("crossover.fast", "17"),
     ):
@@ -364,7 +364,7 @@ def test_the_examples_of_config_toml_can_be_set(tmp_path: Path) -> None:
     text = "\n".join(
         f"[{key.rpartition('.')[0]}]\n{key.rpartition('.')[2]} = {example}"
         for key, example in EXAMPLES.items()
-        if key.startswith(("market", "sessions", "screen", "live", "script", "log"))
+        if key.startswith(("market", "sessions", "live", "script", "log"))
     )
     file(tmp_path, text.replace("[live]\nmax_day", "max_day"))
     settings = loaded(tmp_path, flag("run.data", str(tmp_path / "data" / "bars")))

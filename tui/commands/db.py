@@ -1,25 +1,33 @@
 """db: is the file whole, copies of it, and putting one back."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.commands.options import Config, Confirm, Db, Json
 from tui.commands.reading import database_of
 
+if TYPE_CHECKING:
+    from engine.settings.model import Storage
+
 FINDINGS = 7
 
 app = typer.Typer(help="Integrity and copies of the database.", no_args_is_help=True)
 
 
+def _storage(db: Path | None, config: Path | None) -> "Storage":
+    from tui.commands.runs import flags, settings_of
+
+    return settings_of(flags(("--db", "storage.path", db), sets=None), config).storage
+
+
 def _folder(db: Path | None, config: Path | None) -> Path:
     """Return where copies are kept."""
     from storage.backup import backups_of
-    from tui.commands.runs import flags, settings_of
 
-    settings = settings_of(flags(("--db", "storage.path", db), sets=None), config)
-    return backups_of(settings.storage.path, settings.storage.backups)
+    kept = _storage(db, config)
+    return backups_of(kept.path, kept.backups)
 
 
 @app.command("check")
@@ -70,7 +78,7 @@ def backup(db: Db = None, config: Config = None, as_json: Json = False) -> None:
 
     folder = _folder(db, config)
     made = make_backup(database_of(db, config), folder, SystemClock().wall())
-    gone = prune(folder)
+    gone = prune(folder, _storage(db, config).keep)
     if as_json:
         document = {
             "path": made.path,
