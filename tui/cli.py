@@ -68,20 +68,14 @@ def _reader_left() -> int:
 
 def _unexpected(error: Exception) -> int:
     """Write the traceback to the log and name the log; nothing of it goes to the terminal."""
-    import traceback
-
     from engine.settings.places import log_file
+    from tui.log import Log
 
-    path = log_file()
-    text = "".join(traceback.format_exception(error))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
-            log.write(text)
-    except OSError as problem:
-        _complain(f"{type(error).__name__}: {error} (log {path} not written: {problem})")
-    else:
-        _complain(f"unexpected failure: {type(error).__name__}: {error}; log {path}")
+    log = Log(log_file())
+    log.write("failed", arguments=sys.argv[1:], exc_info=error)
+    where = f"log {log.path}" if log.is_open else f"the log {log.path} cannot be written"
+    log.close()
+    _complain(f"unexpected failure: {type(error).__name__}: {error}; {where}")
     return UNEXPECTED
 
 

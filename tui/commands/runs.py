@@ -111,13 +111,16 @@ def run(
         require_terminal()
     loaded = settings_of(given, config)
     refuse_modes(loaded, confirmed=confirm)
-    if no_ui:
-        from tui.headless import run_headless
+    with logged(loaded) as ended:
+        if no_ui:
+            from tui.headless import run_headless
 
-        raise typer.Exit(run_headless(loaded))
-    from tui.app import run_app
+            code = ended(run_headless(loaded))
+        else:
+            from tui.app import run_app
 
-    raise typer.Exit(run_app(loaded))
+            code = ended(run_app(loaded))
+    raise typer.Exit(code)
 
 
 def backtest(
@@ -157,8 +160,9 @@ def backtest(
     loaded = settings_of(given, config)
     from tui.wiring import run_session
 
-    with progress_bar() as progress:
+    with logged(loaded) as ended, progress_bar() as progress:
         outcome = run_session(loaded, progress=progress)
+        ended(outcome.exit_code)
     if outcome.result is not None:
         if as_json:
             from tui.commands.output import print_json
@@ -229,6 +233,30 @@ def require_terminal() -> None:
     why = unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
     if why is not None:
         raise SettingsError(why)
+
+
+@contextmanager
+def logged(settings: "Settings") -> Iterator[Callable[[int], int]]:
+    """Log a run's beginning, its exit code, or what stopped it."""
+    import os
+
+    from tui.log import Log
+
+    log = Log(settings.log.path, max_mb=settings.log.max_mb, keep=settings.log.keep)
+    run = {"pid": os.getpid(), "database": str(settings.storage.path)}
+    log.write("started", **run, mode=settings.run.mode.value, config_hash=settings.config_hash)
+
+    def ended(code: int) -> int:
+        log.write("ended", **run, exit_code=code)
+        return code
+
+    try:
+        yield ended
+    except Exception as error:
+        log.write("stopped", **run, exc_info=error)
+        raise
+    finally:
+        log.close()
 
 
 @contextmanager
