@@ -9,7 +9,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from engine.errors import EngineRunning
+from engine.errors import DatabaseUnusable, EngineRunning
 from engine.runtime.holder import Holder as Holder
 from engine.runtime.holder import holder_path, read_holder, write_holder
 
@@ -27,7 +27,12 @@ class InstanceLock:
         self._lock = FileLock(lock_path(database), timeout=0)
 
     def __enter__(self) -> Self:
-        """Take the lock; EngineRunning names the holder."""
+        """Take the lock; EngineRunning names the holder, DatabaseUnusable says why none can be."""
+        path = lock_path(self._database)
+        try:
+            path.open("a").close()  # the lock would take a refusal for a holder
+        except OSError as error:
+            raise DatabaseUnusable(f"{path} cannot be written: {error.strerror}") from error
         try:
             self._lock.acquire()
         except Timeout:
