@@ -178,7 +178,7 @@ class SqliteRequestBox:
     def _read(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         try:
             return self._watching().execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.close()
             raise JournalError(f"the request file {self.path} cannot be read: {error}") from error
 
@@ -193,7 +193,7 @@ class SqliteRequestBox:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.close()
             raise JournalError(
                 f"the request file {self.path} cannot be written: {error}"
