@@ -81,7 +81,6 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
     """Run one session from the instance lock to its end. Raises EngineError if it cannot."""
     clock = SystemClock()
     database = Path(settings.storage.path)
-    database.parent.mkdir(parents=True, exist_ok=True)
     with InstanceLock(database) as lock:
         plan = making.prepare(settings, clock.wall())  # bad data is refused before a row is written
         lost = start.prepare(database)

@@ -30,6 +30,7 @@ class InstanceLock:
         """Take the lock; EngineRunning names the holder, DatabaseUnusable says why none can be."""
         path = lock_path(self._database)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.open("a").close()  # the lock would take a refusal for a holder
         except OSError as error:
             raise DatabaseUnusable(f"{path} cannot be written: {error.strerror}") from error

@@ -163,6 +163,15 @@ def test_an_unexpected_failure_names_the_log_and_shows_no_traceback(tmp_path: Pa
     assert "ZeroDivisionError" in log.read_text()
 
 
+@pytest.mark.parametrize("database", ["/proc/p.db", "/proc/none/p.db"])
+def test_a_place_that_cannot_be_written_is_exit_5(tmp_path: Path, database: str) -> None:
+    for arguments in (("backtest",), ("halt", "--reason", "x")):
+        said = process(tmp_path, *arguments, "--db", database)
+        assert said.code == 5, said.err
+        assert database in said.err
+        assert "Traceback" not in said.err
+
+
 def test_a_reader_that_leaves_early_is_no_failure(tmp_path: Path) -> None:
     code = "import subprocess, sys\n" + (
         "shown = subprocess.Popen([sys.executable, '-m', 'tui', 'config', 'show'],"
