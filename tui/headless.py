@@ -4,22 +4,14 @@ The lines come from the journal, like those of the log pane: what is printed was
 """
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 
-from engine.domain.request import Request, RequestKind
 from engine.errors import DatabaseUnusable, JournalError
-from engine.runtime.clock import SystemClock
-from engine.runtime.ids import SystemIds, request_id
 from engine.settings.model import Settings
-from storage import controls
 from storage.queries import narration
-from tui import terminal
 from tui.format import safe
 from tui.sentence import sentence
+from tui.signals import steered
 from tui.wiring import EngineThread
 
 _POLL_S = 0.25
@@ -52,7 +44,7 @@ def run_headless(settings: Settings) -> int:
 
 def continue_headless(engine: EngineThread) -> int:
     """Watch a running engine until its session ends; return its exit code."""
-    with _signals(engine):
+    with steered(engine):
         lines = _Lines(engine)
         engine.watched.ready.wait()
         if engine.session_id is not None:
@@ -98,50 +90,3 @@ def _say(line: str) -> None:
         print(safe(line, 400), file=sys.stderr, flush=True)  # noqa: T201  this is its output
     except OSError:
         return
-
-
-@contextmanager
-def _signals(engine: EngineThread) -> Iterator[None]:
-    """SIGTERM and SIGINT stop cleanly, a second SIGINT at once; SIGUSR1 halts."""
-    asked = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            os._exit(130)  # every start is a recovery
-        asked = True
-        _ask_stop(engine, signal.Signals(number).name)
-
-    def halt(number: int, frame: FrameType | None) -> None:
-        engine.halt("SIGUSR1")
-
-    handlers: dict[int, Callable[[int, FrameType | None], None] | signal.Handlers] = {
-        signal.SIGTERM: stop,
-        signal.SIGINT: stop,
-        signal.SIGUSR1: halt,
-        signal.SIGHUP: signal.SIG_IGN,
-        signal.SIGTSTP: signal.SIG_IGN,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _ask_stop(engine: EngineThread, why: str) -> None:
-    """Ask by the request file, as everybody does; by the engine's inbox if it cannot be written."""
-    clock = SystemClock()
-    now = clock.wall()
-    request = Request(
-        request_id=request_id(now, SystemIds().bits(80)),
-        kind=RequestKind.STOP,
-        actor=terminal.actor(),
-        reason=why,
-        asked_at=now,
-    )
-    try:
-        controls.ask(engine.database, request)
-    except JournalError:
-        engine.request(request)

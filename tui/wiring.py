@@ -41,6 +41,7 @@ from storage import backup, controls, start
 from storage.journal import SqliteJournal
 from storage.store import SqliteSessionStore
 from tui import making
+from tui.signals import steered
 
 _FEW_EVENTS = 100  # a database that has hardly been used needs no copy yet
 
@@ -311,12 +312,13 @@ def run_session(
     """Run a session to its end and return how it ended; raises what stopped the engine."""
     engine = EngineThread(settings)
     engine.start()
-    engine.watched.ready.wait()
-    if on_ready is not None and engine.session_id is not None:
-        on_ready(engine.session_id)
-    while not engine.wait(0.1):
-        if progress is not None:
-            progress(engine.watched.done, engine.watched.total, "sessions")
+    with steered(engine):
+        engine.watched.ready.wait()
+        if on_ready is not None and engine.session_id is not None:
+            on_ready(engine.session_id)
+        while not engine.wait(0.1):
+            if progress is not None:
+                progress(engine.watched.done, engine.watched.total, "sessions")
     if engine.error is not None:
         raise engine.error
     return RunOutcome(engine.exit_code or 0, engine.session_id or "", engine.watched.result)

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,16 @@ def here(
     return Here(tmp_path, monkeypatch, capsys)
 
 
-@contextmanager
-def engine(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def engine(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """An engine on the built-in market in a process of its own."""
+    return start(folder, "run", "--no-ui", "--from", "2020-01-02", *arguments)
+
+
+@contextmanager
+def start(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, killed if it has not ended by then."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tui", "run", "--no-ui", "--from", "2020-01-02", *arguments],
+        [sys.executable, "-m", "tui", *arguments],
         cwd=folder,
         env={**home(folder), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -221,3 +227,19 @@ def test_a_request_that_nobody_answers_is_not_called_done(here: Here) -> None:
     assert (paused.code, paused.json["result"]) == (7, "NOT_TAKEN")
     halted = here("halt", "--reason", "x", "--json")
     assert (halted.code, halted.json["result"]) == (0, "WAITS")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize("command", ["run", "backtest"])
+def test_a_signal_ends_the_session_cleanly(
+    here: Here, command: str, number: signal.Signals
+) -> None:
+    long = ("--from", "1995-01-03") if command == "backtest" else ("--no-ui", "--pace", "5/s")
+    with start(here.folder, command, *long) as process:
+        until(lambda: here("status", "--json").json["engine"]["running"], STARTS_WITHIN_S)
+        process.send_signal(number)
+        until(lambda: process.poll() is not None, STARTS_WITHIN_S)
+    assert process.returncode == 0
+    status = here("status", "--json").json
+    assert status["session"]["state"] == "STOPPED"
+    assert status["session"]["end_reason"] == number.name
