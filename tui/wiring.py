@@ -318,7 +318,7 @@ def run_session(
             on_ready(engine.session_id)
         while not engine.wait(0.1):
             if progress is not None:
-                progress(engine.watched.done, engine.watched.total, "sessions")
+                progress(engine.watched.done, engine.watched.total, "inputs")
     if engine.error is not None:
         raise engine.error
     return RunOutcome(engine.exit_code or 0, engine.session_id or "", engine.watched.result)

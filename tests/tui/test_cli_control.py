@@ -243,3 +243,18 @@ def test_a_signal_ends_the_session_cleanly(
     status = here("status", "--json").json
     assert status["session"]["state"] == "STOPPED"
     assert status["session"]["end_reason"] == number.name
+
+
+PLANTED = "\x1b[2J\x1b]0;t\x07[red]x[/y]\u202e\u200b\x9b31m\n" + "long" * 200
+
+
+def test_text_of_a_person_cannot_reach_the_terminal_as_anything_but_text(here: Here) -> None:
+    halted = here("halt", "--reason", PLANTED)
+    assert halted.code == 0
+    for said in (halted, here("status"), here("doctor")):
+        for forbidden in ("\x1b", "\x07", "\x9b", "\u202e", "\u200b"):
+            assert forbidden not in said.out
+            assert forbidden not in said.err
+    assert "[red]x[/y]" in halted.out
+    assert "[red]x[/y]" in here("status").out
+    assert here("status", "--json").json["trading_state"]["reason"] == PLANTED
