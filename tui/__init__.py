@@ -1,8 +1,10 @@
 """Show and ask; the command line lives here too.
 
-cli          arguments and subcommands; imports the app only to show it
+cli          from arguments to an exit code
+commands     the subcommands; they import the app only to show it
 wiring       settings to concrete broker, data, journal, loop: the one place that names adapters
 headless     the same engine without a screen
+signals, log what signals mean to an engine without a screen; what the journal cannot say
 app          the Textual app: modes, signals, exit; starts and watches the engine
 actions      every key, label and danger class in one table
 format       money, quantity, percent, age and id to text
