@@ -72,7 +72,7 @@ class Run(Section):
     )
     pace: str = key(
         "10/s",
-        "speed of a recorded clock; a backtest always runs at max",
+        "speed of a recorded clock; the command backtest runs at max",
         unit="session instants a second",
         allowed="max, realtime or N/s",
         pattern=r"^(max|realtime|[1-9]\d{0,5}/s)$",

@@ -91,6 +91,8 @@ def run(
       pilothouse run --no-ui --data bars --strategy regime,crossover
       pilothouse run --preset smooth15 --set sma_fast=50 --set sim.slippage_bps=0
     """
+    if mode == "backtest" and pace is None:
+        pace = "max"
     given = flags(
         ("--mode", "run.mode", mode),
         ("--strategy", "run.strategy", strategy),
@@ -181,17 +183,18 @@ def flags(
     """Return the settings that flags mean, each (flag, key, value); None says nothing."""
     from engine.settings.sources import Flag
 
-    plain = [
-        Flag(name, key, "true" if value is True else str(value))
-        for name, key, value in given
-        if value is not None and value is not False
-    ]
+    found = []
     for text in sets or []:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
-        plain.append(Flag(f"--set {key.strip()}", key.strip(), value.strip()))
-    return plain
+        found.append(Flag(f"--set {key.strip()}", key.strip(), value.strip()))
+    found += [
+        Flag(name, key, "true" if value is True else str(value))
+        for name, key, value in given
+        if value is not None and value is not False
+    ]
+    return found
 
 
 def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
