@@ -39,6 +39,11 @@ _REPLAY = (
     "WHERE s.book = ? AND e.seq > ? ORDER BY e.seq LIMIT ?"
 )
 
+_LAST_CURSOR = (
+    "SELECT cursor FROM events WHERE cursor IS NOT NULL AND session_id IN "
+    "(SELECT session_id FROM sessions WHERE book = ?) ORDER BY seq DESC LIMIT 1"
+)
+
 
 class _Joined:
     """Snapshots that came one after the other and become one event."""
@@ -307,7 +312,7 @@ class SqliteJournal:
         """Return the last committed cursor of a book, 0 if there is none."""
         reader = open_reader(self.path)
         try:
-            row = reader.execute("SELECT cursor FROM cursors WHERE book = ?", (book,)).fetchone()
+            row = reader.execute(_LAST_CURSOR, (book,)).fetchone()
         finally:
             reader.close()
         return 0 if row is None else int(row["cursor"])

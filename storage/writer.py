@@ -35,17 +35,9 @@ ANCHOR_EVERY = 10_000  # rows: a start checks the chain from the last anchor, 40
 
 _INSERT_EVENT = (
     "INSERT INTO events (seq, session_id, at, known_at, kind, version, subject, causation_seq, "
-    "payload, hash) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)"
+    "payload, hash, cursor) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
 )
-_INSERT_UNCAUSED = (
-    "INSERT INTO events (seq, session_id, at, known_at, kind, version, subject, payload, hash) "
-    "VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)"
-)
-assert VERSION == 1, "the two statements above say 1, to save a value per row"
-_CURSOR = (
-    "INSERT INTO cursors (book, session_id, cursor) VALUES (?, ?, ?) ON CONFLICT (book) DO "
-    "UPDATE SET session_id = excluded.session_id, cursor = excluded.cursor"
-)
+assert VERSION == 1, "the statement above says 1, to save a value per row"
 
 # what one unit can do wrong: the others of its group are written all the same
 _UNIT_FAULTS = (
@@ -159,25 +151,14 @@ class WritingConnection(sqlite3.Connection):
 
     def _write_units(self, units: Sequence[Numbered]) -> None:
         rows: list[tuple[object, ...]] = []
-        uncaused: list[tuple[object, ...]] = []
-        cursor: int | None = None
         for unit in units:
-            self._write_unit(unit, rows, uncaused)
-            if unit.cursor is not None:
-                cursor = unit.cursor
+            self._write_unit(unit, rows)
         # sessions first, journal rows last: one statement for many rows
-        if rows:
-            self.executemany(_INSERT_EVENT, rows)
-        if uncaused:
-            self.executemany(_INSERT_UNCAUSED, uncaused)
-        if cursor is not None and self.running is not None:
-            self.execute(_CURSOR, (self.running.book, self.running.session_id, cursor))
+        self.executemany(_INSERT_EVENT, rows)
         if self.link.seq - self._anchored >= ANCHOR_EVERY:
             self.anchor("writer")
 
-    def _write_unit(
-        self, unit: Numbered, rows: list[tuple[object, ...]], uncaused: list[tuple[object, ...]]
-    ) -> None:
+    def _write_unit(self, unit: Numbered, rows: list[tuple[object, ...]]) -> None:
         first = unit.first_seq
         place = unit.of or self.running
         at = utc_text(unit.at)
@@ -199,12 +180,12 @@ class WritingConnection(sqlite3.Connection):
             prev_hash = link(
                 prev_hash, seq, session_id, at, known_at, kind, about, caused_by, payload
             )
-            if caused_by is None:  # a None costs more to bind than to leave out
-                uncaused.append((seq, session_id, at, known_at, kind, about, payload, prev_hash))
-            else:
-                rows.append(
-                    (seq, session_id, at, known_at, kind, about, caused_by, payload, prev_hash)
+            rows.append(
+                (
+                    seq, session_id, at, known_at, kind, about, caused_by, payload, prev_hash,
+                    unit.cursor,
                 )
+            )  # fmt: skip
         self.link = Link(seq, prev_hash)
 
     def _in_transaction(self, work: Callable[[], None]) -> None:

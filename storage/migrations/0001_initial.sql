@@ -57,9 +57,12 @@ CREATE TABLE events (
     subject       TEXT NOT NULL,
     causation_seq INTEGER,
     payload       TEXT NOT NULL,
-    hash          TEXT NOT NULL
+    hash          TEXT NOT NULL,
+    cursor        INTEGER -- recorded clock: how much of the feed the book has consumed by then
 ) STRICT;
-CREATE INDEX events_by_subject ON events (subject);
+-- What happens often and is found by its cause or its own table is left out.
+CREATE INDEX events_by_subject ON events (subject)
+WHERE kind NOT IN ('SnapshotTaken', 'RegimeRead', 'PositionChanged', 'CashChanged');
 
 CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
 BEGIN
@@ -70,13 +73,6 @@ CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
-
--- How much of a recorded feed a book has consumed.
-CREATE TABLE cursors (
-    book       TEXT PRIMARY KEY,
-    session_id TEXT NOT NULL REFERENCES sessions (session_id),
-    cursor     INTEGER NOT NULL
-) STRICT;
 
 -- Trading state: one per book.
 CREATE TABLE books (
@@ -278,11 +274,10 @@ CREATE TABLE snapshots (
     rows       INTEGER NOT NULL,
     intraday   INTEGER NOT NULL -- 1: holds rows that a final one will replace
 ) STRICT;
-CREATE INDEX snapshots_by_session ON snapshots (session_id);
 
 CREATE TABLE reconciliations (
-    seq            INTEGER PRIMARY KEY,
-    run_id         TEXT NOT NULL UNIQUE,
+    seq            INTEGER NOT NULL,
+    run_id         TEXT PRIMARY KEY,
     session_id     TEXT NOT NULL REFERENCES sessions (session_id),
     at             TEXT NOT NULL,
     trigger_       TEXT NOT NULL,
@@ -293,7 +288,7 @@ CREATE TABLE reconciliations (
     mismatched     INTEGER NOT NULL,
     other          INTEGER NOT NULL,
     text           TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE differences (
     run_id     TEXT NOT NULL REFERENCES reconciliations (run_id),

@@ -56,7 +56,7 @@ def test_every_table_of_a_session_is_compared_or_holds_no_facts(tmp_path: Path) 
     tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     db.close()
     assert tables == {
-        *COMPARED, "events", "migrations", "anchors", "cursors", "latest_heartbeat",
+        *COMPARED, "events", "migrations", "anchors", "latest_heartbeat",
         "latest_quotes",
     }  # fmt: skip
 

@@ -307,7 +307,7 @@ def dump(path: Path) -> object:
             row[0]
             for row in db.execute(
                 "SELECT name FROM sqlite_schema WHERE type = 'table' "
-                "AND name NOT IN ('anchors', 'migrations', 'cursors')"
+                "AND name NOT IN ('anchors', 'migrations')"
             )
         ]
         return [
