@@ -15,7 +15,7 @@ from engine.risk.limits import KEYS, RANGES, Limits
 from engine.settings.load import load
 from engine.settings.model import Risk, Settings, StrategyLimits
 from engine.settings.places import database
-from engine.settings.sources import Flag
+from engine.settings.sources import Flag, keys_of
 from engine.settings.strategies import limits_of, limits_of_account
 from engine.settings.template import EXAMPLES, template
 from engine.strategy.registry import LIMITS, SCHEMAS
@@ -373,3 +373,27 @@ def test_the_examples_of_config_toml_can_be_set(tmp_path: Path) -> None:
         date(2026, 12, 10): time(13, 0),
     }
     assert sum(settings.sessions.capital_shares.values()) == 1
+
+
+READ_BY_ANOTHER_NAME = {
+    "market.overrides": "calendar_overrides",
+    "storage.keep_daily": "storage.keep",
+    "storage.keep_weekly": "storage.keep",
+    "storage.keep_monthly": "storage.keep",
+}
+
+
+def test_a_key_that_nobody_reads_does_not_exist() -> None:
+    """Limits are read by name into the gate's own, see above; live waits for a broker."""
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("engine", "storage", "tui")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name not in ("model.py", "template.py")
+    )
+    names = {
+        key: READ_BY_ANOTHER_NAME.get(key, f"{key.partition('.')[0]}.{place.attribute}")
+        for key, place in keys_of(Settings).items()
+        if not key.startswith(("risk.", "live."))
+    }
+    assert not [key for key, name in names.items() if not re.search(rf"\b{name}\b", code)]
