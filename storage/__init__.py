@@ -2,11 +2,13 @@
 
 Imports only the engine's vocabulary, ports and errors.
 
-connect, migrate     open the file; bring it to the newest schema
-writer, journal      the one writer; append, replay and snapshot events
-codec, projections   event to row and back; event to the tables that screens read
-bars, latest         the bar cache; latest quotes and the engine's heartbeat
-controls             operator requests, in a small file of their own
+start, migrate       what is checked before a file is written; its schema, step by step
+journal, writer      the Journal port; the one writing connection
+codec, hashchain     event to text and back; each row's hash covers the one before
+projections          event to the tables that screens read
+connect, store       open for reading or writing; who ran last
+controls, latest     operator requests in a file of their own; heartbeat and latest quotes
+head, emergency      the last durable row, told apart; notes while the database takes nothing
+backup, check        copies and restore; is the file whole, do its tables say what happened
 watch, queries       what changed; what screens and commands read
-backup, rewind       copies and checks; the journal folded to an instant
 """

@@ -7,6 +7,7 @@ sqlite3, because `pilothouse halt` has 0.3 s in all.
 
 import json
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -103,16 +104,13 @@ class SqliteRequestBox:
 
     def pending(self) -> list[Request]:
         """Return the requests that no engine has answered, oldest first."""
+        return [found for _, found in self._pending() if found is not None]
+
+    def _pending(self) -> list[tuple[str, Request | None]]:
+        """Return ids with their requests; None for a row that this program cannot understand."""
         return [
-            Request(
-                request_id=RequestId(request_id),
-                kind=RequestKind(kind),
-                actor=actor,
-                reason=reason,
-                args=json.loads(args),
-                asked_at=parse_utc(asked_at),
-            )
-            for request_id, kind, actor, reason, args, asked_at in self._read(
+            (row[0], _request(row))
+            for row in self._read(
                 "SELECT request_id, kind, actor, reason, args, asked_at FROM requests "
                 "WHERE result IS NULL ORDER BY n"
             )
@@ -140,12 +138,16 @@ class SqliteRequestBox:
         """
         try:
             version = self._version()  # before the rows: what comes in between is seen again
-            found = self.pending()
-        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+            rows = self._pending()
+        except (sqlite3.Error, OSError) as error:
             self.close()
             raise JournalError(f"the request file {self.path} cannot be read: {error}") from error
         self._seen = version
-        fresh = [request for request in found if request.request_id not in self._taken]
+        for request_id, request in rows:
+            if request is None:  # it must not stand in the way of a halt
+                with suppress(JournalError):  # the next look finds it again
+                    self.answer(request_id, "REFUSED", "this program does not know such a request")
+        fresh = [r for _, r in rows if r is not None and r.request_id not in self._taken]
         self._taken.update(request.request_id for request in fresh)
         return fresh
 
@@ -229,6 +231,22 @@ def ask(database: Path, request: Request, *, within_s: float = BUSY_TIMEOUT_MS /
     """Commit one request; JournalError if it is not written within that time."""
     with SqliteRequestBox(database, busy_timeout_ms=round(within_s * 1000)) as box:
         box.ask(request)
+
+
+def _request(row: tuple[Any, ...]) -> Request | None:
+    request_id, kind, actor, reason, args, asked_at = row
+    try:
+        found = {str(key): str(value) for key, value in json.loads(args).items()}
+        return Request(
+            request_id=RequestId(request_id),
+            kind=RequestKind(kind),
+            actor=actor,
+            reason=reason,
+            args=found,
+            asked_at=parse_utc(asked_at),
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _plain(text: str) -> str:

@@ -1,9 +1,10 @@
 """The one writer: a group of units → BEGIN IMMEDIATE → journal rows and tables → COMMIT.
 
 aiosqlite gives the writing connection a thread of its own, so that a disk that takes its time
-does not stop the engine's loop. A statement at a time would cross to that thread and back for
-every row; so the connection is a subclass of SQLite's whose `commit()` does everything that was
-handed to it, and a whole group crosses once.
+does not stop the engine's loop; a disk that has been quick is written to from the loop itself.
+A statement at a time would cross to that thread and back for every row; so the connection is a
+subclass of SQLite's whose `commit()` does everything that was handed to it, and a whole group
+crosses once.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from storage.projections import project
 from storage.projections.row import Place
 
 HEAD_EVERY_S = 1.0
+QUICK_S = 0.02  # a disk that took longer for the last group is left to the other thread
 ANCHOR_EVERY = 10_000  # rows: a start checks the chain from the last anchor, 40 ms at most
 
 _INSERT_EVENT = (
@@ -87,6 +89,7 @@ class WritingConnection(sqlite3.Connection):
     given: Callable[[], None] | None = None
     link: Link
     running: Running | None = None
+    quick = False  # the last group took no time to speak of
     _full = False
     _patient = True
     _busy_timeout_ms = BUSY_TIMEOUT_MS
@@ -129,6 +132,7 @@ class WritingConnection(sqlite3.Connection):
 
         patient: wait for a lock of somebody else's.
         """
+        began = time.monotonic()
         head_due = self.head_due
         self._ready(full=group.durable or head_due, patient=patient)
         try:
@@ -140,6 +144,7 @@ class WritingConnection(sqlite3.Connection):
                 self._write([unit])
         if head_due:
             self.write_head()
+        self.quick = time.monotonic() - began < QUICK_S
 
     def _write(self, units: Sequence[Numbered]) -> None:
         before = self.link, self.running
@@ -286,13 +291,14 @@ class Writer:
         self._connection.running = running
 
     def write_here(self, group: Group) -> bool:
-        """Write a group in this thread if that takes neither the disk nor patience.
+        """Write a group in this thread if no wait is to be feared; return whether it was written.
 
-        Returns whether it did. To cross to the other thread and back costs 250 µs, which is
-        more than the writing itself when nothing has to reach the disk.
+        To cross to the other thread and back costs 50 µs, 250 after a wait for the disk: more
+        than all the rest. So only what may take its time crosses: every second a group with the
+        head file, anything after a slow one, and what somebody else's lock holds up.
         """
         connection = self._connection
-        if group.durable or self._turn.locked() or connection.head_due:
+        if self._turn.locked() or connection.head_due or not connection.quick:
             return False
         try:
             connection.write_group(group, patient=False)

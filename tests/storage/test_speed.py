@@ -1,0 +1,174 @@
+"""What storage costs: run alone by make bench, ratios against references of the same run."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.domain import event as facts
+from engine.domain.ids import SessionId
+from engine.domain.snapshot import Holding, Snapshot
+from engine.ports import Unit
+from storage.codec import encode
+from storage.connect import beside, open_writer
+from storage.hashchain import verify
+from storage.journal import SqliteJournal
+from tests.storage.samples import (
+    AT,
+    QQQ,
+    REGIME,
+    a_trade,
+    context,
+    created,
+    open_journal,
+    position,
+    signal,
+    unit,
+)
+from tests.storage.test_projections import decision
+
+pytestmark = pytest.mark.bench
+
+
+def middle(times: list[float]) -> float:
+    """The median."""
+    return sorted(times)[len(times) // 2]
+
+
+def best_us(work: Callable[[], object], count: int = 2_000) -> float:
+    """Microseconds of one call, the best of five rounds."""
+    rounds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(count):
+            work()
+        rounds.append(time.perf_counter() - began)
+    return min(rounds) / count * 1e6
+
+
+def marked(count: int) -> list[Snapshot]:
+    """Rows of a strategy that holds one instrument, with returns of full length."""
+    rows, before, high = [], Decimal(10_000), Decimal(10_000)
+    for n in range(count):
+        price = Decimal(100) + Decimal(n * 37 % 1009) / 100
+        equity = Decimal("123.45") + 98 * price
+        high = max(high, equity)
+        rows.append(
+            Snapshot(
+                REGIME, date(1900, 1, 1) + timedelta(n), equity, Decimal("123.45"),
+                float(equity) / float(before) - 1, float(equity) / 10_000 - 1, high,
+                float(equity) / float(high) - 1, (Holding(QQQ, Decimal(98), price),),
+                baseline=price * 100,
+            )
+        )  # fmt: skip
+        before = equity
+    return rows
+
+
+async def test_a_snapshot_row_costs_microseconds(tmp_path: Path) -> None:
+    units = [
+        unit(facts.SnapshotTaken(rows=(row,)), cursor=n) for n, row in enumerate(marked(51_200))
+    ]
+    async with await open_journal(tmp_path / "p.db") as journal:
+        journal.put(created())
+        journal.put(unit(position("98", "9800")))
+        await journal.commit()
+        began = time.perf_counter()
+        for n in range(0, len(units), 256):
+            for given in units[n : n + 256]:
+                journal.put(given)
+            await journal.commit()
+        each = (time.perf_counter() - began) / len(units) * 1e6
+    print(f"\nsnapshot rows, 256 a commit: {each:.2f} µs a row")
+    assert each < 8
+
+
+async def test_a_trade_of_six_events_costs_a_fraction_of_a_millisecond(tmp_path: Path) -> None:
+    async with await open_journal(tmp_path / "p.db") as journal:
+        journal.put(created())
+        await journal.commit()
+        alone = await appended(journal, [unit(*a_trade(n)) for n in range(1_000)])
+        began = time.perf_counter()
+        for n in range(2_000, 3_000):
+            journal.put(unit(*a_trade(n)))
+        await journal.commit()
+        together = (time.perf_counter() - began) / 1_000
+    print(f"\na trade of 6 events: alone {alone * 1e6:.0f} µs, in a group {together * 1e6:.0f} µs")
+    assert alone < 0.001
+    assert together < 0.0004
+
+
+async def test_a_durable_append_costs_little_more_than_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    async with await open_journal(path) as journal:
+        journal.put(created())
+        await journal.commit()
+        log = beside(path, "-wal")
+        before = log.stat().st_size
+        first = await appended(journal, [unit(*a_trade(n), durable=True) for n in range(50)])
+        size = (log.stat().st_size - before) // 50
+        ours = await appended(journal, [unit(*a_trade(n), durable=True) for n in range(100, 400)])
+    bare = bare_commit(tmp_path / "bare.db", size - size // 4096 * 24, 300)
+    print(
+        f"\ndurable append of 6 events ({size} bytes of log): {ours * 1e6:.0f} µs, a bare commit "
+        f"of as many bytes {bare * 1e6:.0f} µs, ratio {ours / bare:.2f} (first {first * 1e6:.0f})"
+    )
+    assert ours < 3 * bare
+
+
+async def appended(journal: SqliteJournal, units: list[Unit]) -> float:
+    """The median time of one put and commit."""
+    times = []
+    for given in units:
+        began = time.perf_counter()
+        journal.put(given)
+        await journal.commit()
+        times.append(time.perf_counter() - began)
+    return middle(times)
+
+
+def bare_commit(path: Path, size: int, count: int) -> float:
+    """The median time of a durable commit of so many bytes and nothing else."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("CREATE TABLE t (x BLOB)")
+    times = []
+    for _ in range(count):
+        began = time.perf_counter()
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO t VALUES (zeroblob(?))", (max(size - 8_192, 1),))
+        db.execute("COMMIT")
+        times.append(time.perf_counter() - began)
+    db.close()
+    return middle(times)
+
+
+def test_events_become_text_in_microseconds() -> None:
+    for event in (*a_trade(), facts.SignalRaised(signal=signal()), decision()):
+        each = best_us(lambda event=event: encode(event))  # type: ignore[misc]
+        print(f"\n{type(event).__name__}: {each:.1f} µs", end="")
+        assert each < 50
+
+
+async def test_the_chain_is_verified_quickly(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    child = context("offline-20261121T143000Z-0a1b2c3d", parent_session_id=SessionId("x"))
+    assert child.parent_session_id
+    async with await open_journal(path) as journal:
+        journal.put(created())
+        for n in range(2_000):
+            journal.put(unit(*a_trade(n), at=AT))
+        await journal.commit()
+    db = open_writer(path)
+    began = time.perf_counter()
+    assert verify(db) is None
+    each = (time.perf_counter() - began) / 12_001
+    size = path.stat().st_size / 12_001
+    db.close()
+    print(f"\nverify: {each * 1e6:.1f} µs an event, {size:.0f} bytes an event")
+    assert each < 50e-6
