@@ -72,7 +72,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         working_sells=_shares(mine, order.instrument, Side.SELL),
         opposite_working=_shares(open_orders, order.instrument, order.side.opposite),
         equity=equity,
-        capital_share=book.share,
+        capital_share=_share(book, equity, book_equity),
         cash=book.cash,
         reserved_cash=sum(
             (left * (o.reference_price or ZERO) for o, left in mine if o.side is Side.BUY), ZERO
@@ -140,6 +140,17 @@ def _book_equity(state: State) -> Decimal | None:
             return None
         total += equity
     return total
+
+
+def _share(book: StrategyBook, equity: Decimal | None, book_equity: Decimal | None) -> Decimal:
+    """Return the part of the book's equity a strategy may use: its share, or what it earned.
+
+    Capital is divided once, at the start. A strategy that then earns more than the others owns
+    more than its share, and must not be locked out of its own money.
+    """
+    if equity is None or not book_equity:
+        return book.share
+    return max(book.share, equity / book_equity)
 
 
 def _mean_volume(state: State, instrument: InstrumentId) -> Decimal | None:
