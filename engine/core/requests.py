@@ -18,6 +18,7 @@ from engine.domain.input import Requested
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
 from engine.domain.order import ENDS, OrderStatus, Side, WorkingOrder
+from engine.domain.pace import STEPS, parse
 from engine.domain.request import (
     EXPIRES_AFTER_S,
     FLATTEN_EXPIRES_AFTER_S,
@@ -27,8 +28,10 @@ from engine.domain.request import (
     RequestKind,
 )
 from engine.domain.session import SessionState, TradingState
+from engine.errors import SettingsError
 
 _K = RequestKind
+_SNOOZE_MAX = 7 * 24 * 60  # minutes
 _RUNS = (SessionState.RUNNING, SessionState.PAUSED, SessionState.STARTING)
 
 
@@ -69,9 +72,7 @@ def _carry_out(state: State, draft: Draft, request: Request, at: datetime) -> tu
         case _K.ACKNOWLEDGE | _K.SNOOZE:
             return _alert(state, draft, request, at)
         case _K.PACE | _K.STEP:
-            pace = "step" if request.kind is _K.STEP else request.args.get("pace", "")
-            draft.do(SetPace(pace))
-            return "DONE", f"pace {pace}"
+            return _pace(draft, request)
 
 
 # -- trading state ---------------------------------------------------------------------------
@@ -325,6 +326,17 @@ def _parameter(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     return "DONE", f"{name}.{key} = {value} from the next decision on"
 
 
+def _pace(draft: Draft, request: Request) -> tuple[str, str]:
+    pace = "step" if request.kind is _K.STEP else request.args.get("pace", "")
+    if request.kind is _K.PACE and pace not in STEPS:
+        try:
+            parse(pace)
+        except SettingsError as error:
+            return "REFUSED", str(error)
+    draft.do(SetPace(pace))
+    return "DONE", f"pace {pace}"
+
+
 def _alert(state: State, draft: Draft, request: Request, at: datetime) -> tuple[str, str]:
     wanted = request.args.get("alert_id", "")
     snooze = request.kind is _K.SNOOZE
@@ -335,7 +347,10 @@ def _alert(state: State, draft: Draft, request: Request, at: datetime) -> tuple[
     ]
     until = None
     if snooze:
-        until = at + timedelta(minutes=int(request.args.get("minutes", "60")))
+        minutes = request.args.get("minutes", "60")
+        if not (minutes.isascii() and minutes.isdigit() and 0 < int(minutes[:9]) <= _SNOOZE_MAX):
+            return "REFUSED", f"minutes {minutes!r}: a whole number from 1 to {_SNOOZE_MAX}"
+        until = at + timedelta(minutes=int(minutes))
     for alert in ids:
         draft.add(
             ev.AlertStateChanged(

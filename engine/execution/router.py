@@ -1,6 +1,6 @@
-"""The only door to a broker: one command, one call, and a last look at the trading state.
+"""The only door to a broker: one command, one call, and a last look before an order is sent.
 
-A failing call comes back as a report (the order becomes UNKNOWN), never as an exception.
+A call that fails comes back as a report (the order becomes UNKNOWN), never as an exception.
 """
 
 from collections.abc import Callable
@@ -8,12 +8,11 @@ from datetime import datetime
 
 from engine.core.state import State
 from engine.domain.ids import OrderId
-from engine.domain.input import Input, Reported
+from engine.domain.input import Fault, Input, Reported
 from engine.domain.order import Order
 from engine.domain.reconciliation import AnswerFailed
-from engine.domain.report import AccountRead, Canceled, SendFailed
-from engine.domain.session import TradingState
-from engine.errors import BrokerError
+from engine.domain.report import AccountRead, Canceled, CancelRefused, Report, SendFailed
+from engine.domain.session import SessionState, TradingState
 from engine.ports import Broker
 
 
@@ -26,35 +25,61 @@ class Router:
         self._broker = broker
         self._put = put
         self._now = now
+        self.barred = ""  # why nothing is sent; may be set from any thread
+        self.entries_barred = ""  # why no entry is sent
 
     def submit(self, order: Order, state: State) -> None:
-        """Send an order unless the trading state, read this instant, forbids it."""
-        halted = state.trading_state is TradingState.HALTED
-        reducing = state.trading_state is TradingState.REDUCING and not order.is_exit
-        if halted or reducing:
-            text = f"{state.trading_state.value} before it was sent"
-            self._put(Reported(self._now(), Canceled(order_id=order.order_id, text=text)))
+        """Send an order unless something of this very instant forbids it."""
+        why = self._withheld(order, state)
+        if why:
+            self._say(Canceled(order_id=order.order_id, text=f"{why} before it was sent"))
             return
         try:
             self._broker.submit(order, len(state.orders))
-        except BrokerError as error:
-            self._put(Reported(self._now(), SendFailed(order_id=order.order_id, text=str(error))))
+        except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
+            self._say(SendFailed(order_id=order.order_id, text=_words(error)))
+
+    def _withheld(self, order: Order, state: State) -> str:
+        """Say what came between the approval of an order and its sending."""
+        if self.barred or state.trading_state is TradingState.HALTED:
+            return self.barred or "HALTED"
+        row = state.orders.get(order.order_id)
+        if row is not None and row.canceling:
+            return "canceled"
+        if order.is_exit:
+            return ""
+        if state.trading_state is not TradingState.ACTIVE:
+            return str(state.trading_state.value)
+        if state.session_state is not SessionState.RUNNING:
+            return str(state.session_state.value)
+        return self.entries_barred
 
     def cancel(self, order_id: OrderId) -> None:
         """Ask for a cancel; a failed ask leaves the order as it is."""
         try:
             self._broker.cancel(order_id)
-        except BrokerError as error:
-            self._put(Reported(self._now(), SendFailed(order_id=order_id, text=str(error))))
+        except Exception as error:  # noqa: BLE001  whatever it was: not certainly canceled
+            self._say(CancelRefused(order_id=order_id, text=_words(error)))
 
     def look_up(self, order_id: OrderId) -> None:
-        """Find out what became of an order."""
-        self._broker.look_up(order_id)
+        """Find out what became of an order; a failed question leaves it UNKNOWN."""
+        try:
+            self._broker.look_up(order_id)
+        except Exception as error:  # noqa: BLE001  whatever it was: still not known
+            text = f"{order_id} could not be looked up: {_words(error)}"
+            self._put(Fault(self._now(), "look_up_failed", text, halt=False))
 
     def read_account(self, trigger: str) -> None:
         """Ask for positions, cash and open orders; a failure is an answer too."""
         try:
             self._broker.read_account(trigger)
-        except BrokerError as error:
-            failed = AnswerFailed(query="account", reason=str(error))
-            self._put(Reported(self._now(), AccountRead(answer=failed, trigger=trigger)))
+        except Exception as error:  # noqa: BLE001  whatever it was: unknown, never empty
+            failed = AnswerFailed(query="account", reason=_words(error))
+            self._say(AccountRead(answer=failed, trigger=trigger))
+
+    def _say(self, report: Report) -> None:
+        self._put(Reported(self._now(), report))
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -7,6 +7,7 @@ them again. Publishing is the database itself: screens watch what was written.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -40,7 +41,9 @@ from engine.domain.input import (
     SlotDue,
     Tick,
 )
+from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
 from engine.domain.session import SessionState
+from engine.errors import JournalError
 from engine.execution.router import Router
 from engine.ports import Clock, Entry, Journal, RequestBox, Unit
 from engine.runtime.heartbeat import Pulse
@@ -123,6 +126,7 @@ class Loop:
         self._breath = clock.monotonic()
         self._last_commit = self._breath
         self._last_poll = 0.0
+        self._answers: deque[tuple[str, str, str]] = deque()  # not written back yet
         self.ended: SessionState | None = None
 
     # -- the loop ----------------------------------------------------------------------------
@@ -142,6 +146,7 @@ class Loop:
             if self._clock.monotonic() - self._breath > _YIELD_S:
                 await self._breathe()
         await self._commit()
+        self._refuse_the_rest()
         await self._pulse.beat(self, self._journal)
         return self.ended
 
@@ -156,8 +161,7 @@ class Loop:
         if given is None:
             given = next(self._feed, None)
             if given is None:
-                self._exhausted = True
-                await self._take(DataEnded(self.now()))
+                await self._data_ended()
                 return
         delay = 0.0 if self._pacer.unlimited or self._steps else self._pacer.delay(given.at)
         if delay > 0:
@@ -202,7 +206,11 @@ class Loop:
                 if len(state.pending) >= _GROUP:
                     self._write_pending(given)
                 return
+        await self._data_ended()
+
+    async def _data_ended(self) -> None:
         self._exhausted = True
+        await self._poll()  # what was asked while the data ran out comes before its end
         await self._take(DataEnded(self.now()))
 
     async def _take_market(self, given: QuotesSeen | BarsClosed) -> None:
@@ -257,11 +265,12 @@ class Loop:
 
     async def _act(self, commands: Sequence[Command]) -> None:
         await self._commit()  # nothing is sent before it is written
-        for command in commands:
-            match command:
+        todo = deque(commands)
+        while todo:
+            match command := todo.popleft():
                 case SubmitOrder():
-                    if self._requests.changed():
-                        await self._take_requests()
+                    if self._requests.changed():  # what they ask for comes after these orders,
+                        todo += await self._take_requests()  # which the router may hold back
                     self._router.submit(command.order, self.state)
                 case CancelOrder():
                     self._router.cancel(command.order_id)
@@ -291,20 +300,49 @@ class Loop:
 
     # -- requests, waiting, writing ----------------------------------------------------------
 
-    async def _take_requests(self) -> None:
-        """Take unread operator requests; an answer is written back after the journal has it."""
-        for request in self._requests.take():
+    async def _take_requests(self) -> list[Command]:
+        """Take unread operator requests, written before they are answered; return commands."""
+        commands: list[Command] = []
+        for request in self._unread():
             if is_stale(request, self._clock.wall()):
-                self._requests.answer(request.request_id, "EXPIRED", "too old when it was read")
+                self._answer(request.request_id, "EXPIRED", "too old when it was read")
                 continue
             given = Requested(self.now(), request)
             decision = decide(self.state, given)
-            commands = self._write(given, decision)
+            commands += self._write(given, decision)
             await self._commit()
-            result, text = _answer_in(decision)
-            self._requests.answer(request.request_id, result, text)
-            if commands:
-                await self._act(commands)
+            self._answer(request.request_id, *_answer_in(decision))
+        return commands
+
+    def _unread(self) -> list[Request]:
+        """Return what is asked. No entry is sent while that cannot be known."""
+        try:
+            found = self._requests.take()
+        except JournalError as error:
+            if not self._router.entries_barred:
+                self.fault("requests_unreadable", f"{error}; no entry is sent", halt=False)
+            self._router.entries_barred = "the request file could not be read"
+            return []
+        self._router.entries_barred = ""
+        return found
+
+    def _refuse_the_rest(self) -> None:
+        """Answer what came too late; halt, reduce and resume wait for the next engine."""
+        for request in self._unread():
+            if request.kind is RequestKind.STOP:
+                self._answer(request.request_id, "DONE", "the session has ended")
+            elif request.kind not in WAITS_FOR_AN_ENGINE:
+                self._answer(request.request_id, "REFUSED", "the session has ended")
+
+    def _answer(self, request_id: str, result: str, text: str) -> None:
+        """Write an answer back; what cannot be written now is tried again at the next look."""
+        self._answers.append((request_id, result, text))
+        try:
+            while self._answers:
+                self._requests.answer(*self._answers[0])
+                self._answers.popleft()
+        except JournalError:
+            return
 
     async def _idle(self, timeout_s: float) -> None:
         """Wait for news; write what waits first, so that screens see it."""
@@ -329,7 +367,9 @@ class Loop:
     async def _poll(self) -> None:
         self._last_poll = self._clock.monotonic()
         if self._requests.changed():
-            await self._take_requests()
+            commands = await self._take_requests()
+            if commands:
+                await self._act(commands)
 
     async def _commit(self) -> None:
         if self.state.pending:

@@ -4,25 +4,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from engine.errors import SettingsError
+from engine.domain.pace import parse as parse
 
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-
-
-def parse(text: str) -> float | None:
-    """Return instants per second, None for `max`, 0 for `realtime`; SettingsError otherwise."""
-    if text == "max":
-        return None
-    if text == "realtime":
-        return 0.0
-    number = text.removesuffix("/s")
-    try:
-        rate = float(number)
-    except ValueError:
-        rate = -1.0
-    if number == text or not 0.001 <= rate <= 1_000_000:
-        raise SettingsError(f"pace = {text!r}: allowed are max, realtime, N/s with N > 0")
-    return rate
 
 
 def faster(text: str) -> str:

@@ -1,0 +1,259 @@
+"""What must not happen to money, one story each, through the whole engine."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.domain import event as ev
+from engine.domain.ids import OrderId, RequestId
+from engine.domain.order import Order, OrderStatus
+from engine.domain.session import SessionState, TradingState
+from engine.errors import BrokerError
+from engine.ports import Broker
+from storage.controls import requests_path
+from tests.engine.desk import CLOSE, OPEN, SLOT, Desk, day, script, step
+
+_S = OrderStatus
+FLAT_MARKET = {"QQQ": ["100"] * 6, "TLT": ["50"] * 6}
+
+
+def buys(n: int = 0, quantity: str = "10", more: str = ",,,") -> str:
+    """A line that buys QQQ on the n-th day."""
+    return f"{day(n)},QQQ,ENTER,BUY,{quantity},{more},"
+
+
+def sells(n: int, quantity: str = "") -> str:
+    """A line that sells QQQ on the n-th day; without a quantity all of it."""
+    return f"{day(n)},QQQ,EXIT,,{quantity},,,,,"
+
+
+def limit_buy(n: int = 0, quantity: str = "10", limit: str = "90") -> str:
+    """A line whose order works until the close of the n-th day."""
+    return f"{day(n)},QQQ,ENTER,BUY,{quantity},,,LIMIT,{limit},"
+
+
+async def test_a_quiet_script_trades_and_completes(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, [script(buys())], FLAT_MARKET)
+    assert await desk.run() is SessionState.COMPLETED
+    assert desk.statuses() == [_S.FILLED]
+    assert desk.owned() == 10
+
+
+# -- requests ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["HALT", "REDUCE", "PAUSE", "STOP", "CANCEL_ALL", "FLATTEN"])
+async def test_what_is_asked_just_before_an_entry_is_sent_keeps_it_from_being_sent(
+    tmp_path: Path, kind: str
+) -> None:
+    desk = Desk(tmp_path, [script(buys())], FLAT_MARKET)
+    desk.before[step(0, SLOT)] = lambda: desk.ask(kind)
+    if kind == "PAUSE":
+        with pytest.raises(TimeoutError):
+            await desk.run(within_s=0.5)
+    else:
+        await desk.run()
+    assert desk.owned() == 0
+    assert desk.statuses() == [_S.CANCELED]
+    assert not desk.exchange.account().orders
+
+
+async def test_a_pause_lets_an_exit_go(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, [script(buys(), sells(1))], FLAT_MARKET)
+    desk.before[step(1, SLOT)] = lambda: desk.ask("PAUSE")
+    with pytest.raises(TimeoutError):
+        await desk.run(within_s=0.5)
+    assert desk.state.session_state is SessionState.PAUSED
+    assert desk.owned() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "args"),
+    [
+        ("PACE", {"pace": "warp nine"}),
+        ("PACE", {"pace": ""}),
+        ("PACE", {"pace": "nan/s"}),
+        ("SNOOZE", {"alert_id": "*", "minutes": "soon"}),
+        ("SNOOZE", {"alert_id": "*", "minutes": "-5"}),
+        ("SNOOZE", {"alert_id": "*", "minutes": "9" * 30}),
+        ("SET_PARAMETER", {"strategy": "script", "key": "nonsense", "value": "1"}),
+        ("SET_PARAMETER", {}),
+        ("CANCEL", {"order_id": "ord_nobody"}),
+        ("CANCEL", {}),
+        ("SETTLE", {"order_id": "ord_nobody", "status": "CANCELED"}),
+        ("ACCEPT_DIFFERENCE", {"item": "nothing"}),
+    ],
+)
+async def test_nonsense_is_refused_and_the_engine_goes_on(
+    tmp_path: Path, kind: str, args: dict[str, str]
+) -> None:
+    desk = Desk(tmp_path, [script(buys(2))], FLAT_MARKET)
+    asked = []
+    desk.before[step(2, SLOT)] = lambda: asked.append(desk.ask(kind, args=args))
+    assert await desk.run() is SessionState.COMPLETED
+    answer = desk.answer(asked[0])
+    assert answer is not None
+    assert answer[0] == "REFUSED"
+    assert desk.owned() == 10
+
+
+async def test_a_row_from_another_program_does_not_stand_in_the_way_of_a_halt(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, [script(buys(2))], FLAT_MARKET)
+
+    def ask() -> None:
+        bad = desk.ask("PACE")
+        with sqlite3.connect(requests_path(desk.path)) as db:
+            db.execute("UPDATE requests SET kind = 'BEAM_UP' WHERE request_id = ?", (bad,))
+        db.close()
+        desk.ask("HALT")
+
+    desk.before[step(2, SLOT)] = ask
+    assert await desk.run() is SessionState.COMPLETED
+    assert desk.state.trading_state is TradingState.HALTED
+    assert desk.owned() == 0
+
+
+async def test_while_the_request_file_cannot_be_read_exits_go_and_entries_do_not(
+    tmp_path: Path,
+) -> None:
+    rows = (buys(), sells(2, "4"), buys(2, "7"), buys(4, "3"))
+    desk = Desk(tmp_path, [script(*rows)], FLAT_MARKET)
+    path = requests_path(desk.path)
+
+    def spoil() -> None:
+        path.write_bytes(b"this is no database" * 100)
+
+    def mend() -> None:
+        path.unlink()
+
+    desk.before[step(2, OPEN)] = spoil
+    desk.before[step(3, OPEN)] = mend
+    assert await desk.run() is SessionState.COMPLETED
+    assert desk.statuses() == [_S.FILLED, _S.FILLED, _S.CANCELED, _S.FILLED]
+    assert desk.owned() == 10 - 4 + 3
+    assert "requests_unreadable" in desk.alerts()
+
+
+async def test_an_answer_that_cannot_be_written_back_does_not_end_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, [script(buys(2))], FLAT_MARKET)
+    asked = []
+
+    def hold() -> None:
+        asked.append(desk.ask("RECONCILE"))
+        desk.box._busy_timeout_ms = 1
+        db = sqlite3.connect(requests_path(desk.path), isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        held.append(db)
+
+    held: list[sqlite3.Connection] = []
+
+    def let_go() -> None:
+        held[0].execute("COMMIT")
+        held[0].close()
+        desk.ask("RECONCILE")
+
+    desk.before[step(1, SLOT)] = hold
+    desk.before[step(2, SLOT)] = let_go
+    desk.pace = "200/s"
+    assert await desk.run() is SessionState.COMPLETED
+    answer = desk.answer(asked[0])
+    assert answer is not None
+    assert answer[0] == "DONE"
+
+
+async def test_a_request_is_carried_out_once_however_often_it_is_given(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, [script(buys())], FLAT_MARKET)
+
+    def ask() -> None:
+        desk.ask("HALT")
+        desk.ask("RESUME", reason="all is well")
+        desk.ask("HALT", reason="or not")
+
+    desk.before[step(2, OPEN)] = ask
+    await desk.run()
+    kinds = [e.after for e in desk.events(ev.TradingStateChanged)]
+    assert kinds == [TradingState.HALTED, TradingState.ACTIVE, TradingState.HALTED]
+
+
+async def test_a_halt_asked_while_the_data_runs_out_is_taken_before_the_end(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, [script(buys())], FLAT_MARKET)
+    desk.before[step(5, CLOSE)] = lambda: desk.ask("HALT")
+    assert await desk.run() is SessionState.COMPLETED
+    assert desk.state.trading_state is TradingState.HALTED
+
+
+async def test_what_is_asked_while_a_session_ends_is_answered(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, [script(limit_buy())], FLAT_MARKET)
+    asked: list[RequestId] = []
+
+    def fails(what: str) -> bool:
+        if what == "cancel":
+            asked.extend([desk.ask("STOP"), desk.ask("FLATTEN")])
+        return False
+
+    desk.wrap_broker = lambda broker: Moody(broker, fails)
+    desk.before[step(0, CLOSE)] = lambda: desk.inbox.put(desk.requested("STOP"))
+    assert await desk.run() is SessionState.STOPPED
+    answers = [desk.answer(one) for one in asked]
+    assert [answer and answer[0] for answer in answers] == ["DONE", "REFUSED"]
+
+
+# -- a broker that fails -------------------------------------------------------------------
+
+
+class Moody:
+    """A broker whose calls fail as told."""
+
+    def __init__(self, broker: Broker, fails: Callable[[str], bool]) -> None:
+        self._broker = broker
+        self._fails = fails
+
+    def _may(self, what: str) -> None:
+        if self._fails(what):
+            raise BrokerError(f"{what} failed") if what != "submit" else KeyError(what)
+
+    def submit(self, order: Order, broker_order_id: int) -> None:
+        """Send, or raise before it."""
+        self._may("submit")
+        self._broker.submit(order, broker_order_id)
+
+    def cancel(self, order_id: OrderId) -> None:
+        """Cancel, or raise."""
+        self._may("cancel")
+        self._broker.cancel(order_id)
+
+    def look_up(self, order_id: OrderId) -> None:
+        """Look up, or raise."""
+        self._may("look_up")
+        self._broker.look_up(order_id)
+
+    def read_account(self, trigger: str) -> None:
+        """Read, or raise."""
+        self._may("read_account")
+        self._broker.read_account(trigger)
+
+
+def once(call: str) -> Callable[[str], bool]:
+    """Fail the first call of this name."""
+    left = [call]
+    return lambda what: bool(left) and what == left[0] and bool(left.pop())
+
+
+async def test_a_send_that_raises_anything_becomes_unknown_and_is_looked_up(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, [script(buys(), buys(2))], FLAT_MARKET)
+    desk.wrap_broker = lambda broker: Moody(broker, once("submit"))
+    await desk.run()
+    assert desk.statuses() == [_S.CANCELED, _S.FILLED]
+    assert desk.orders()[0].reason == "never_reached_broker"
+    assert len(desk.events(ev.OrderUnknown)) == 1
