@@ -63,6 +63,7 @@ _TOPICS = {
     "ReconciliationDone": "reconciliations",
     "DifferenceAccepted": "reconciliations",
     "DataGapFound": "data",
+    "LinkChanged": "sessions",
     "TradingStateChanged": "control",
     "AlertRaised": "alerts",
     "AlertStateChanged": "alerts",

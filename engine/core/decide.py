@@ -6,7 +6,7 @@ that nobody handles.
 
 from typing import assert_never
 
-from engine.core import daily, reports, requests, slot, trade
+from engine.core import daily, link, reports, requests, slot, trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import State
 from engine.domain import event as ev
@@ -19,6 +19,7 @@ from engine.domain.input import (
     Input,
     JobDue,
     JobFinished,
+    LinkSeen,
     QuotesSeen,
     Reported,
     Requested,
@@ -49,6 +50,8 @@ def decide(state: State, given: Input) -> Decision:
             return _on_tick(state, given)
         case Requested():
             return requests.on_request(state, given)
+        case LinkSeen():
+            return link.on_link(state, given)
         case JobFinished():
             return daily.on_job_finished(state, given)
         case Started():

@@ -104,6 +104,13 @@ def _alert_state(state: State, event: ev.AlertStateChanged, seq: int) -> None:
     state.alerts[event.alert_id] = event.state
 
 
+def _link(state: State, event: ev.LinkChanged, seq: int) -> None:
+    state.link = event.after
+    state.next_order_id = max(state.next_order_id, event.after.next_order_id)
+    if not event.after.is_live:
+        state.verdict = Verdict.UNKNOWN  # what the broker holds may have changed meanwhile
+
+
 def _job_ended(state: State, event: ev.JobEnded, seq: int) -> None:
     state.jobs.add((event.job, event.session_date))
 
@@ -270,6 +277,7 @@ def _send_started(state: State, event: ev.SendStarted, seq: int) -> None:
     row = state.orders[event.order_id]
     row.sent = True
     row.seq = seq
+    state.next_order_id = max(state.next_order_id, event.broker_order_id + 1)
 
 
 def _cancel_requested(state: State, event: ev.CancelRequested, seq: int) -> None:
@@ -416,6 +424,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.AlertRaised: _alert,
     ev.AlertStateChanged: _alert_state,
     ev.JobEnded: _job_ended,
+    ev.LinkChanged: _link,
     ev.ReconciliationDone: _reconciled,
     ev.DifferenceAccepted: _accepted,
     ev.RegimeRead: _regime,

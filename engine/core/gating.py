@@ -53,7 +53,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         mode=f"{state.context.mode.value} on {state.context.account}",
         trading_state=state.trading_state,
         session_state=state.session_state,
-        link_live=True,
+        link_live=state.link.is_live,
         reconciled=state.verdict is Verdict.CLEAN and order.instrument not in state.blocked,
         broker_quantity=book.position(order.instrument).quantity,
         qualified=stock is not None,

@@ -26,6 +26,7 @@ from engine.domain.ids import (
 )
 from engine.domain.input import BarsClosed
 from engine.domain.instrument import Stock
+from engine.domain.link import SIMULATED, Link
 from engine.domain.market import Bar, DataFinding, Quote
 from engine.domain.money import ZERO
 from engine.domain.order import WorkingOrder
@@ -173,6 +174,8 @@ class State:
     fills_of: dict[OrderId, int] = field(default_factory=dict)
     latches: dict[tuple[str, str], LatchRow] = field(default_factory=dict)
     alerts: dict[AlertId, AlertState] = field(default_factory=dict)
+    link: Link = SIMULATED
+    next_order_id: int = 1  # the broker's number for our next order; never goes back
     verdict: Verdict = Verdict.UNKNOWN
     blocked: set[str] = field(default_factory=set)  # items that differ from the broker
     accepted: set[str] = field(default_factory=set)

@@ -246,12 +246,18 @@ def submit(
         return False
     index = draft.add(ev.OrderApproved(order=order), cause)
     draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)
-    number = len(state.orders) + sum(1 for c in draft.commands if isinstance(c, SubmitOrder)) + 1
+    ahead = sum(1 for command in draft.commands if isinstance(command, SubmitOrder))
+    number = state.next_order_id + ahead
     draft.add(
-        ev.SendStarted(order_id=order.order_id, attempt=1, link_epoch=1, broker_order_id=number),
+        ev.SendStarted(
+            order_id=order.order_id,
+            attempt=1,
+            link_epoch=state.link.epoch,
+            broker_order_id=number,
+        ),
         index,
     )
-    draft.do(SubmitOrder(order))
+    draft.do(SubmitOrder(order, number))
     if ledger is not None:
         ledger.approved.append(order)
     return True

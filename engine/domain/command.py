@@ -13,6 +13,7 @@ class SubmitOrder:
     """Send this order; its SendStarted is committed."""
 
     order: Order
+    broker_order_id: int = 0  # the address that SendStarted wrote down
 
 
 @dataclass(frozen=True, slots=True)

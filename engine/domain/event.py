@@ -23,6 +23,7 @@ from engine.domain.ids import (
     SignalId,
     StrategyId,
 )
+from engine.domain.link import Link
 from engine.domain.order import Order, OrderStatus
 from engine.domain.position import Position
 from engine.domain.reconciliation import Difference
@@ -440,6 +441,14 @@ class DataGapFound:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged:
+    """The connection to the broker moved."""
+
+    before: Link
+    after: Link
+
+
 # -- control -------------------------------------------------------------------------------
 
 
@@ -532,6 +541,7 @@ Event = (
     | ReconciliationDone
     | DifferenceAccepted
     | DataGapFound
+    | LinkChanged
     | TradingStateChanged
     | AlertRaised
     | AlertStateChanged

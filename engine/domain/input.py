@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from engine.domain.ids import InstrumentId
+from engine.domain.link import Link
 from engine.domain.market import Bar, DataFinding, Quote
 from engine.domain.report import Report
 from engine.domain.request import Request
@@ -80,6 +81,14 @@ class Reported:
 
 
 @dataclass(slots=True)
+class LinkSeen:
+    """The connection to the broker is in another state than before."""
+
+    at: datetime
+    link: Link
+
+
+@dataclass(slots=True)
 class Requested:
     """An operator request, read from the request file."""
 
@@ -125,6 +134,7 @@ Input = (
     | JobDue
     | JobFinished
     | Reported
+    | LinkSeen
     | Requested
     | Started
     | DataEnded

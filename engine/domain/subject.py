@@ -46,6 +46,7 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     ev.ReconciliationDone: lambda e: e.run_id,
     ev.DifferenceAccepted: lambda e: e.item,
     ev.DataGapFound: lambda e: e.symbol,
+    ev.LinkChanged: lambda e: e.after.state.value,
     ev.TradingStateChanged: lambda e: e.after.value,
     ev.AlertRaised: lambda e: e.alert.alert_id,
     ev.AlertStateChanged: lambda e: e.alert_id,

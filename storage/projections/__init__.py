@@ -72,6 +72,7 @@ INERT: frozenset[type] = frozenset(
         facts.RiskChecked,  # v_risk_checks unfolds the journal
         facts.FillUnmatched,
         facts.DataGapFound,
+        facts.LinkChanged,
     }
 )
 """Kinds that only the journal holds."""
