@@ -75,12 +75,20 @@ def restore_exchange(
 
 
 def _seen(inputs: Iterable[Input], *, everything: bool) -> Iterator[QuotesSeen | BarsClosed]:
-    """Yield the market inputs among these; only the newest of each kind unless a stop works."""
-    last: dict[type, QuotesSeen | BarsClosed] = {}
+    """Yield the market inputs among these.
+
+    Unless a stop works, the newest session's (all: its first quotes are the opening auction, which
+    tells the others apart) and the last bars before it.
+    """
+    newest: list[QuotesSeen | BarsClosed] = []
     for given in inputs:
-        if isinstance(given, QuotesSeen | BarsClosed):
-            if everything:
-                yield given
-            else:
-                last[type(given)] = given
-    yield from sorted(last.values(), key=lambda given: given.at)
+        if not isinstance(given, QuotesSeen | BarsClosed):
+            continue
+        if everything:
+            yield given
+            continue
+        if newest and newest[-1].session_date != given.session_date:
+            before = [one for one in newest if isinstance(one, BarsClosed)]
+            newest = [*before[-1:]]
+        newest.append(given)
+    yield from newest
