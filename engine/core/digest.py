@@ -34,7 +34,9 @@ def order_line(order: Order, status: OrderStatus) -> bytes:
 
 def decision_line(made: DecisionMade) -> bytes:
     """Return the line of a decision: what was known, wanted and concluded."""
-    targets = ",".join(f"{symbol}={text(weight)}" for symbol, weight in sorted(made.targets.items()))
+    targets = ",".join(
+        f"{symbol}={text(weight)}" for symbol, weight in sorted(made.targets.items())
+    )
     legs = ",".join(f"{leg.instrument}:{leg.pass_no}" for leg in made.legs)
     read = "" if made.reading_date is None else made.reading_date.isoformat()
     return (
