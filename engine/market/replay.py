@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain, islice, starmap
+from typing import NamedTuple
 
 from engine.domain.ids import InstrumentId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
@@ -34,12 +36,12 @@ _NO_FINDINGS: tuple[DataFinding, ...] = ()
 
 
 class AuctionQuotes(Mapping[InstrumentId, Quote]):
-    """The opening or closing prices of a session date as quotes, bid = ask.
+    """The opening prices of a session date as quotes, bid = ask.
 
     Made when asked for: on most sessions nobody trades and nobody asks.
     """
 
-    __slots__ = ("_at", "_bars", "_closing", "_feeds", "_held_back")
+    __slots__ = ("_at", "_bars", "_feeds", "_held_back")
 
     def __init__(
         self,
@@ -47,21 +49,21 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
         at: datetime,
         feeds: Mapping[InstrumentId, Feed],
         held_back: Collection[InstrumentId],
-        *,
-        closing: bool = False,
     ) -> None:
         self._bars = bars
         self._at = at
         self._feeds = feeds
         self._held_back = held_back
-        self._closing = closing
 
     def __getitem__(self, key: InstrumentId) -> Quote:
         bar = self._bars[key]
         if key in self._held_back:
             raise KeyError(key)
-        price = bar.close if self._closing else bar.open
+        price = self._price(bar)
         return Quote(instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key])
+
+    def _price(self, bar: Bar) -> Decimal:
+        return bar.open
 
     def __contains__(self, key: object) -> bool:
         return key in self._bars and key not in self._held_back
@@ -71,6 +73,15 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+class ClosingQuotes(AuctionQuotes):
+    """The closing prices of a session date as quotes."""
+
+    __slots__ = ()
+
+    def _price(self, bar: Bar) -> Decimal:
+        return bar.close
 
 
 class Days:
@@ -107,7 +118,7 @@ class Days:
     def closing(self, day: date, at: datetime) -> Mapping[InstrumentId, Quote]:
         """Return the closing prices of a session date as quotes."""
         held_back = self._no_close.get(day, _NONE)
-        return AuctionQuotes(self.bars[day], at, self._feeds, held_back, closing=True)
+        return ClosingQuotes(self.bars[day], at, self._feeds, held_back)
 
     def between(self, day: date, at: datetime, part: Decimal) -> dict[InstrumentId, Quote]:
         """Return prices a part (0..1) of the way from open to close, in cents."""
@@ -118,10 +129,21 @@ class Days:
         return quotes
 
 
-class RecordedFeed:
-    """The inputs of a range of session dates, in order, with a cursor.
+class _Session(NamedTuple):
+    """What the inputs of one session are made of."""
 
-    Iterating goes on from the cursor and moves it: it is the number of inputs given out.
+    day: date
+    ordinal: int
+    opens: datetime
+    closes: datetime
+    bars: dict[InstrumentId, Bar]
+    findings: tuple[DataFinding, ...]
+
+
+class RecordedFeed:
+    """The inputs of a range of session dates, in order.
+
+    Iterating begins after `cursor` inputs; whoever takes them counts them.
     """
 
     def __init__(
@@ -143,15 +165,24 @@ class RecordedFeed:
         if not dates or not self.sessions:
             span = f"{dates[0]} to {dates[-1]}" if dates else "nothing"
             raise MarketDataError(f"no session with data from {first} to {last}; there is {span}")
-        self._opens = [calendar.opens_at(day) for day in self.sessions]
-        self._closes = [calendar.closes_at(day) for day in self.sessions]
         self._ordinal = calendar.ordinal(self.sessions[0])
+        self._made_of = [
+            _Session(
+                day,
+                ordinal,
+                calendar.opens_at(day),
+                calendar.closes_at(day),
+                self._days.bars[day],
+                self._days.findings.get(day, _NO_FINDINGS),
+            )
+            for ordinal, day in enumerate(self.sessions, self._ordinal)
+        ]
         self._fill_rule = fill_rule
         self._slots = tuple(dict.fromkeys(slots))
         self._jobs = tuple(jobs)
         quotes = 1 if fill_rule is FillRule.NEXT_OPEN else 2
         self._width = quotes + len(self._slots) + 1 + len(self._jobs)  # inputs of a session
-        self.cursor = 0
+        self.cursor = 0  # where iterating begins
 
     def __len__(self) -> int:
         """All inputs of the range."""
@@ -169,19 +200,15 @@ class RecordedFeed:
         self.cursor = cursor
 
     def __iter__(self) -> Iterator[Input]:
-        """Yield the inputs from the cursor on; it counts each before it is given out."""
-        total, width = len(self), self._width
-        while self.cursor < total:
-            index, skip = divmod(self.cursor, width)
-            given = self._session(index)
-            for one in given[skip:] if skip else given:
-                self.cursor += 1
-                yield one
+        """Return the inputs from the cursor on."""
+        index, skip = divmod(self.cursor, self._width)
+        sessions = starmap(self._session, islice(self._made_of, index, None))
+        return islice(chain.from_iterable(sessions), skip, None)
 
     def refeed(self, cursor: int) -> Iterator[Input]:
-        """Yield the first inputs of the range again, up to a cursor; ours does not move."""
-        for index in range(-(-cursor // self._width)):
-            yield from self._session(index)[: cursor - index * self._width]
+        """Return the first inputs of the range again, up to a cursor; ours does not move."""
+        sessions = starmap(self._session, self._made_of)
+        return islice(chain.from_iterable(sessions), cursor)
 
     def warmup(self) -> Iterator[BarsClosed]:
         """Yield the final bars of every session that the source has before the range."""
@@ -194,23 +221,26 @@ class RecordedFeed:
         days = self._days
         return BarsClosed(at, day, ordinal, days.bars[day], days.findings.get(day, ()))
 
-    def _session(self, index: int) -> list[Input]:
-        day, ordinal = self.sessions[index], self._ordinal + index
-        opens, closes = self._opens[index], self._closes[index]
-        days = self._days
-        bars = BarsClosed(
-            closes, day, ordinal, days.bars[day], days.findings.get(day, _NO_FINDINGS)
-        )
-        given: list[Input] = [QuotesSeen(opens, day, ordinal, days.opening(day, opens))]
+    def _session(
+        self,
+        day: date,
+        ordinal: int,
+        opens: datetime,
+        closes: datetime,
+        bars: dict[InstrumentId, Bar],
+        findings: tuple[DataFinding, ...],
+    ) -> list[Input]:
+        closed = BarsClosed(closes, day, ordinal, bars, findings)
+        given: list[Input] = [QuotesSeen(opens, day, ordinal, self._days.opening(day, opens))]
         if self._fill_rule is FillRule.NEXT_OPEN:
             for slot in self._slots:
                 given.append(SlotDue(opens, opens, slot, day, ordinal, closes))
-            given.append(bars)
+            given.append(closed)
         else:
             slots = [SlotDue(closes, closes, slot, day, ordinal, closes) for slot in self._slots]
             is_ahead = self._fill_rule is FillRule.SAME_CLOSE
-            given.append(QuotesSeen(closes, day, ordinal, days.closing(day, closes)))
-            given += [bars, *slots] if is_ahead else [*slots, bars]
+            given.append(QuotesSeen(closes, day, ordinal, self._days.closing(day, closes)))
+            given += [closed, *slots] if is_ahead else [*slots, closed]
         for job, offset in self._jobs:
             due = closes + offset
             given.append(JobDue(due, due, job, day))

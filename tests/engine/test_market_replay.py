@@ -99,7 +99,7 @@ def test_instants_never_go_back_and_are_counted(rule: FillRule) -> None:
     one = feed(rule, jobs=ALL_JOBS)
     inputs = list(one)
     assert all(a.at <= b.at for a, b in pairwise(inputs))
-    assert len(inputs) == len(one) == one.cursor
+    assert len(inputs) == len(one)
     assert len({given.at for given in inputs}) == one.instants
     assert {given.session_date for given in inputs if isinstance(given, BarsClosed)} == set(
         xnys().sessions(FIRST, LAST)
@@ -116,11 +116,6 @@ def test_stopped_anywhere_the_rest_is_the_same(rule: FillRule, cursor: int) -> N
     assert list(again.refeed(cursor)) == whole[:cursor]
     assert again.cursor == cursor
     assert list(again) == whole[cursor:]
-
-
-def test_cursor_counts_an_input_before_it_is_worked_on() -> None:
-    one = feed()
-    assert [one.cursor for _ in islice(one, 3)] == [1, 2, 3]
 
 
 def test_cursor_of_other_data_is_refused() -> None:
