@@ -1,0 +1,113 @@
+"""Hours of the practice exchange: pre-market, regular session, after hours, from a calendar."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from engine.brokers.practice.clock import DAY, in_new_york, new_york
+from engine.ports import Calendar
+
+_EARLIEST = time(4)
+_AFTER = timedelta(hours=4)  # after hours last that long, half days included
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One session date; instants in UTC."""
+
+    day: date
+    starts: datetime  # 04:00
+    opens: datetime  # 09:30
+    closes: datetime  # 16:00, half days 13:00
+    ends: datetime  # 20:00, half days 17:00
+
+    def is_regular(self, at: datetime) -> bool:
+        """Say whether an instant is inside the regular session."""
+        return self.opens <= at < self.closes
+
+    def is_any(self, at: datetime) -> bool:
+        """Say whether an instant is inside any trading."""
+        return self.starts <= at < self.ends
+
+
+class Hall:
+    """The hours of every date, remembered."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        self._hours: dict[date, Hours] = {}
+        self._newest: tuple[datetime, datetime, Hours] | None = None  # from, until
+
+    def hours(self, day: date) -> Hours:
+        """Return the hours of a session date."""
+        known = self._hours.get(day)
+        if known is None:
+            closes = self.calendar.closes_at(day)
+            known = Hours(
+                day,
+                in_new_york(day, _EARLIEST),
+                self.calendar.opens_at(day),
+                closes,
+                closes + _AFTER,
+            )
+            self._hours[day] = known
+        return known
+
+    def today(self, at: datetime) -> Hours | None:
+        """Return the hours of the New York date of an instant; None if nothing opens then."""
+        day = new_york(at).date()
+        return self.hours(day) if self.calendar.is_session(day) else None
+
+    def current(self, at: datetime) -> Hours:
+        """Return the session that runs, or ran last, at an instant: it has begun (04:00)."""
+        if self._newest is not None and self._newest[0] <= at < self._newest[1]:
+            return self._newest[2]
+        day = new_york(at).date()
+        if not self.calendar.is_session(day) or at < self.hours(day).starts:
+            day = self.calendar.previous_session(day)
+        hours = self.hours(day)
+        following = self.hours(self.calendar.next_session(day))
+        self._newest = (hours.starts, following.starts, hours)
+        return hours
+
+    def coming(self, at: datetime) -> Hours:
+        """Return the first session that has not closed at an instant."""
+        day = new_york(at).date()
+        if self.calendar.is_session(day) and at < self.hours(day).closes:
+            return self.hours(day)
+        return self.hours(self.calendar.next_session(day))
+
+    def is_regular(self, at: datetime) -> bool:
+        """Say whether the exchange is in its regular session."""
+        today = self.today(at)
+        return today is not None and today.is_regular(at)
+
+    def trades(self, at: datetime, *, outside: bool) -> bool:
+        """Say whether an order may trade, with or without the hours before and after."""
+        today = self.today(at)
+        if today is None:
+            return False
+        return today.is_any(at) if outside else today.is_regular(at)
+
+    def next_change(self, at: datetime) -> datetime:
+        """Return the next start, open, close or end after an instant."""
+        day = new_york(at).date()
+        if not self.calendar.is_session(day):
+            day = self.calendar.next_session(day)
+        while True:
+            hours = self.hours(day)
+            for instant in (hours.starts, hours.opens, hours.closes, hours.ends):
+                if instant > at:
+                    return instant
+            day = self.calendar.next_session(day)
+
+    def text(self, at: datetime, *, liquid: bool, days: int = 7) -> str:
+        """Return the hours of the next days as a contract's details tell them."""
+        first = new_york(at).date()
+        return ";".join(self._day_text(first + n * DAY, liquid=liquid) for n in range(days))
+
+    def _day_text(self, day: date, *, liquid: bool) -> str:
+        if not self.calendar.is_session(day):
+            return f"{day:%Y%m%d}:CLOSED"
+        hours = self.hours(day)
+        begin, end = (hours.opens, hours.closes) if liquid else (hours.starts, hours.ends)
+        return f"{new_york(begin):%Y%m%d:%H%M}-{new_york(end):%Y%m%d:%H%M}"
