@@ -322,6 +322,47 @@ class Live(Section):
     )
 
 
+class Ibkr(Section):
+    """Interactive Brokers: modes paper and live. Ports never decide which of the two it is."""
+
+    host: str = key("127.0.0.1", "where TWS or IB Gateway listens", min_length=1)
+    port: int | None = key(
+        None, "its API port; modes paper and live need it", unit="TCP port", ge=1, le=65_535
+    )
+    account: str | None = key(
+        None,
+        "the one account that is acted on; paper accounts begin with D",
+        allowed="letters and digits, such as DU0000001",
+        pattern=r"^[A-Z][A-Z0-9]{1,15}$",
+    )
+    client_id: int = key(
+        17,
+        "names our orders at the gateway; the next two ids are for market data and for panic",
+        ge=1,
+        le=9_999,
+    )
+    message_limit: int = key(
+        40, "most messages we send on a connection", unit="messages a second", ge=5, le=45
+    )
+    line_limit: int = key(100, "most quotes streamed at once", unit="lines", ge=1, le=1_000)
+    tws_zone: str = key(
+        "US/Eastern", "zone of times that an old gateway writes without one", min_length=1
+    )
+    restart_time: str = key(
+        "23:45",
+        "daily restart of the gateway; nothing is sent from 5 minutes before to 25 after",
+        unit="time of day in New York",
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    )
+    reset_region: Literal["north_america", "europe", "asia"] = key(
+        "north_america", "whose nightly reset of the broker's servers raises no alert"
+    )
+    allow_delayed: bool = key(False, "delayed quotes may decide; paper only")
+    reissue_lost: Literal["ask", "limit"] = key(
+        "ask", "orders that provably never arrived: ask a person, or send limit orders once more"
+    )
+
+
 class Screen(Section):
     """The screen."""
 
@@ -347,9 +388,9 @@ class Log(Section):
 
 DEFAULT = "default"
 
-_NO_INFLUENCE = ("storage.", "screen.", "log.", "run.pace", "run.data", "run.mode")
+_NO_INFLUENCE = ("storage.", "screen.", "log.", "ibkr.", "run.pace", "run.data", "run.mode")
 """Where rows are kept, how they look and how fast they come changes no result; the data has a
-hash of its own, and the mode is part of every book's name."""
+hash of its own, and mode and account are part of every book's name."""
 
 
 class Settings(BaseSettings):
@@ -365,6 +406,7 @@ class Settings(BaseSettings):
     orders: Orders = Orders()
     sessions: Sessions = Sessions()
     live: Live = Live()
+    ibkr: Ibkr = Ibkr()
     screen: Screen = Screen()
     log: Log = Log()
     regime: Mapping[str, Any] = key(dict, "parameters of the strategy regime")

@@ -21,6 +21,7 @@ def relations(settings: Settings, names: Names, today: date | None) -> list[str]
         *_shares(settings, names),
         *_slippage(settings, names),
         *_live(settings),
+        *_ibkr(settings),
     ]
 
 
@@ -75,3 +76,8 @@ def _live(settings: Settings) -> Iterator[str]:
         for key in ("max_order_usd", "max_day_usd"):
             if getattr(settings.live, key) is None:
                 yield f"live.{key}: missing; mode live needs it, a number of USD above 0"
+
+
+def _ibkr(settings: Settings) -> Iterator[str]:
+    if settings.run.mode is Mode.LIVE and settings.ibkr.allow_delayed:
+        yield "ibkr.allow_delayed = true: mode live decides on live quotes only"

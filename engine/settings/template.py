@@ -37,6 +37,8 @@ EXAMPLES: dict[str, str] = {
     "sessions.capital_shares": "{ regime = 0.7, crossover = 0.3 }",
     "live.max_order_usd": "5000",
     "live.max_day_usd": "20000",
+    "ibkr.port": "4002",
+    "ibkr.account": '"DU0000001"',
     "log.path": '"/var/log/pilothouse.log"',
     "script.file": '"signals.csv"',
 }

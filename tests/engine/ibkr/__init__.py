@@ -1,0 +1,1 @@
+"""The adapter of Interactive Brokers: pure parts, and over TCP against the practice gateway."""
