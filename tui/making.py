@@ -1,293 +1,31 @@
-"""What a session is made of: market, strategies, costs, limits, context. Nothing is written."""
+"""What a session is: terms, ledgers, limits, context. Nothing is written."""
 
 import hashlib
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
-from pathlib import Path
 
 from engine.core.state import StrategyBook, Terms
 from engine.domain.event import TradingStateChanged
 from engine.domain.ids import Book, StrategyId
-from engine.domain.instrument import symbol_of
-from engine.domain.market import Adjustment
 from engine.domain.session import (
-    FillRule,
     Mode,
     SessionContext,
-    Slot,
     StrategyInfo,
     TradingState,
 )
-from engine.domain.times import utc_text
-from engine.errors import MarketDataError, SettingsError
-from engine.exchange.costs import Costs
-from engine.market.files import load_folder
-from engine.market.history import coverage
-from engine.market.quality import NO_BANDS, REGIME_BANDS, Bands
-from engine.market.replay import RecordedFeed, WallFeed
-from engine.market.synthetic import synthetic_market
-from engine.ports import Calendar, Journal, MarketHistory
+from engine.errors import SettingsError
+from engine.ports import Journal
 from engine.risk.limits import Limits
-from engine.runtime.clock import SystemClock
 from engine.runtime.ids import session_id
-from engine.runtime.pace import parse
-from engine.runtime.wall import WallSource
-from engine.schedule.calendar import FIRST, AlwaysCalendar, ExchangeCalendar, year_ahead
-from engine.schedule.slots import JOBS as SCHEDULED
-from engine.schedule.slots import slot_at, upcoming
-from engine.settings.model import DEFAULT, Settings
+from engine.settings.model import Settings
 from engine.settings.strategies import limits_of
 from engine.strategy import registry
 from engine.strategy.base import Strategy
-from engine.strategy.parameter import SLOT_KEY, Resolved
-
-HISTORY_SESSIONS = 800
-_HISTORY_DAYS = 1_240  # calendar days that hold 800 sessions and some
-_DEMO_FIRST = date(2014, 1, 2)
-"""Where the demonstration starts: cells change within seconds from here on, with seed 7."""
-_COVERAGE_MIN = 0.5
-_COVERAGE_WARN = 0.9
-_LATE_SLOTS = frozenset({Slot.BEFORE_CLOSE_15, Slot.BEFORE_CLOSE_5, Slot.CLOSE})
-WALL_JOBS = tuple(
-    (job, offset)
-    for job, offset in SCHEDULED.items()
-    if job != "final"  # bars are final at once
-)
-JOBS = (("snapshot", timedelta(minutes=5)), ("reconcile", timedelta(minutes=60)))
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything a session needs, checked."""
-
-    strategies: tuple[Strategy, ...]
-    calendar: Calendar
-    history: MarketHistory
-    feed: RecordedFeed | WallSource
-    sessions: Sequence[date]  # the range; of a market on the wall clock only its first
-    first: date
-    before: date  # the session before the first
-    last: date
-    fill_rule: FillRule
-    costs: Costs
-    warnings: tuple[str, ...]
-
-
-def prepare(settings: Settings, now: datetime) -> Plan:
-    """Load and check market and strategies. SettingsError, MarketDataError with all findings."""
-    parse(settings.run.pace)
-    calendar, history = _market(settings, _symbols(settings), now)
-    strategies = tuple(
-        make(settings.strategy(name), settings, calendar) for name in settings.run.strategy
-    )
-    first, last = _range(settings, strategies, history, now)
-    fill_rule = _fill_rule(settings, strategies)
-    if on_wall_clock(settings):
-        slots = [strategy.slot for strategy in strategies]
-        market = WallFeed(history, calendar, slots, slot_at, WALL_JOBS)
-        feed: RecordedFeed | WallSource = WallSource(market, SystemClock())
-        sessions: Sequence[date] = (first,)
-        warnings: list[str] = []
-    else:
-        feed = RecordedFeed(
-            history,
-            calendar,
-            first,
-            last,
-            fill_rule=fill_rule,
-            slots=(Slot.OPEN if fill_rule is FillRule.NEXT_OPEN else Slot.CLOSE,),
-            jobs=JOBS,
-        )
-        sessions = feed.sessions
-        warnings = _coverage(settings, history, calendar, sessions)
-    adjusted = any(s.adjustment is Adjustment.SPLIT for s in history.series.values())
-    costs = Costs(
-        half_spread_bps=settings.sim.half_spread_bps,
-        slippage_bps=settings.sim.slippage_bps,
-        commission_bps=settings.sim.commission_bps,
-        commission_per_share=settings.sim.commission_per_share,
-        commission_min=settings.sim.commission_min,
-        commission_max_fraction=settings.sim.commission_max_fraction,
-        volume_share=settings.sim.volume_share,
-        adjusted=adjusted,
-    )
-    return Plan(
-        strategies,
-        calendar,
-        history,
-        feed,
-        sessions,
-        sessions[0],
-        _before(calendar, sessions[0]),
-        sessions[-1],
-        fill_rule,
-        costs,
-        tuple(warnings),
-    )
-
-
-def on_wall_clock(settings: Settings) -> bool:
-    """Say whether this run goes with the clock on the wall: built-in market, now, realtime."""
-    run = settings.run
-    return (
-        run.mode is Mode.OFFLINE
-        and run.pace == "realtime"
-        and run.first is None
-        and run.data is None
-    )
-
-
-def _before(calendar: Calendar, first: date) -> date:
-    """Return the session before the range; the range's own start where there is none."""
-    try:
-        return calendar.previous_session(first)
-    except SettingsError:
-        return first
-
-
-def make(resolved: Resolved, settings: Settings, calendar: Calendar) -> Strategy:
-    """Return a strategy with these values; SettingsError if its script cannot be read."""
-    script = ""
-    if resolved.strategy == "script":
-        path = Path(str(resolved.values["file"]))
-        try:
-            script = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"script.file = {str(path)!r}: cannot be read: {error}") from None
-    late = Slot(resolved.texts[SLOT_KEY]) in _LATE_SLOTS
-
-    def session_for(at: datetime) -> date:
-        """Return the session whose slot comes next after an instant."""
-        day = date.fromordinal(at.toordinal() - 1)
-        while True:
-            day = calendar.next_session(day)
-            slot = calendar.closes_at(day) if late else calendar.opens_at(day)
-            if slot >= at:
-                return day
-
-    source = "the built-in market" if settings.run.data is None else f"CSV {settings.run.data}"
-    return registry.create(resolved, source=source, script=script, session_for=session_for)
-
-
-def _fill_rule(settings: Settings, strategies: Sequence[Strategy]) -> FillRule:
-    """Return sim.fill; unless it was set, a slot near the close means same_close."""
-    late = all(strategy.slot in _LATE_SLOTS for strategy in strategies)
-    if settings.origin("sim.fill") == DEFAULT and late:
-        return FillRule.SAME_CLOSE
-    return settings.sim.fill
-
-
-def _symbols(settings: Settings) -> list[str] | None:
-    """Return the symbols that the strategies need; None for all there are (a script's choice)."""
-    if "script" in settings.run.strategy:
-        return None
-    made = [registry.create(settings.strategy(name)) for name in settings.run.strategy]
-    return list(dict.fromkeys(symbol_of(i) for s in made for i in (*s.inputs, *s.legs)))
-
-
-def _market(
-    settings: Settings, symbols: list[str] | None, now: datetime
-) -> tuple[Calendar, MarketHistory]:
-    yesterday = date.fromordinal(now.toordinal() - 1)
-    if settings.run.data is None:
-        last = settings.run.last or yesterday
-        if on_wall_clock(settings):
-            last = year_ahead(yesterday)
-        anchor = _demo_first(settings, last) - timedelta(days=_HISTORY_DAYS)
-        built_in = _exchange(settings, anchor, year_ahead(last))  # the market ends before it
-        history = synthetic_market(built_in, settings.market.seed, anchor, last)
-        known = {symbol_of(i) for i in history.instruments}
-        unknown = [symbol for symbol in symbols or () if symbol not in known]
-        if unknown:
-            raise SettingsError(
-                f"symbol {', '.join(unknown)}: the built-in market has {', '.join(sorted(known))}"
-            )
-        return built_in, history
-    folder, adjustment = Path(settings.run.data), Adjustment(settings.market.adjustment)
-    bands = _bands(settings)
-    if settings.market.calendar == "always":
-        history = load_folder(
-            folder, None, now, symbols=symbols, adjustment=adjustment, bands=bands
-        )
-        days = {bar.session_date for s in history.series.values() for bar in s.bars}
-        return AlwaysCalendar(days), history
-    calendar = _exchange(settings, FIRST, year_ahead(yesterday))
-    history = load_folder(
-        folder, calendar, now, symbols=symbols, adjustment=adjustment, bands=bands
-    )
-    return calendar, history
-
-
-def _bands(settings: Settings) -> Bands:
-    """Return the believable moves of the symbols that the regime strategy reads."""
-    if "regime" not in settings.run.strategy:
-        return NO_BANDS
-    texts = settings.strategy("regime").texts
-    signal, bond = texts["signal_symbol"], texts["treasury_trend_symbol"]
-    own = {bond: REGIME_BANDS.own_close["TLT"], signal: REGIME_BANDS.own_close["QQQ"]}
-    return Bands(own_close=own, volume=frozenset({signal}))
-
-
-def _demo_first(settings: Settings, last: date) -> date:
-    """Return --from, else the start of the built-in market's demonstration."""
-    if settings.run.first is not None:
-        return settings.run.first
-    return min(_DEMO_FIRST, last - timedelta(days=366))
-
-
-def _range(
-    settings: Settings, strategies: Sequence[Strategy], history: MarketHistory, now: datetime
-) -> tuple[date, date]:
-    """Return --from and --to, else the first session on which every strategy is warm, and all."""
-    ends = [s.bars[-1].session_date for s in history.series.values() if s.bars]
-    if not ends:
-        raise MarketDataError(f"{history.source}: no series has a usable bar")
-    last = settings.run.last or max(ends)
-    if settings.run.first is not None:
-        return settings.run.first, last
-    if on_wall_clock(settings):
-        return date.fromordinal(now.toordinal()), last
-    if settings.run.data is None:
-        return _demo_first(settings, last), last
-    days = [min(s.bars[0].session_date for s in history.series.values() if s.bars)]
-    for strategy in strategies:
-        for instrument in strategy.inputs[:1]:
-            bars = history.series[instrument].bars
-            if bars:
-                days.append(bars[min(strategy.warmup_bars, len(bars) - 1)].session_date)
-    return max(days), last
-
-
-def _exchange(settings: Settings, first: date, last: date) -> Calendar:
-    return ExchangeCalendar(
-        settings.market.calendar, first, last, settings.market.calendar_overrides
-    )
-
-
-def _coverage(
-    settings: Settings, history: MarketHistory, calendar: Calendar, sessions: Sequence[date]
-) -> list[str]:
-    """Refuse data that covers less than half of the range, warn below nine tenths."""
-    first = settings.run.first or sessions[0]
-    last = settings.run.last or sessions[-1]
-    refused, warned = [], []
-    for instrument, covered in coverage(history, calendar, first, last).items():
-        text = (
-            f"{symbol_of(instrument)}: {covered.found} of {covered.expected} sessions"
-            f" from {first} to {last}"
-        )
-        if covered.expected and covered.fraction < _COVERAGE_MIN:
-            refused.append(f"{text}: less than half, refused")
-        elif covered.fraction < _COVERAGE_WARN:
-            warned.append(text)
-    if refused:
-        raise MarketDataError("\n".join(refused))
-    return warned
+from tui.plan import Plan, make, on_wall_clock
 
 
 def terms(settings: Settings, plan: Plan) -> Terms:
@@ -448,15 +186,6 @@ def halted(tail_lost: str) -> TradingStateChanged:
         reason=f"journal tail lost: {tail_lost}",
         actor="engine",
     )
-
-
-def next_slot(plan: Plan, at: datetime) -> str:
-    """Return the next slot after an instant as "name instant", empty where none is known."""
-    slots: dict[str, Slot] = {strategy.id: strategy.slot for strategy in plan.strategies}
-    for due in upcoming(plan.calendar, at, len(slots) + len(SCHEDULED) + 1, slots):
-        if due.slot is not None:
-            return f"{due.slot.value} {utc_text(due.at)}"
-    return ""
 
 
 def last_written(journal: Journal, book: Book) -> datetime | None:

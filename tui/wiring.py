@@ -41,6 +41,7 @@ from storage import backup, controls, start
 from storage.journal import SqliteJournal
 from storage.store import SqliteSessionStore
 from tui import making
+from tui import plan as plans
 from tui.signals import steered
 
 _FEW_EVENTS = 100  # a database that has hardly been used needs no copy yet
@@ -83,7 +84,7 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
     clock = SystemClock()
     database = Path(settings.storage.path)
     with InstanceLock(database) as lock:
-        plan = making.prepare(settings, clock.wall())  # bad data is refused before a row is written
+        plan = plans.prepare(settings, clock.wall())  # bad data is refused before a row is written
         lost = start.prepare(database)
         journal = await SqliteJournal.open(database, wall=clock.wall, tail_lost=lost)
         async with journal:
@@ -97,7 +98,7 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
 
 
 async def _open_session(
-    settings: Settings, plan: making.Plan, journal: SqliteJournal, clock: SystemClock
+    settings: Settings, plan: plans.Plan, journal: SqliteJournal, clock: SystemClock
 ) -> SessionContext:
     """End the sessions whose process died, write ours; nothing is written before it."""
     now = clock.wall()
@@ -106,7 +107,7 @@ async def _open_session(
         journal.end_interrupted(dead, now, "engine")
     await journal.commit()
     mode = settings.run.mode.value
-    wall = making.on_wall_clock(settings)
+    wall = plans.on_wall_clock(settings)
     older = store.on_wall_clock(mode) if wall else store.uncontinued()
     newest = store.left_behind(mode)
     context = making.context(settings, plan, older, now, SystemIds().bits(32))
@@ -124,7 +125,7 @@ async def _open_session(
 
 async def _trade(
     settings: Settings,
-    plan: making.Plan,
+    plan: plans.Plan,
     context: SessionContext,
     journal: SqliteJournal,
     clock: SystemClock,
@@ -160,7 +161,7 @@ async def _trade(
         market=broker.on_market,
         pacer=pacer,
         clock=clock,
-        pulse=Pulse(clock, len(feed), lambda at: making.next_slot(plan, at)),
+        pulse=Pulse(clock, len(feed), lambda at: plans.next_slot(plan, at)),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         watch=lambda done: setattr(watched, "done", done),
     )
