@@ -3,10 +3,11 @@
 from datetime import date
 
 from engine.core.draft import NOTHING, Decision, Draft
+from engine.core.requests import change_trading_state
 from engine.core.state import State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import Severity
-from engine.domain.command import ReadAccount, RunJob
+from engine.domain.command import LookAgain, ReadAccount, RunJob
 from engine.domain.input import BarsClosed, JobDue, JobFinished, QuotesSeen
 from engine.domain.instrument import symbol_of
 from engine.domain.session import JobOutcome, TradingState
@@ -18,9 +19,11 @@ _WEEK = 6  # five session dates ago and today
 
 def on_quotes(state: State, given: QuotesSeen) -> Decision:
     """A session opened: latches that last until the next open are released."""
-    if not state.latches and not given.findings:
+    if not state.latches and not given.findings and not state.working:
         return NOTHING
     draft = Draft()
+    if any(not row.sent for row in state.working.values()):
+        draft.do(LookAgain())  # an exit that waits may go now
     for row in state.latches.values():
         if row.until == "next_open" and row.session_date != given.session_date:
             draft.add(ev.LatchReleased(latch=row.latch, scope=row.scope, by="next_open"), -1)
@@ -185,11 +188,4 @@ def _latch(
     )
     draft.alert(state.context.book, Severity.CRITICAL, breach.latch, scope, breach.text)
     if breach.until == latches.PERSON and state.trading_state is TradingState.ACTIVE:
-        draft.add(
-            ev.TradingStateChanged(
-                before=state.trading_state,
-                after=TradingState.REDUCING,
-                reason=breach.text,
-                actor="engine",
-            )
-        )
+        change_trading_state(state, draft, TradingState.REDUCING, breach.text, "engine")

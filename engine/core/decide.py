@@ -33,7 +33,7 @@ from engine.domain.session import SessionState, TradingState
 __all__ = ["NOTHING", "Decision", "decide"]
 
 
-def decide(state: State, given: Input) -> Decision:
+def decide(state: State, given: Input) -> Decision:  # noqa: C901  a case for each input
     """Return what follows from an input: events to write, then commands to carry out."""
     match given:
         case BarsClosed():
@@ -87,25 +87,27 @@ def _on_started(state: State) -> Decision:
 def _on_tick(state: State, given: Tick) -> Decision:
     """Go on with what waited: plans, a flatten, the end of the session."""
     draft = Draft()
-    if state.flatten is not None:
-        requests.continue_flatten(state, draft, given.at)
-    elif state.session_state in (SessionState.RUNNING, SessionState.PAUSED):
-        for book in state.books.values():
-            if book.plan is not None:
-                trade.advance(state, draft, book, book.plan, given.at)
-    if state.session_state is SessionState.STOPPING and not state.working and not draft.commands:
+    if state.session_state in (SessionState.RUNNING, SessionState.PAUSED):
+        trade.send_held(state, draft, given.at)
+        if state.flatten is not None:
+            requests.continue_flatten(state, draft, given.at)
+        else:
+            for book in state.books.values():
+                if book.plan is not None:
+                    trade.advance(state, draft, book, book.plan, given.at)
+    elif state.session_state is SessionState.STOPPING and (given.give_up or not state.working):
         _end(state, draft)
     return draft.done()
 
 
 def _end(state: State, draft: Draft) -> None:
     end = state.end_as or SessionState.STOPPED
-    for book in state.books.values():
-        for leg in book.plan.legs if book.plan is not None else ():
-            if not leg.done:
-                draft.add(
-                    ev.SignalExpired(signal_id=leg.signal.signal_id, text="the session ended")
-                )
+    for row in state.working.values():
+        end = SessionState.STOPPED  # COMPLETED says that nothing works any more
+        text = f"{row.status.value}, not confirmed canceled when the session ended"
+        book = state.context.book
+        draft.alert(book, Severity.CRITICAL, "cancel_unconfirmed", row.order.order_ref, text)
+    trade.drop_plans(state, draft, "the session ended")
     draft.add(
         ev.SessionStateChanged(
             before=SessionState.STOPPING,

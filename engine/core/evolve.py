@@ -18,11 +18,13 @@ from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
 from engine.domain.reconciliation import DifferenceKind
+from engine.domain.report import CancelRefused
 from engine.domain.request import RequestKind
 from engine.domain.session import SessionState, TradingState, Verdict
 from engine.domain.signal import SignalState
 
 _MINUTE = timedelta(seconds=60)
+_NEVER_FILLS = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.DRY_RUN})
 
 
 def evolve(state: State, event: ev.Event, seq: int, at: datetime) -> State:
@@ -45,6 +47,14 @@ def _session_created(state: State, event: ev.SessionCreated, seq: int) -> None:
     if state.fills_digest is None:
         state.fills_digest = hashlib.sha256()
         state.decisions_digest = hashlib.sha256()
+
+
+def _report(state: State, event: ev.ReportReceived, seq: int) -> None:
+    """Most reports speak through what they cause; a refused cancel leaves only this trace."""
+    if isinstance(event.report, CancelRefused):
+        row = state.orders.get(event.report.order_id)
+        if row is not None:
+            row.canceling = False  # it may be asked again
 
 
 def _session_state(state: State, event: ev.SessionStateChanged, seq: int) -> None:
@@ -119,17 +129,18 @@ def _reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
     state.active_since_reconciliation = False
     if event.verdict is Verdict.UNKNOWN:
         return  # a failed answer changes nothing that is known
-    open_items = [
-        d
-        for d in event.differences
-        if d.kind is not DifferenceKind.MATCHED and d.item not in state.accepted
-    ]
+    found = [d for d in event.differences if d.kind is not DifferenceKind.MATCHED]
+    state.differences = {d.item: d for d in found}
+    open_items = [d for d in found if state.accepted.get(d.item) != d.gap]
     state.verdict = Verdict.DIFFERENCES if open_items else Verdict.CLEAN
     state.blocked = {d.item for d in open_items}
 
 
 def _accepted(state: State, event: ev.DifferenceAccepted, seq: int) -> None:
-    state.accepted.add(event.item)
+    """Accept what differs now; a later change of it blocks again."""
+    known = state.differences.get(event.item)
+    if known is not None:
+        state.accepted[event.item] = known.gap
     state.blocked.discard(event.item)
     if not state.blocked and state.verdict is Verdict.DIFFERENCES:
         state.verdict = Verdict.CLEAN
@@ -290,6 +301,8 @@ def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
     row.filled, row.filled_value = event.filled, event.filled_value
     row.perm_id = event.perm_id or row.perm_id
     row.reason = event.text or row.reason
+    if event.filled > row.order.quantity or (event.filled and event.status in _NEVER_FILLS):
+        state.blocked.add(row.order.instrument)  # until a comparison with the broker is clean
     if event.status is OrderStatus.ACCEPTED and row.accepted_at is None:
         row.accepted_at = state.written_at
     if event.status in DONE:
@@ -413,6 +426,7 @@ def root_of(exec_id: str) -> str:
 
 _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.SessionCreated: _session_created,
+    ev.ReportReceived: _report,
     ev.SessionStateChanged: _session_state,
     ev.StrategyStateChanged: _strategy_state,
     ev.TradingStateChanged: _trading_state,
@@ -449,7 +463,6 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
 
 INERT: frozenset[type] = frozenset(
     {
-        ev.ReportReceived,
         ev.SignalDuplicated,
         ev.RiskChecked,
         ev.FillUnmatched,

@@ -39,7 +39,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     stock = state.instruments.get(order.instrument)
     quote = state.quotes.get(order.instrument)
     bar = state.bars.get(order.instrument)
-    open_orders = _open_orders(state, ahead)
+    open_orders = _open_orders(state, order, ahead)
     mine = [(o, left) for o, left in open_orders if o.strategy == order.strategy]
     equity = equity_of(state, book)
     book_equity = _book_equity(state)
@@ -47,7 +47,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     recorded = state.context.recorded_clock
     worst = None
     if price is not None and order.side is Side.BUY and stock is not None:
-        worst = state.terms.costs.worst_cost(order.quantity, price, stock.tick)
+        worst = _worst(state, order, order.quantity)
     return GateFacts(
         mode_agrees=True,
         mode=f"{state.context.mode.value} on {state.context.account}",
@@ -55,7 +55,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         session_state=state.session_state,
         link_live=state.link.is_live,
         reconciled=state.verdict is Verdict.CLEAN and order.instrument not in state.blocked,
-        broker_quantity=book.position(order.instrument).quantity,
+        broker_quantity=_broker_quantity(state, book, order.instrument),
         qualified=stock is not None,
         listed=order.instrument in book.strategy.legs,
         lot=ONE if stock is None else stock.lot,
@@ -67,16 +67,15 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         ask=None if quote is None else quote.ask,
         last_close=None if bar is None else bar.close,
         mean_volume=_mean_volume(state, order.instrument),
-        signal_ordered=order.signal_id is not None and order.signal_id in state.order_of_signal,
+        signal_ordered=order.signal_id is not None
+        and state.order_of_signal.get(order.signal_id, order.order_id) != order.order_id,
         owned=book.position(order.instrument).quantity,
         working_sells=_shares(mine, order.instrument, Side.SELL),
         opposite_working=_shares(open_orders, order.instrument, order.side.opposite),
         equity=equity,
         capital_share=_share(book, equity, book_equity),
         cash=book.cash,
-        reserved_cash=sum(
-            (left * (o.reference_price or ZERO) for o, left in mine if o.side is Side.BUY), ZERO
-        ),
+        reserved_cash=sum((_worst(state, o, left) for o, left in mine if o.side is Side.BUY), ZERO),
         buy_cost=worst,
         values=_values(state, (book,), mine),
         entries_today=book.entries_today if state.today == state.session_date else 0,
@@ -104,8 +103,15 @@ def alert_denied(state: State, draft: Draft, order: Order, code: str, text: str)
     draft.alert(state.context.book, severity, "order_denied", f"{order.instrument}.{code}", text)
 
 
-def _open_orders(state: State, ahead: tuple[Order, ...]) -> list[tuple[Order, Decimal]]:
-    found = [(row.order, row.remaining) for row in state.working.values()]
+def _open_orders(
+    state: State, order: Order, ahead: tuple[Order, ...]
+) -> list[tuple[Order, Decimal]]:
+    """Return what works beside an order, with what is left of it."""
+    found = [
+        (row.order, row.remaining)
+        for order_id, row in state.working.items()
+        if order_id != order.order_id
+    ]
     found += [(order, order.quantity) for order in ahead]
     return found
 
@@ -151,6 +157,22 @@ def _share(book: StrategyBook, equity: Decimal | None, book_equity: Decimal | No
     if equity is None or not book_equity:
         return book.share
     return max(book.share, equity / book_equity)
+
+
+def _worst(state: State, order: Order, quantity: Decimal) -> Decimal:
+    """Return the most cash that this much of a buy can take, as far as its prices say."""
+    price = order.limit_price  # it cannot get worse than that
+    if price is None:
+        price = max(order.reference_price or ZERO, order.stop_price or ZERO)
+    return state.terms.costs.worst_cost(quantity, price, state.instruments[order.instrument].tick)
+
+
+def _broker_quantity(
+    state: State, book: StrategyBook, instrument: InstrumentId
+) -> Decimal | None:
+    """Return the broker's quantity where it differs from ours, else what we own."""
+    found = state.differences.get(instrument)
+    return book.position(instrument).quantity if found is None else Decimal(found.theirs)
 
 
 def _mean_volume(state: State, instrument: InstrumentId) -> Decimal | None:

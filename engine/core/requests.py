@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.core import reports, trade
+from engine.core.cancels import ask_cancel, cancel_working
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import AlertState, Severity
-from engine.domain.command import CancelOrder, LookAgain, ReadAccount, SetPace
+from engine.domain.command import LookAgain, ReadAccount, SetPace
 from engine.domain.ids import AlertId, InstrumentId, OrderId, OrderRef, short_hash
 from engine.domain.input import Requested
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
-from engine.domain.order import ENDS, OrderStatus, Side, WorkingOrder
+from engine.domain.order import ENDS, OrderStatus, Side
 from engine.domain.pace import STEPS, parse
 from engine.domain.request import (
     EXPIRES_AFTER_S,
@@ -89,25 +90,6 @@ def change_trading_state(
         cancel_working(state, draft, actor, f"{after.value}: {reason}", entries_only=True)
 
 
-def cancel_working(
-    state: State, draft: Draft, actor: str, reason: str, *, entries_only: bool
-) -> int:
-    """Ask for the cancel of every working order that has not been asked yet; return how many."""
-    count = 0
-    for row in state.working.values():
-        if row.canceling or (entries_only and row.order.is_exit):
-            continue
-        _ask_cancel(draft, row, actor, reason)
-        count += 1
-    return count
-
-
-def _ask_cancel(draft: Draft, row: WorkingOrder, actor: str, reason: str) -> None:
-    order_id = row.order.order_id
-    draft.add(ev.CancelRequested(order_id=order_id, reason=reason, actor=actor))
-    draft.do(CancelOrder(order_id))
-
-
 _WANTED = {
     _K.HALT: TradingState.HALTED,
     _K.REDUCE: TradingState.REDUCING,
@@ -132,6 +114,8 @@ def _flatten(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     owned = [b for b in state.books.values() if any(p.quantity for p in b.positions.values())]
     if state.session_state not in _RUNS:
         return "REFUSED", f"the session is {state.session_state.value}"
+    if state.trading_state is TradingState.HALTED and len(request.reason.strip()) < 3:
+        return "REFUSED", "leaving HALTED needs a reason of 3 characters"
     if state.trading_state is not TradingState.REDUCING:
         reason = f"flatten: {request.reason}"
         draft.add(
@@ -143,6 +127,7 @@ def _flatten(state: State, draft: Draft, request: Request) -> tuple[str, str]:
             )
         )
     cancel_working(state, draft, request.actor, "flatten", entries_only=True)
+    trade.drop_plans(state, draft, "flatten")
     draft.do(LookAgain())
     count = sum(1 for b in owned for p in b.positions.values() if p.quantity)
     return "DONE", f"closing {count} positions, then HALTED"
@@ -183,13 +168,7 @@ def _exit_all(
         and row.order.strategy == book.strategy.id
     )
     if attempt >= 3:
-        draft.alert(
-            state.context.book,
-            Severity.CRITICAL,
-            "flatten_incomplete",
-            key,
-            f"{left} {symbol_of(key)} of {book.strategy.id} still owned after {attempt} exits",
-        )
+        _alert_left(state, draft, book, key, f"{attempt} exits have ended")
         return
     name = short_hash(f"{book.strategy.id}|{key}", 8)
     ref = OrderRef(f"flt_{short_hash(state.flatten or '')}.{name}.{attempt + 1}")
@@ -204,7 +183,16 @@ def _exit_all(
         price=price_of(state, key),
         words=f"flatten: all {abs(left)} owned",
     )
-    trade.submit(state, draft, book, order, None, None)
+    if not trade.submit(state, draft, book, order, None):
+        _alert_left(state, draft, book, key, "its exit did not go")
+
+
+def _alert_left(
+    state: State, draft: Draft, book: StrategyBook, key: InstrumentId, why: str
+) -> None:
+    left = book.position(key).quantity
+    text = f"{why}, and {book.strategy.id} still owns {left} {symbol_of(key)}"
+    draft.alert(state.context.book, Severity.CRITICAL, "flatten_incomplete", key, text)
 
 
 # -- session ---------------------------------------------------------------------------------
@@ -248,6 +236,11 @@ def begin_stop(state: State, draft: Draft, end: SessionState, reason: str, actor
         )
     )
     cancel_working(state, draft, actor, f"session ends: {reason}", entries_only=False)
+    if state.flatten is not None:
+        for book in state.books.values():
+            for key, position in book.positions.items():
+                if position.quantity:
+                    _alert_left(state, draft, book, key, f"the session ends: {reason}")
     draft.do(LookAgain())
 
 
@@ -269,7 +262,7 @@ def _orders(state: State, draft: Draft, request: Request) -> tuple[str, str]:
         return "REFUSED", f"{wanted} is {row.status.value}; only working orders can be canceled"
     if row.canceling:
         return "DONE", "a cancel has been asked already"
-    _ask_cancel(draft, row, request.actor, request.reason)
+    ask_cancel(state, draft, row, request.actor, request.reason)
     return "DONE", f"cancel asked for {row.order.order_id}"
 
 

@@ -31,6 +31,7 @@ from engine.domain.market import Bar, DataFinding, Quote
 from engine.domain.money import ZERO
 from engine.domain.order import WorkingOrder
 from engine.domain.position import FLAT, Position
+from engine.domain.reconciliation import Difference
 from engine.domain.session import SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal, SignalState
 from engine.domain.snapshot import Snapshot
@@ -51,6 +52,10 @@ class PlanLeg:
     done: bool = False
     carried: bool = False
 
+    def is_late(self, at: datetime) -> bool:
+        """Say whether its signal's time is over."""
+        return at > self.signal.expires_at
+
 
 @dataclass(slots=True)
 class Plan:
@@ -65,6 +70,10 @@ class Plan:
     def open_legs(self, pass_no: int) -> list[PlanLeg]:
         """Return legs of a pass that have not ended."""
         return [leg for leg in self.legs if leg.pass_no == pass_no and not leg.done]
+
+    def leg_of(self, order_id: OrderId) -> PlanLeg | None:
+        """Return the leg that an order carries out."""
+        return next((leg for leg in self.legs if leg.order_id == order_id), None)
 
     @property
     def is_done(self) -> bool:
@@ -178,7 +187,8 @@ class State:
     next_order_id: int = 1  # the broker's number for our next order; never goes back
     verdict: Verdict = Verdict.UNKNOWN
     blocked: set[str] = field(default_factory=set)  # items that differ from the broker
-    accepted: set[str] = field(default_factory=set)
+    accepted: dict[str, str] = field(default_factory=dict)  # item → the gap a person accepted
+    differences: dict[str, Difference] = field(default_factory=dict)  # of the last answer
     requests: set[str] = field(default_factory=set)
     flatten: str | None = None  # request id of a flatten under way
     flatten_actor: str = ""

@@ -9,12 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 
-from engine.core import gating
+from engine.core import cancels, gating, reports
 from engine.core.draft import Draft
 from engine.core.state import Plan, PlanLeg, State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import Severity
-from engine.domain.command import SubmitOrder
+from engine.domain.command import LookAgain, SubmitOrder
 from engine.domain.ids import (
     InstrumentId,
     OrderId,
@@ -23,9 +23,17 @@ from engine.domain.ids import (
     ulid,
 )
 from engine.domain.money import ZERO, to_tick
-from engine.domain.order import Order, OrderType, Side, TimeInForce
+from engine.domain.order import (
+    Order,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    WorkingOrder,
+)
 from engine.domain.signal import SignalKind
 from engine.risk import gate
+from engine.risk.reasons import DenyReason
 from engine.strategy import sizing
 
 _EXIT_KINDS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
@@ -38,7 +46,6 @@ class Tentative:
     cash: Decimal
     shares: dict[InstrumentId, Decimal]
     prices: dict[InstrumentId, Decimal]
-    approved: list[Order]
 
     @property
     def equity(self) -> Decimal:
@@ -79,17 +86,73 @@ def advance(
         if not open_legs:
             continue
         ledger = _tentative(state, book, plan)
+        lost = any(leg.pass_no < pass_no and leg.done and not leg.carried for leg in plan.legs)
         sent = False
         for leg in open_legs:
             cause = (causes or {}).get(leg.signal.signal_id)
-            if at > leg.signal.expires_at:
+            if leg.is_late(at):
                 text = f"not sent by {leg.signal.expires_at}"
                 draft.add(ev.SignalExpired(signal_id=leg.signal.signal_id, text=text), cause)
                 continue
             outcome = _order_leg(state, draft, book, leg, ledger, at, cause)
             sent = sent or outcome
+        if lost and sent:
+            text = f"sells of {plan.decision_id} did not all fill: its buys use the cash there is"
+            where = state.context.book
+            draft.alert(where, Severity.WARNING, "plan_incomplete", book.strategy.id, text)
         if sent:
             return
+
+
+def drop_plans(state: State, draft: Draft, why: str) -> None:
+    """Give up what was planned and has no order yet."""
+    for book in state.books.values():
+        for leg in book.plan.legs if book.plan is not None else ():
+            if not leg.done and leg.order_id is None:
+                draft.add(ev.SignalExpired(signal_id=leg.signal.signal_id, text=why))
+
+
+def send_held(state: State, draft: Draft, at: datetime) -> None:
+    """Ask the gate again about exits that had to wait; they end with their signal's time."""
+    for row in state.working.values():
+        if row.sent or row.canceling:
+            continue
+        order, book = row.order, state.books[row.order.strategy]
+        leg = book.plan.leg_of(order.order_id) if book.plan is not None else None
+        late = order.session_date != state.session_date if leg is None else leg.is_late(at)
+        if late:
+            _end_unsent(state, draft, row, OrderStatus.EXPIRED, "not sent in time")
+            continue
+        checks = gating.check(state, book, order, approved_in(draft))
+        reason = gating.verdict(checks, order.is_exit)
+        wait = gate.waits_for(checks, order.is_exit) if reason is None else None
+        if wait is DenyReason.SELF_CROSS:
+            cancels.cancel_opposite(state, draft, order)
+        if wait is not None:
+            continue
+        index = draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks))
+        if reason is not None:
+            _end_unsent(state, draft, row, OrderStatus.CANCELED, f"denied later: {reason.value}")
+        else:
+            _send(state, draft, order, index)
+
+
+def _end_unsent(
+    state: State, draft: Draft, row: WorkingOrder, status: OrderStatus, text: str
+) -> None:
+    reports.move(draft, row, status, row.filled, row.filled_value, text=text)
+    reports.order_ended(state, draft, row, status)
+
+
+def approved_in(draft: Draft) -> tuple[Order, ...]:
+    """Return what this very decision has approved so far, of whichever strategy."""
+    return tuple(
+        [
+            entry.event.order
+            for entry in draft.entries
+            if type(entry.event) is ev.OrderApproved
+        ]
+    )
 
 
 def _tentative(state: State, book: StrategyBook, plan: Plan) -> Tentative:
@@ -105,7 +168,7 @@ def _tentative(state: State, book: StrategyBook, plan: Plan) -> Tentative:
         if instrument not in prices:
             price = price_of(state, instrument)
             prices[instrument] = price if price is not None else ZERO
-    return Tentative(book.cash, shares, prices, [])
+    return Tentative(book.cash, shares, prices)
 
 
 def _order_leg(
@@ -144,7 +207,7 @@ def _order_leg(
         words=words,
         leg=leg,
     )
-    if not submit(state, draft, book, order, ledger, cause):
+    if not submit(state, draft, book, order, cause):
         outcome = "dry_run" if state.context.dry_run else "denied"
         _done(draft, book, leg, outcome, cause, carried=False)
         return False
@@ -222,11 +285,10 @@ def submit(
     draft: Draft,
     book: StrategyBook,
     order: Order,
-    ledger: Tentative | None,
     cause: int | None,
 ) -> bool:
-    """Let the gate check an order; approve and send it, or store why not."""
-    checks = gating.check(state, book, order, () if ledger is None else ledger.approved)
+    """Let the gate check an order; approve it and send it once it may go, or store why not."""
+    checks = gating.check(state, book, order, approved_in(draft))
     reason = gating.verdict(checks, order.is_exit)
     broken = gate.raised(checks)
     if broken:
@@ -246,6 +308,16 @@ def submit(
         return False
     index = draft.add(ev.OrderApproved(order=order), cause)
     draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)
+    wait = gate.waits_for(checks, order.is_exit)
+    if wait is None:
+        _send(state, draft, order, index)
+    else:
+        draft.do(LookAgain())  # what is in its way may be of this very decision
+    return True
+
+
+def _send(state: State, draft: Draft, order: Order, index: int) -> None:
+    """From here on the order may have reached the broker."""
     ahead = sum(1 for command in draft.commands if isinstance(command, SubmitOrder))
     number = state.next_order_id + ahead
     draft.add(
@@ -258,9 +330,6 @@ def submit(
         index,
     )
     draft.do(SubmitOrder(order, number))
-    if ledger is not None:
-        ledger.approved.append(order)
-    return True
 
 
 def _done(

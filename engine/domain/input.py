@@ -125,6 +125,7 @@ class Tick:
     """Time passed; expiries and time-outs are looked at."""
 
     at: datetime
+    give_up: bool = False  # a session that stops has waited long enough for confirmations
 
 
 Input = (

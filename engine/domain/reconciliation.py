@@ -1,7 +1,7 @@
 """What a comparison of our ledger with the broker found."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 
 from engine.domain.ids import InstrumentId
@@ -30,6 +30,14 @@ class Difference:
     ours: str
     theirs: str
     effect: Decimal | None = None  # dollars, if it can be said
+
+    @property
+    def gap(self) -> str:
+        """What is between the two sides: it stays while both move alike."""
+        try:
+            return str((Decimal(self.theirs or 0) - Decimal(self.ours or 0)).normalize())
+        except InvalidOperation:
+            return f"{self.ours}|{self.theirs}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,8 @@ class Jobs(Protocol):
 class Loop:
     """Owns the state; nobody else changes it."""
 
+    stop_within_s = 10.0  # a stop waits no longer for confirmations
+
     def __init__(
         self,
         *,
@@ -126,6 +128,7 @@ class Loop:
         self._breath = clock.monotonic()
         self._last_commit = self._breath
         self._last_poll = 0.0
+        self._stops_by: float | None = None  # monotonic
         self._answers: deque[tuple[str, str, str]] = deque()  # not written back yet
         self.ended: SessionState | None = None
 
@@ -349,8 +352,19 @@ class Loop:
         await self._commit()
         await self._poll()
         await self.inbox.wait(timeout_s)
+        self._give_up_late()
         await self._pulse.beat_if_due(self, self._journal)
         self._breath = self._clock.monotonic()
+
+    def _give_up_late(self) -> None:
+        """End a session whose cancels nobody confirms."""
+        if self.state.session_state is not SessionState.STOPPING:
+            return
+        now = self._clock.monotonic()
+        if self._stops_by is None:
+            self._stops_by = now + self.stop_within_s
+        elif now > self._stops_by:
+            self.inbox.put(Tick(self.now(), give_up=True))
 
     async def _breathe(self) -> None:
         await asyncio.sleep(0)
