@@ -167,9 +167,7 @@ def _worst(state: State, order: Order, quantity: Decimal) -> Decimal:
     return state.terms.costs.worst_cost(quantity, price, state.instruments[order.instrument].tick)
 
 
-def _broker_quantity(
-    state: State, book: StrategyBook, instrument: InstrumentId
-) -> Decimal | None:
+def _broker_quantity(state: State, book: StrategyBook, instrument: InstrumentId) -> Decimal | None:
     """Return the broker's quantity where it differs from ours, else what we own."""
     found = state.differences.get(instrument)
     return book.position(instrument).quantity if found is None else Decimal(found.theirs)

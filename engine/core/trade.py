@@ -147,11 +147,7 @@ def _end_unsent(
 def approved_in(draft: Draft) -> tuple[Order, ...]:
     """Return what this very decision has approved so far, of whichever strategy."""
     return tuple(
-        [
-            entry.event.order
-            for entry in draft.entries
-            if type(entry.event) is ev.OrderApproved
-        ]
+        [entry.event.order for entry in draft.entries if type(entry.event) is ev.OrderApproved]
     )
 
 
