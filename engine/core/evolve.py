@@ -397,7 +397,6 @@ def _cash(state: State, event: ev.CashChanged, seq: int) -> None:
         if book is not None:
             book.capital = event.after
             book.equity = book.high_water = event.after
-            book.capital_f = book.equity_f = float(event.after)
     if book is not None:
         book.cash = event.after
 
@@ -405,14 +404,14 @@ def _cash(state: State, event: ev.CashChanged, seq: int) -> None:
 def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
     state.pending.clear()
     state.counts["sessions"] += len(event.rows)
-    for row in event.rows:
-        book = state.books.get(row.strategy)
-        if book is None:
-            continue
-        if book.marked is None or book.marked < row.session_date:
-            take_row(book, row)
+    for sid, book in state.books.items():
+        rows = [row for row in event.rows if row.strategy == sid]
+        if rows and (book.marked is None or book.marked < rows[-1].session_date):
+            for row in rows:  # read back from the journal; `mark` has taken its own already
+                if book.marked is None or book.marked < row.session_date:
+                    take_row(book, row)
         if state.context.recorded_clock:
-            book.snapshots.append(row)
+            book.snapshots += rows
 
 
 def root_of(exec_id: str) -> str:

@@ -100,8 +100,6 @@ class StrategyBook:
     status: str = "ACTIVE"  # WARMING n/N, ACTIVE, PAUSED, LATCHED, ERROR
     errors: int = 0  # raised in a row
     equity: Decimal = ZERO  # at the last snapshot
-    equity_f: float = 0.0  # the same, for returns
-    capital_f: float = 0.0
     high_water: Decimal = ZERO
     before_last: Decimal = ZERO  # equity at the snapshot before
     recent_equity: deque[Decimal] = field(default_factory=lambda: deque(maxlen=6))

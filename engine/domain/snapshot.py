@@ -16,20 +16,18 @@ class Holding(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """Final row per strategy and session date. Money in dollars, returns as fractions.
+    """Final row per strategy and session date: exact dollars, from which the returns follow.
 
-    equity = cash + Σ quantity × price of holdings, to the micro-unit. A return without its
-    predecessor is None, never 0.
+    equity = cash + Σ quantity × price of holdings, to the micro-unit.
     """
 
     strategy: StrategyId
     session_date: date
     equity: Decimal
     cash: Decimal
-    daily_return: float | None
-    cumulative_return: float
+    before: Decimal | None  # equity of the row before; None if there is none
+    capital: Decimal  # what the strategy began with
     high_water: Decimal
-    drawdown: float  # <= 0
     holdings: tuple[Holding, ...]
     cell: int | None = None  # the session's own reading
     held_cell: int | None = None  # the cell whose targets were last carried out
@@ -45,3 +43,20 @@ class Snapshot(NamedTuple):
     baseline: Decimal | None = None  # value of the signal instrument held from the start
     fees_to_date: Decimal = Decimal(0)
     final: bool = True
+
+    @property
+    def daily_return(self) -> float | None:
+        """Growth since the row before, a fraction; without a predecessor None, never 0."""
+        return float(self.equity) / float(self.before) - 1 if self.before else None
+
+    @property
+    def cumulative_return(self) -> float | None:
+        """Growth since the beginning, a fraction; nothing grows from nothing."""
+        return float(self.equity) / float(self.capital) - 1 if self.capital else None
+
+    @property
+    def drawdown(self) -> float:
+        """Distance from the high water, a fraction at most 0."""
+        if self.equity >= self.high_water:
+            return 0.0
+        return float(self.equity) / float(self.high_water) - 1

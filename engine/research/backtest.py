@@ -169,7 +169,7 @@ def _account_rows(state: State) -> list[Snapshot]:
     for book in books:
         for row in book.snapshots:
             by_date.setdefault(row.session_date, []).append(row)
-    capital = float(state.context.capital)
+    capital = state.context.capital
     total: list[Snapshot] = []
     for day in sorted(by_date):
         rows = by_date[day]
@@ -179,17 +179,16 @@ def _account_rows(state: State) -> list[Snapshot]:
     return total
 
 
-def _sum(rows: Sequence[Snapshot], capital: float, last: Snapshot | None) -> Snapshot:
+def _sum(rows: Sequence[Snapshot], capital: Decimal, last: Snapshot | None) -> Snapshot:
     equity = sum((row.equity for row in rows), ZERO)
     high = max(equity, last.high_water if last is not None else equity)
-    before = float(last.equity) if last is not None else capital
+    before = last.equity if last is not None else capital
     return rows[0]._replace(
         equity=equity,
         cash=sum((row.cash for row in rows), ZERO),
-        daily_return=float(equity) / before - 1,
-        cumulative_return=float(equity) / capital - 1,
+        before=before,
+        capital=capital,
         high_water=high,
-        drawdown=float(equity / high) - 1,
         holdings=tuple(holding for row in rows for holding in row.holdings),
         cell=None,
         held_cell=None,

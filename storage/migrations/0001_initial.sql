@@ -475,16 +475,18 @@ FROM alerts;
 CREATE VIEW v_snapshots AS
 SELECT n.session_id, r.value ->> 0 AS strategy_id, r.value ->> 1 AS session_date,
     CAST(r.value ->> 2 AS REAL) AS equity, CAST(r.value ->> 3 AS REAL) AS cash,
-    r.value ->> 4 AS daily_return, r.value ->> 5 AS cumulative_return, r.value ->> 7 AS drawdown,
-    r.value ->> '$[9].cell' AS cell, r.value ->> '$[9].held_cell' AS held_cell,
-    r.value ->> '$[9].trend' AS trend, r.value ->> '$[9].vol' AS vol,
-    r.value ->> '$[9].t_norm' AS t_norm, r.value ->> '$[9].z_score' AS z_score,
-    r.value ->> '$[9].sma_fast' AS sma_fast, r.value ->> '$[9].sma_slow' AS sma_slow,
+    CAST(r.value ->> 2 AS REAL) / CAST(r.value ->> 4 AS REAL) - 1 AS daily_return,
+    CAST(r.value ->> 2 AS REAL) / CAST(r.value ->> 5 AS REAL) - 1 AS cumulative_return,
+    CAST(r.value ->> 2 AS REAL) / CAST(r.value ->> 6 AS REAL) - 1 AS drawdown,
+    r.value ->> '$[8].cell' AS cell, r.value ->> '$[8].held_cell' AS held_cell,
+    r.value ->> '$[8].trend' AS trend, r.value ->> '$[8].vol' AS vol,
+    r.value ->> '$[8].t_norm' AS t_norm, r.value ->> '$[8].z_score' AS z_score,
+    r.value ->> '$[8].sma_fast' AS sma_fast, r.value ->> '$[8].sma_slow' AS sma_slow,
     CAST(r.value ->> 6 AS REAL) AS high_water,
-    CAST(r.value ->> '$[9].equity_at_fill' AS REAL) AS equity_at_fill,
-    CAST(r.value ->> '$[9].baseline' AS REAL) AS baseline,
-    CAST(coalesce(r.value ->> '$[9].fees_to_date', '0') AS REAL) AS fees_to_date,
-    coalesce(r.value ->> '$[9].final', 1) AS final, r.value -> 8 AS holdings,
+    CAST(r.value ->> '$[8].equity_at_fill' AS REAL) AS equity_at_fill,
+    CAST(r.value ->> '$[8].baseline' AS REAL) AS baseline,
+    CAST(coalesce(r.value ->> '$[8].fees_to_date', '0') AS REAL) AS fees_to_date,
+    coalesce(r.value ->> '$[8].final', 1) AS final, r.value -> 7 AS holdings,
     CASE WHEN n.rows = 1 THEN e.at END AS at, s.book, n.seq, r.key AS n
 FROM snapshots AS n
 JOIN sessions AS s ON s.session_id = n.session_id

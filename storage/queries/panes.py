@@ -263,16 +263,34 @@ def snapshots_after(db: sqlite3.Connection, book: str, seq: int) -> list[Row]:
         seq,
     )
     return [
-        dict(zip(_SNAPSHOT, (event["seq"], *row[:8]), strict=True))
+        _snapshot(event["seq"], *row[:7])
         for event in stored
         for row in json.loads(event["payload"])["rows"]
     ]
 
 
-_SNAPSHOT = (
-    "seq", "strategy_id", "session_date", "equity", "cash", "daily_return", "cumulative_return",
-    "high_water", "drawdown",
-)  # fmt: skip
+def _snapshot(
+    seq: int,
+    strategy: str,
+    day: str,
+    equity: str,
+    cash: str,
+    before: str | None,
+    capital: str,
+    high_water: str,
+) -> Row:
+    value = float(equity)
+    return {
+        "seq": seq,
+        "strategy_id": strategy,
+        "session_date": day,
+        "equity": equity,
+        "cash": cash,
+        "daily_return": value / float(before) - 1 if before else None,
+        "cumulative_return": value / float(capital) - 1 if float(capital) else None,
+        "high_water": high_water,
+        "drawdown": value / float(high_water) - 1 if float(high_water) else 0.0,
+    }
 
 
 def answer(db: sqlite3.Connection, request_id: str) -> list[Row]:

@@ -213,7 +213,7 @@ def a_trade(n: int = 1) -> list[Event]:
 def snapshot(day: date = DAY, equity: str = "10000", **changes: Any) -> Snapshot:
     """A flat day."""
     usual = Snapshot(
-        REGIME, day, Decimal(equity), Decimal(equity), None, 0.0, Decimal(equity), 0.0, ()
+        REGIME, day, Decimal(equity), Decimal(equity), None, Decimal(10_000), Decimal(equity), ()
     )
     return usual._replace(**changes)
 

@@ -84,28 +84,29 @@ def test_a_member_of_a_union_says_its_class() -> None:
 
 
 def test_a_float_that_json_lacks_becomes_a_string() -> None:
-    row = snapshot(daily_return=float("nan"), t_norm=float("-inf"))
+    row = snapshot(z_score=float("nan"), t_norm=float("-inf"))
     event = facts.SnapshotTaken(rows=(row,))
     assert '"nan"' in encode(event)
     read = round_trip(event).rows[0]  # type: ignore[union-attr]
-    assert read.daily_return != read.daily_return
+    assert read.z_score is not None
+    assert read.z_score != read.z_score
     assert read.t_norm == float("-inf")
 
 
 def test_a_snapshot_row_holds_only_what_is_known() -> None:
     row = snapshot(
-        daily_return=0.01, holdings=(Holding(QQQ, Decimal(10), Decimal("101.5")),),
+        before=Decimal(9_900), holdings=(Holding(QQQ, Decimal(10), Decimal("101.5")),),
         baseline=Decimal(9), fees_to_date=Decimal("0.35"),
     )  # fmt: skip
     assert encode(facts.SnapshotTaken(rows=(row,))) == (
-        '{"rows":[["regime","2026-11-20","10000","10000",0.01,0.0,"10000",0.0,'
+        '{"rows":[["regime","2026-11-20","10000","10000","9900","10000","10000",'
         '[["STK:QQQ:USD","10","101.5"]],{"baseline":"9","fees_to_date":"0.35"}]]}'
     )
 
 
 def test_the_short_and_the_long_way_of_a_snapshot_row_agree() -> None:
-    short = snapshot(daily_return=0.5)
-    long = snapshot(daily_return=0.5, holdings=())._replace(final=False)
+    short = snapshot(before=Decimal(9_900))
+    long = short._replace(final=False)
     text = encode(facts.SnapshotTaken(rows=(long,)))
     assert text.replace('"final":false', "") == encode(facts.SnapshotTaken(rows=(short,)))
 

@@ -420,16 +420,20 @@ async def test_a_holding_without_a_position_is_refused(tmp_path: Path) -> None:
 
 async def test_a_snapshot_row_has_every_column_and_is_a_job(tmp_path: Path) -> None:
     full = snapshot(
-        daily_return=0.01, cumulative_return=0.02, drawdown=-0.03, cell=1, held_cell=3,
-        trend="BullStrong", vol="Low", t_norm=0.5, z_score=-1.0, sma_fast=1.0, sma_slow=2.0,
-        equity_at_fill=Decimal("9999.5"), baseline=Decimal("1.5"), fees_to_date=Decimal("0.35"),
+        before=Decimal(8_000), capital=Decimal(5_000), high_water=Decimal(16_000), cell=1,
+        held_cell=3, trend="BullStrong", vol="Low", t_norm=0.5, z_score=-1.0, sma_fast=1.0,
+        sma_slow=2.0, equity_at_fill=Decimal("9999.5"), baseline=Decimal("1.5"),
+        fees_to_date=Decimal("0.35"),
     )  # fmt: skip
     found = await tables(tmp_path / "p.db", unit(facts.SnapshotTaken(rows=(full,))))
     row = found["snapshots"][0]
-    shown = {name: row[name] for name in full._fields if name in row and name != "holdings"}
+    returns = ("daily_return", "cumulative_return", "drawdown")
+    names = [name for name in (*full._fields, *returns) if name in row and name != "holdings"]
+    shown = {name: row[name] for name in names}
+    assert {name: row[name] for name in returns} == {n: getattr(full, n) for n in returns}
     assert shown == {
-        "session_date": "2026-11-20", "equity": 10000.0, "cash": 10000.0, "daily_return": 0.01,
-        "cumulative_return": 0.02, "high_water": 10000.0, "drawdown": -0.03, "cell": 1,
+        "session_date": "2026-11-20", "equity": 10000.0, "cash": 10000.0, "daily_return": 0.25,
+        "cumulative_return": 1.0, "high_water": 16000.0, "drawdown": -0.375, "cell": 1,
         "held_cell": 3, "trend": "BullStrong", "vol": "Low", "t_norm": 0.5, "z_score": -1.0,
         "sma_fast": 1.0, "sma_slow": 2.0, "equity_at_fill": 9999.5, "baseline": 1.5,
         "fees_to_date": 0.35, "final": 1,

@@ -60,8 +60,7 @@ def marked(count: int) -> list[Snapshot]:
         rows.append(
             Snapshot(
                 REGIME, date(1900, 1, 1) + timedelta(n), equity, Decimal("123.45"),
-                float(equity) / float(before) - 1, float(equity) / 10_000 - 1, high,
-                float(equity) / float(high) - 1, (Holding(QQQ, Decimal(98), price),),
+                before, Decimal(10_000), high, (Holding(QQQ, Decimal(98), price),),
                 baseline=price * 100,
             )
         )  # fmt: skip

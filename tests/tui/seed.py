@@ -165,8 +165,8 @@ def snapshots() -> tuple[Snapshot, ...]:
         Snapshot(
             strategy=REGIME, session_date=DAY - timedelta(days=40 - n),
             equity=Decimal(10_000 + 37 * n), cash=Decimal("171.95"),
-            daily_return=0.0042 if n else None, cumulative_return=0.0037 * n,
-            high_water=Decimal(10_000 + 37 * n), drawdown=0.0, holdings=(),
+            before=Decimal(10_000 + 37 * (n - 1)) if n else None, capital=Decimal(10_000),
+            high_water=Decimal(10_000 + 37 * n), holdings=(),
         )
         for n in range(40)
     )  # fmt: skip
