@@ -6,6 +6,8 @@
 PYTHON ?= python3
 ARGS ?=
 SEEDS ?= 200
+SEED ?=
+FIRST ?= 0
 N ?= 50
 WORKERS ?= 2
 
@@ -53,8 +55,9 @@ format: setup ## format the code and repair what lint can repair
 bench: setup ## measure against the targets, nothing else running
 	@$(BIN)/python -m pytest -n 0 -m bench -s $(ARGS)
 
-sim: setup ## random days under random faults: make sim SEEDS=1000
-	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) $(BIN)/python -m pytest -n $(WORKERS) -m sim $(ARGS)
+sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=7
+	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) PILOTHOUSE_SIM_FIRST=$(FIRST) PILOTHOUSE_SIM_SEED=$(SEED) \
+		$(BIN)/python -m pytest -n $(if $(SEED),0,$(WORKERS)) -m sim $(ARGS)
 
 kills: setup ## kill a running engine at N random moments: make kills N=200
 	@PILOTHOUSE_KILLS=$(N) $(BIN)/python -m pytest -n $(WORKERS) -m kills $(ARGS)

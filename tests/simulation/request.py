@@ -1,0 +1,125 @@
+"""A person who asks for things at the worst moments, and the request file in memory."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.core.state import State
+from engine.domain.ids import RequestId
+from engine.domain.order import OrderStatus
+from engine.domain.request import Request, RequestKind
+from engine.domain.session import SessionState
+
+_K = RequestKind
+_WISHES = (
+    *(_K.HALT, _K.HALT, _K.REDUCE, _K.RESUME, _K.RESUME, _K.RESUME, _K.PAUSE, _K.CONTINUE),
+    *(_K.FLATTEN, _K.FLATTEN, _K.CANCEL, _K.CANCEL, _K.CANCEL_ALL, _K.RECONCILE, _K.SETTLE),
+    *(_K.ACCEPT_DIFFERENCE, _K.SET_PARAMETER, _K.ACKNOWLEDGE, _K.SNOOZE, _K.PACE, _K.STEP),
+)
+
+
+@dataclass
+class Asked:
+    """The request file: it outlives a kill."""
+
+    rows: list[Request] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+
+
+class MemoryBox:
+    """One engine's look at the request file; implements engine.ports.RequestBox."""
+
+    def __init__(self, asked: Asked, on_look: Callable[[], None]) -> None:
+        self._asked = asked
+        self._on_look = on_look
+        self._read = 0
+        self._fresh = True
+
+    def changed(self) -> bool:
+        """Say whether something may be new."""
+        self._on_look()
+        return self._fresh or len(self._asked.rows) > self._read
+
+    def take(self) -> list[Request]:
+        """Return what no engine has answered."""
+        found = self.unread()
+        self._read, self._fresh = len(self._asked.rows), False
+        return found
+
+    def unread(self) -> list[Request]:
+        """Return what this engine has not taken yet."""
+        return [
+            r for r in self._asked.rows[self._read :] if r.request_id not in self._asked.answers
+        ]
+
+    def answer(self, request_id: str, result: str, text: str) -> None:
+        """Note what became of it."""
+        del text
+        self._asked.answers.setdefault(request_id, result)
+
+
+class Person:
+    """Asks at given moments, counted over all lives."""
+
+    def __init__(self, rng: random.Random, count: int, horizon: int) -> None:
+        self.asked = Asked()
+        self._rng = rng
+        self._moments = sorted(rng.randrange(1, max(horizon, 2)) for _ in range(count))
+        self._moment = 0
+        self.stops = rng.random() < 0.15
+        self.is_silent = False
+
+    def turn(self, state: State, now: datetime) -> None:
+        """A moment passed: perhaps it is one to ask something."""
+        if self.is_silent:
+            return
+        self._moment += 1
+        while self._moments and self._moments[0] <= self._moment:
+            self._moments.pop(0)
+            if not self._moments and self.stops:
+                self.ask(_K.STOP, now)
+            else:
+                self._wish(state, now)
+
+    def _wish(self, state: State, now: datetime) -> None:
+        rng = self._rng
+        kind = rng.choice(_WISHES)
+        args: dict[str, str] = {}
+        if kind is _K.CANCEL and state.orders:
+            pool = list(state.working) or list(state.orders)
+            args = {"order_id": rng.choice(pool)}
+        elif kind is _K.SETTLE:
+            unknown = [o for o, r in state.orders.items() if r.status is OrderStatus.UNKNOWN]
+            args = {"order_id": rng.choice(unknown or ["ord_none"]), "status": "CANCELED"}
+            if unknown:
+                return  # a person who settles what still works is wrong: not this one
+        elif kind is _K.ACCEPT_DIFFERENCE:
+            args = {"item": rng.choice([*sorted(state.blocked), "nothing"])}
+        elif kind is _K.SET_PARAMETER:
+            args = {"strategy": rng.choice(list(state.books)), "key": "fast", "value": "2"}
+        elif kind is _K.PACE:
+            args = {"pace": rng.choice(("max", "20/s", "faster", "slower"))}
+        elif kind in (_K.ACKNOWLEDGE, _K.SNOOZE):
+            args = {"alert_id": "*", "minutes": "5"}
+        self.ask(kind, now, reason=rng.choice(("because", "because", "x")), **args)
+
+    def ask(self, kind: RequestKind, now: datetime, reason: str = "because", **args: str) -> None:
+        """Write a request down; sometimes the same one twice."""
+        number = len(self.asked.rows)
+        request = Request(
+            request_id=RequestId(f"req_{number:026d}"),
+            kind=kind,
+            actor="person@simulation",
+            reason=reason,
+            args=args,
+            asked_at=now,
+        )
+        self.asked.rows.append(request)
+
+    def unstick(self, state: State, now: datetime) -> None:
+        """Nothing moves: go on with what was paused, ask again for an account never read."""
+        if state.session_state is SessionState.PAUSED:
+            self.ask(_K.CONTINUE, now)
+        else:
+            self.ask(_K.RECONCILE, now)
