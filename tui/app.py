@@ -59,6 +59,7 @@ def run_app(settings: Settings) -> int:
             ascii_only=screen.ascii or terminal.needs_ascii(os.environ, _encoding()),
             read_only=screen.read_only,
             no_color=screen.color == "none",
+            log=settings.log.path,
         ),
     )
     app.run(mouse=screen.mouse)
@@ -82,6 +83,8 @@ def afterwards(app: "Pilothouse", log: Path) -> int:
     """Return the exit code once the screen is gone; an engine that runs goes on first."""
     from tui.application import Left
 
+    if app.launching is not None:
+        app.launching.join()  # it may be about to start: then it is watched like any other
     engine = app.engine
     if app.left is Left.HANGUP:
         terminal.write_to_log(log)

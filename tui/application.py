@@ -5,13 +5,14 @@ was read back from the database. The engine runs on a thread of its own and is o
 """
 
 import asyncio
+import contextlib
 import faulthandler
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from threading import Thread
 from time import monotonic
 from typing import Protocol
@@ -82,6 +83,7 @@ class ScreenOptions:
     ascii_only: bool = False
     read_only: bool = False
     no_color: bool = False
+    log: Path | None = None
 
 
 class Pilothouse(App[None], inherit_bindings=False):
@@ -114,6 +116,7 @@ class Pilothouse(App[None], inherit_bindings=False):
         self.clock = clock
         self.launch = launch
         self.engine: Engine | None = None
+        self.launching: Thread | None = None
         self.launch_error: BaseException | None = None
         self.view = View(Moment(clock.wall()))
         self.arming = Arming()
@@ -155,7 +158,8 @@ class Pilothouse(App[None], inherit_bindings=False):
         self._start_reader()
         self.set_interval(1.0, self._tick)
         if self.launch is not None:
-            Thread(target=self._launch, name="engine-start", daemon=True).start()
+            self.launching = Thread(target=self._launch, name="engine-start", daemon=True)
+            self.launching.start()
         self.say_hint(Shown("0-8 panes · ? help · ctrl+k stops trading · Q leaves"), "quiet")
 
     def _launch(self) -> None:
@@ -383,8 +387,8 @@ class Pilothouse(App[None], inherit_bindings=False):
         return bool(session and session["recorded_clock"])
 
     def _state(self) -> str:
-        beat, session = self.view["beat"].first(), self.view["session"].first()
-        return str((beat or session or {}).get("state", ""))
+        session = self.view["session"].first()
+        return str(session["state"]) if session is not None else ""
 
     def on_acknowledge_wanted(self, message: AcknowledgeWanted) -> None:
         """Acknowledge an alert."""
@@ -534,8 +538,9 @@ class Pilothouse(App[None], inherit_bindings=False):
         self.leave(Left.SIGNAL)
 
     def _dump_and_stop(self) -> None:
-        if sys.__stderr__ is not None:
-            faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
+        if self.options.log is not None:
+            with contextlib.suppress(OSError), self.options.log.open("a") as log:
+                faulthandler.dump_traceback(file=log, all_threads=True)
         self._stop_by_signal("SIGQUIT")
 
     def _halt_by_signal(self) -> None:

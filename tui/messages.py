@@ -14,15 +14,6 @@ class Changed(Message):
         self.view = view
 
 
-class RowWanted(Message):
-    """A person pressed enter on a row of the overview: show it where it belongs."""
-
-    def __init__(self, pane: str, key: str | None) -> None:
-        super().__init__()
-        self.pane = pane
-        self.key = key
-
-
 class AcknowledgeWanted(Message):
     """Acknowledge this alert."""
 

@@ -7,7 +7,7 @@ request; other alerts; news of this screen.
 
 from datetime import datetime
 
-from tui.format import UNKNOWN, Shown, age, cell, exchange_time, safe, say, word
+from tui.format import UNKNOWN, Shown, age, cell, exchange_time, safe, say, when, word
 from tui.view import Row, View, instant
 from tui.widgets.lines import Span
 from tui.widgets.status import beat_age, ended
@@ -21,7 +21,7 @@ def messages(
     """Return the messages by rank; `own` is the id of the last request of this screen."""
     news = hint if hint is not None and hint.ink == "quiet" else None
     wrong = hint if news is None else None
-    found: list[Span | None] = [wrong, engine_end, _ended_or_silent(view, now, engine_end)]
+    found: list[Span | None] = [wrong, _end(view, engine_end), _silent(view, now)]
     found.append(_trading_state(view))
     alerts = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
     found += [_alert(row, "danger") for row in alerts if row["severity"] == "CRITICAL"]
@@ -32,22 +32,25 @@ def messages(
     return [message for message in found if message is not None]
 
 
-def _ended_or_silent(view: View, now: datetime, engine_end: Span | None) -> Span | None:
+def _end(view: View, engine_end: Span | None) -> Span | None:
+    """How it ended: the session's own words, unless the engine died without any."""
     session = view["session"].first()
-    if session is None or engine_end is not None:
-        return None
-    if ended(session):
-        return Span(
-            say(
-                "SESSION ENDED {} ET: {} {}. Nothing here moves. Q leaves",
-                exchange_time(instant(session, "ended_at")),
-                word(session["state"]),
-                safe(session["end_reason"] or "", 60),
-            ),
-            "warn",
-        )
+    if session is None or not ended(session) or (engine_end and engine_end.ink == "danger"):
+        return engine_end
+    return Span(
+        say(
+            "SESSION ENDED {} ET: {} {}. Nothing here moves. Q leaves",
+            exchange_time(instant(session, "ended_at")),
+            word(session["state"]),
+            safe(session["end_reason"] or "", 60),
+        ),
+        "warn",
+    )
+
+
+def _silent(view: View, now: datetime) -> Span | None:
     silent = beat_age(view, now)
-    if silent is None or silent <= SILENT_S:
+    if silent is None or silent <= SILENT_S or ended(view["session"].first()):
         return None
     at = exchange_time(instant(view["beat"].first() or {}, "wall_at"))
     return Span(say("ENGINE SILENT {}: values as of {} ET; halt works", age(silent), at), "danger")
@@ -59,12 +62,12 @@ def _trading_state(view: View) -> Span | None:
         return None
     what = Shown("nothing is sent" if state["state"] == "HALTED" else "exits only")
     text = say(
-        "{}: {} · {} · by {} · {} ago · T changes it",
+        "{}: {} · {} · by {} · since {} · T changes it",
         word(state["state"]),
         what,
         safe(state["reason"] or "·", 80),
         safe(state["actor"] or "·", 40),
-        age(view.moment.age(instant(state, "since"))),
+        when(instant(state, "since"), view.moment.session_date),
     )
     return Span(text, "danger" if state["state"] == "HALTED" else "warn")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from tui.format import UNKNOWN, Shown, cell, money, price, quantity, safe, say, short_id
+from tui.format import UNKNOWN, Shown, cell, money, percent, price, quantity, safe, say, short_id
 from tui.view import Row
 
 Payload = Mapping[str, Any]
@@ -126,7 +126,6 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "CancelRequested": ("order {} cancel asked by {}: {}", "#order_id", "actor", "reason"),
     "FillUnmatched": ("execution {} belongs to no order: {}", "exec_id", "text"),
     "CommissionBooked": ("order {} commission {}", "#order_id", "commission"),
-    "CashChanged": ("cash of {} {} → {} ({})", "strategy", "before", "after", "reason"),
     "DifferenceAccepted": ("{} accepted by {}: {}", "item", "actor", "reason"),
     "DataGapFound": ("data gate {} {}: {}", "gate", "symbol", "text"),
     "TradingStateChanged": (
@@ -136,13 +135,13 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "AlertStateChanged": ("alert {} {} by {}", "#alert_id", "state", "actor"),
     "JobStarted": ("job {} started for {}", "job", "session_date"),
     "JobEnded": ("job {} for {} {} {}", "job", "session_date", "outcome", "detail"),
-    "ReportReceived": ("report received",),
+    "ReportReceived": ("report {} {}", "report.type", "#report.order_id"),
 }  # fmt: skip
 
 
 def _signal(payload: Payload, _: str) -> Shown:
-    target = at(payload, "signal.target_weight")
-    wish = say("target {}", cell(str(target))) if target is not None else cell("")
+    target = _number(at(payload, "signal.target_weight"))
+    wish = say("target {} %", percent(target)) if target is not None else cell("")
     return say(
         "signal {} {} {} {}",
         _word(payload, "#signal.signal_id"),
@@ -189,6 +188,16 @@ def _position(payload: Payload, _: str) -> Shown:
         quantity(_number(at(payload, "before.quantity"))),
         quantity(_number(at(payload, "after.quantity"))),
         money(_number(at(payload, "realized")), signed=True),
+    )
+
+
+def _cash(payload: Payload, _: str) -> Shown:
+    return say(
+        "cash of {} {} → {}, {}",
+        _word(payload, "strategy"),
+        money(_number(at(payload, "before"))),
+        money(_number(at(payload, "after"))),
+        _word(payload, "reason"),
     )
 
 
@@ -243,6 +252,7 @@ _WRITERS: dict[str, Callable[[Payload, str], Shown]] = {
     "FillReceived": _fill,
     "FillCorrected": _corrected,
     "PositionChanged": _position,
+    "CashChanged": _cash,
     "ReconciliationDone": _compared,
     "RiskChecked": _checks,
     "SnapshotTaken": _snapshot,

@@ -155,8 +155,9 @@ class DatabaseSource:
             return Moment(now, now, day)
         if beat is None or not beat["clock_at"]:
             return Moment(now, None, day)
-        clock = parse_utc(max(beat["clock_at"], beat["newest_at"] or ""))
-        return Moment(now, clock, clock.astimezone(EXCHANGE_ZONE).date())
+        # ages count from the pulse, which was written together with the quotes
+        newest = parse_utc(max(beat["clock_at"], beat["newest_at"] or ""))
+        return Moment(now, parse_utc(beat["clock_at"]), newest.astimezone(EXCHANGE_ZONE).date())
 
 
 def _total(rows: list[Row], ordinal: int) -> dict[str, Any]:

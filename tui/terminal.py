@@ -4,6 +4,7 @@ Before: refuse what is no terminal, set what the library reads when it is import
 hang-up every write to the dead terminal fails, so descriptors are moved away from it first.
 """
 
+import getpass
 import os
 import sys
 import termios
@@ -68,5 +69,8 @@ def actor() -> str:
         tty = os.ttyname(0).removeprefix("/dev/")
     except OSError:
         tty = "-"
-    user = os.environ.get("USER") or str(os.getuid())
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no name for this number
+        user = str(os.getuid())
     return f"{user}@{os.uname().nodename}:{tty}"

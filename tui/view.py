@@ -82,9 +82,16 @@ def session_day(row: Row, name: str) -> date | None:
 
 @lru_cache(maxsize=8192)
 def _instant(value: str | datetime | None) -> datetime | None:
-    return parse_utc(value) if isinstance(value, str) else value
+    """Unknown where the text is none: a flipped bit must not take the screen away."""
+    try:
+        return parse_utc(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=8192)
 def _day(value: str | date | None) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None

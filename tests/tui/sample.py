@@ -127,7 +127,8 @@ def snapshots() -> tuple[Row, ...]:
     """A curve of equity."""
     return tuple(
         {
-            "session_date": "2026-11-19", "equity": 100_000.0 + 37 * n * (1 + (n % 7) / 9),
+            "session_date": "2026-11-19", "ordinal": n + 1,
+            "equity": 100_000.0 + 37 * n * (1 + (n % 7) / 9),
             "cash": 171.95, "daily_return": 0.0042, "cumulative_return": 0.0421,
             "drawdown": -0.013,
         }

@@ -121,18 +121,25 @@ async def ready(pilot: Pilot[None]) -> None:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Let every shown pane have what it wants, then forget the hint of the last key."""
+    """Let every shown pane have what it wants and paint it; no table keeps a change back."""
     app = app_of(pilot)
+    shown = app.dashboard
     await until(
         pilot,
-        lambda: all(
-            app.view[topic].known
-            for topic in app.dashboard.wanted
-            if topic != "answers" and not topic.startswith("explain:")
+        lambda: (
+            all(
+                app.view[topic].known
+                for topic in shown.wanted
+                if topic != "answers" and not topic.startswith("explain:")
+            )
+            and (shown.confirm.has_focus or shown.panes[shown.current].has_focus)
         ),
-        "all topics",
+        "all topics and the focus",
     )
-    await pilot.pause(0.12)  # the longest that a table may keep a change to itself
+    await pilot.pause()
+    for name in shown.shown:
+        shown.panes[name].show(app.view)
+        shown.panes[name].flush()
     await pilot.pause()
 
 
@@ -147,5 +154,7 @@ def text_of(pilot: Pilot[None]) -> str:
     """Everything that is on the screen, as text."""
     app = app_of(pilot)
     parts = [pane.text for pane in app.dashboard.panes.values() if pane.display]
-    frame = [app.dashboard.query_one(name).text for name in ("#status", "#strip", "#message")]  # type: ignore[attr-defined]
-    return "\n".join([*frame, *parts, app.dashboard.confirm.text])
+    shown = app.dashboard
+    return "\n".join(
+        [shown.status.text, shown.strip.text, shown.message.text, *parts, shown.confirm.text]
+    )

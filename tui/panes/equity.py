@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tui.format import UNKNOWN, Shown, day, money, percent, say, whole
 from tui.panes.pane import Pane, sign_ink
-from tui.panes.positions import fill_rule
+from tui.panes.positions import provenance
 from tui.view import Row, View, session_day
 from tui.widgets.chart import bars
 from tui.widgets.lines import Line, Span, line
@@ -17,7 +17,6 @@ def equity_lines(view: View) -> list[Line]:
     if not rows:
         return [line(Shown(" equity · the first snapshot comes after the close"), ink="stale")]
     last = rows[-1]
-    rule = fill_rule(view)
     return [
         line(
             Shown(" Equity "),
@@ -31,7 +30,7 @@ def equity_lines(view: View) -> list[Line]:
         ),
         line(
             say(" cash {}  at {}", money(last["cash"]), day(session_day(last, "session_date"))),
-            Span(say("  {}", rule) if rule else Shown(""), "quiet"),
+            Span(say("  {}", Shown(" ".join(provenance(view)))), "quiet"),
         ),
     ]
 
@@ -61,9 +60,8 @@ class EquityPane(Pane):
     def title_parts(self, view: View) -> list[Shown]:
         """Sessions so far, and the fill rule."""
         rows = view["snapshots"].rows or ()
-        rule = fill_rule(view)
-        parts = [say("{} sessions", whole(rows[-1].get("ordinal") or len(rows)))] if rows else []
-        return [*parts, rule] if rule else parts
+        parts = [say("{} sessions", whole(rows[-1]["ordinal"]))] if rows else []
+        return [*parts, *provenance(view)]
 
     def nothing(self) -> tuple[Line, ...]:
         """Figures one below the other, then the curve."""

@@ -18,7 +18,7 @@ from tui.format import (
 )
 from tui.panes.orders import side, side_ink
 from tui.panes.pane import Pane
-from tui.panes.positions import fill_rule
+from tui.panes.positions import provenance
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
 
@@ -67,8 +67,7 @@ class FillsPane(Pane):
             known = [r["commission"] for r in rows if r["commission"] is not None]
             total = sum((Decimal(str(value)) for value in known), Decimal(0))
             parts.append(say("fees {}", money(total) if len(known) == len(rows) else UNKNOWN))
-        rule = fill_rule(view)
-        return [*parts, rule] if rule else parts
+        return [*parts, *provenance(view)]
 
     def empty_text(self, view: View) -> Shown:
         """Known to have none."""

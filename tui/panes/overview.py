@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tui.format import (
     BLANK,
+    UNKNOWN,
     Shown,
     age,
     cell,
@@ -24,8 +25,8 @@ from tui.panes.alerts import RANK, severity_ink
 from tui.panes.equity import curve, equity_lines
 from tui.panes.orders import is_working
 from tui.panes.pane import Pane, clock_text, sign_ink
-from tui.panes.regime import regime_card
-from tui.view import View, instant
+from tui.panes.regime import regime_card, shown_decision
+from tui.view import Reading, View, instant
 from tui.widgets.lines import Line, Span, line
 
 
@@ -65,11 +66,20 @@ class OverviewPane(Pane):
         return (*cards, *curve(rows, width - 2, spare)) if spare > 1 else tuple(cards)
 
 
-def _card(name: Shown, lines: Sequence[Line], limit: int, total: int, none: Shown) -> list[Line]:
+def _card(
+    name: Shown, reading: Reading, lines: Sequence[Line], more: int, none: Shown
+) -> list[Line]:
+    """A heading with its lines; without lines one line that says why there are none."""
+    label = say(" {} ", fit(name, 9))
+    if reading.failed:
+        failed = say("READ FAILED {}", safe(reading.failed, 100))
+        return [line(label, Span(failed, "danger")), *lines]
+    if not reading.known:
+        return [line(label, UNKNOWN)]
     if not lines:
-        return [line(say(" {} ", fit(name, 9)), Span(none, "quiet"), ink="plain")]
-    more = say(" +{} more", Shown(str(total - limit))) if total > limit else BLANK
-    return [line(Span(say(" {}{}", name, more), "head"), ink="head"), *lines]
+        return [line(label, Span(none, "quiet"))]
+    extra = say(" +{} more", Shown(str(more))) if more > 0 else BLANK
+    return [line(Span(say(" {}{}", name, extra), "head"), ink="head"), *lines]
 
 
 def position_lines(view: View, limit: int) -> list[Line]:
@@ -93,7 +103,8 @@ def position_lines(view: View, limit: int) -> list[Line]:
         )
         for r in held[:limit]
     ]
-    return _card(Shown("Positions"), lines, limit, len(held), Shown("no open positions"))
+    more = len(held) - limit
+    return _card(Shown("Positions"), view["positions"], lines, more, Shown("no open positions"))
 
 
 def order_lines(view: View, limit: int) -> list[Line]:
@@ -114,7 +125,8 @@ def order_lines(view: View, limit: int) -> list[Line]:
         )
         for r in working[:limit]
     ]
-    return _card(Shown("Orders"), lines, limit, len(working), Shown("none working"))
+    more = len(working) - limit
+    return _card(Shown("Orders"), view["orders"], lines, more, Shown("none working"))
 
 
 def fill_lines(view: View, limit: int) -> list[Line]:
@@ -133,7 +145,8 @@ def fill_lines(view: View, limit: int) -> list[Line]:
         )
         for r in rows[:limit]
     ]
-    return _card(Shown("Fills"), lines, limit, len(rows), Shown("none yet"))
+    more = len(rows) - limit
+    return _card(Shown("Fills"), view["fills"], lines, more, Shown("none yet"))
 
 
 def alert_lines(view: View, limit: int) -> list[Line]:
@@ -147,12 +160,13 @@ def alert_lines(view: View, limit: int) -> list[Line]:
         )
         for r in rows[:limit]
     ]
-    return _card(Shown("Alerts"), lines, limit, len(rows), Shown("none open"))
+    more = len(rows) - limit
+    return _card(Shown("Alerts"), view["alerts"], lines, more, Shown("none open"))
 
 
 def decision_line(view: View, width: int) -> Line:
     """Return the last decision and the next slot."""
-    decision = view["decision"].first()
+    decision = shown_decision(view)
     if decision is None:
         return line(Shown(" Decision  none yet"), ink="quiet")
     return line(

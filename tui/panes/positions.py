@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tui.format import UNKNOWN, Number, Shown, age, cell, clip, money, percent, price, quantity, say
+from tui.format import UNKNOWN, Number, Shown, age, cell, money, percent, price, quantity, say
 from tui.panes.pane import Pane, clock_text, sign_ink
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -101,9 +101,7 @@ class PositionsPane(Pane):
             parts.append(say("open P&L {}", money(total, signed=True)))
         elif unknown:
             parts.append(Shown(f"open P&L · ({unknown} unknown)"))
-        parts.append(say("prices {}", clock_text(view)))
-        rule = fill_rule(view)
-        return [*parts, rule] if rule else parts
+        return [*parts, clock_text(view), *provenance(view)]
 
     def empty_text(self, view: View) -> Shown:
         """Known to be flat."""
@@ -117,11 +115,11 @@ class PositionsPane(Pane):
         return super().dims(row) or seconds is None or seconds > AGING_S
 
 
-def fill_rule(view: View) -> Shown | None:
-    """Return the fill rule that stands next to every simulated figure."""
+def provenance(view: View) -> list[Shown]:
+    """Return what stands next to every simulated figure: fill rule, and SYNTHETIC if it is."""
     session = view["session"].first()
-    rule = session.get("fill_rule") if session else None
-    if not rule or (session and session["mode"] in ("paper", "live")):
-        return None
-    shown = clip(cell(rule), 12)
-    return say("{}: not achievable", shown) if rule == "same_close" else shown
+    if session is None or session["mode"] in ("paper", "live"):
+        return []
+    rule = cell(session["fill_rule"])
+    parts = [say("{}: not achievable", rule) if rule == "same_close" else rule]
+    return [*parts, Shown("SYNTHETIC")] if session["feed"] == "SYNTHETIC" else parts

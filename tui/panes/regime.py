@@ -64,7 +64,7 @@ class RegimePane(Pane):
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """The ten steps; a step of several lines shows its number once."""
-        decision = view["decision"].first()
+        decision = shown_decision(view)
         if decision is None:
             return
         before = None
@@ -76,7 +76,7 @@ class RegimePane(Pane):
 
     def title_parts(self, view: View) -> list[Shown]:
         """Strategy, preset, date and slot of the decision."""
-        decision = view["decision"].first()
+        decision = shown_decision(view)
         if decision is None:
             return []
         return [
@@ -86,7 +86,7 @@ class RegimePane(Pane):
 
     def heading(self) -> tuple[Line, ...]:
         """Title and card."""
-        if self.view is None or self.view["decision"].first() is None:
+        if self.view is None or shown_decision(self.view) is None:
             return super().heading()
         return (self.title_line(), *regime_card(self.view, self.size.width), line())
 
@@ -95,31 +95,35 @@ class RegimePane(Pane):
         return Shown("no decision yet")
 
 
+def shown_decision(view: View) -> Row | None:
+    """Return the newest decision of the strategy that reads regimes, else of any."""
+    rows = view["decision"].rows or ()
+    return next((row for row in rows if row["cell"] is not None), rows[0] if rows else None)
+
+
 def regime_card(view: View, width: int) -> list[Line]:
     """Return the card: cell, held and new, weights beside targets, strip of sessions."""
-    decision = view["decision"].first()
+    decision = shown_decision(view) or {}
     readings = view["readings"].rows or ()
-    if decision is None:
-        return [line(Shown(" no decision yet"), ink="stale")]
-    new = decision.get("cell")
     last = readings[-1] if readings else None
-    name = _cell_name(new)
+    new = last["cell"] if last else decision.get("cell")
+    held = decision.get("held_cell")
     return [
         line(
             Shown(" Cell "),
-            Span(say("{}", name), "key"),
-            Span(say("  {}", _days(readings)), "quiet"),
+            Span(_cell_name(new), "key"),
+            Span(say("  {}", _days(last)), "quiet"),
         ),
         line(Span(_trend(last), "plain")),
         line(
             Shown(" held "),
-            Span(_short_cell(decision.get("held_cell")), "key"),
+            Span(_short_cell(held), "key"),
             Shown("  new "),
-            Span(_short_cell(new), "warn" if new != decision.get("held_cell") else "key"),
+            Span(_short_cell(new), "warn" if new != held else "key"),
             Shown("  "),
-            Span(clip(safe(decision["text"], 120), max(1, width - 20)), "plain"),
+            Span(clip(safe(decision.get("text") or "", 120), max(1, width - 20)), "plain"),
         ),
-        _weights(view, decision["targets"], width),
+        _weights(view, decision.get("targets") or {}, width),
         line(say(" {}", cells([r["cell"] for r in readings], min(STRIP_SESSIONS, width - 2)))),
     ]
 
@@ -134,12 +138,12 @@ def _short_cell(number_: int | None) -> Shown:
     return UNKNOWN if number_ is None else Shown(f"C{number_}")
 
 
-def _days(readings: tuple[Row, ...]) -> Shown:
+def _days(last: Row | None) -> Shown:
     """Consecutive final readings of the newest one's cell, that one included."""
-    if not readings:
+    if last is None:
         return Shown("warming up")
-    stored = readings[-1].get("days_in_cell")
-    return say("{} sessions in it", whole(stored)) if stored else Shown("")
+    days = last["days_in_cell"]
+    return Shown("1 session in it") if days == 1 else say("{} sessions in it", whole(days))
 
 
 def _trend(last: Row | None) -> Shown:
@@ -186,7 +190,9 @@ class RegimeCard(Pane):
 
     def nothing(self) -> tuple[Line, ...]:
         """The card, or the words for its absence."""
-        if self.view is None or self.view["decision"].first() is None:
+        if self.view is None or not (
+            self.view["decision"].first() or self.view["readings"].first()
+        ):
             return super().nothing()
         return tuple(regime_card(self.view, self.size.width))
 

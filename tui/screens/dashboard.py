@@ -31,7 +31,7 @@ from tui.view import Moment, View
 from tui.widgets.lines import Span
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
-FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "decision"})
+FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
 LOW_ROWS = 12
 
 
@@ -48,24 +48,28 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.current = "overview"
         self.zoomed = False
         self.came_from: list[str] = []
-        self.panes: dict[str, Pane] = {}
+        self.status = StatusLine(id="status")
+        self.strip = Strip(id="strip")
+        self.confirm = ConfirmPanel(id="confirm")
+        self.message = MessageLine(id="message")
+        self.keys = Footer(id="footer")
+        made: list[Pane] = [
+            OverviewPane(), RegimePane(), PositionsPane(), OrdersPane(), FillsPane(),
+            AlertsPane(), ReconciliationPane(), LogPane(), RegimeCard(), EquityPane(),
+            HelpPane(read_only=read_only),
+        ]  # fmt: skip
+        self.panes = {pane.pane: pane for pane in made}
         self.armed = Shown("safe")
         self.ready = False  # keys may come before the widgets are there
 
     def compose(self) -> ComposeResult:
         """Build every pane once; hidden ones cost nothing."""
-        yield StatusLine(id="status")
-        yield Strip(id="strip")
-        made: list[Pane] = [
-            OverviewPane(), RegimePane(), PositionsPane(), OrdersPane(), FillsPane(),
-            AlertsPane(), ReconciliationPane(), LogPane(), RegimeCard(), EquityPane(),
-            HelpPane(read_only=self.read_only),
-        ]  # fmt: skip
-        self.panes = {pane.pane: pane for pane in made}
-        yield Container(*made, id="area")
-        yield ConfirmPanel(id="confirm")
-        yield MessageLine(id="message")
-        yield Footer(id="footer")
+        yield self.status
+        yield self.strip
+        yield Container(*self.panes.values(), id="area")
+        yield self.confirm
+        yield self.message
+        yield self.keys
 
     # -- where things are ------------------------------------------------------------------
 
@@ -85,11 +89,6 @@ class Dashboard(Screen[None], inherit_bindings=False):
                 topics.add("explain:" + pane.explained)
         return frozenset(topics)
 
-    @property
-    def confirm(self) -> ConfirmPanel:
-        """The docked question."""
-        return self.query_one(ConfirmPanel)
-
     def on_mount(self) -> None:
         """Start with the overview, or with several panes where they fit."""
         self.ready = True
@@ -98,6 +97,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         if shows_several(*self.size):
             self.current = "positions"
         self.place()
+        if self.view is not None:
+            self.show(self.view)
 
     def on_resize(self, event: Resize) -> None:
         """Lay out anew; cursor, detail and an open question survive."""
@@ -110,8 +111,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return
         columns, rows = self.size
         low = rows < LOW_ROWS
-        self.query_one(Strip).display = not low
-        self.query_one(Footer).display = not low
+        self.strip.display = not low
+        self.keys.display = not low
         rows_left = rows - (2 if low else 4)
         if self.confirm.display:
             rows_left -= min(7, max(0, rows_left - 3))
@@ -178,21 +179,24 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def show(self, view: View) -> None:
         """Give what was read to the panes that are shown."""
         self.view = view
+        if not self.ready:
+            return
         for name in self.shown:
             self.panes[name].show(view)
-        self.paint_frame()
+        self.confirm.refresh_lines()
 
     def paint_frame(self, messages: Sequence[Span] | None = None) -> None:
         """Paint status, strip and footer; the message line when there is something new."""
         if not self.ready:
             return
         view = self.view or View(Moment(self.now()))
-        self.query_one(StatusLine).show(view, self.armed, read_only=self.read_only, now=self.now())
+        self.status.show(view, self.armed, read_only=self.read_only, now=self.now())
         failed = frozenset(
             name for name, pane in self.panes.items() if pane.topics and view[pane.topics[0]].failed
         )
-        self.query_one(Strip).show(view, self.current, failed)
-        keys = (*of(self.current), *of("table"), *of("app"))
-        self.query_one(Footer).show(footer(keys, read_only=self.read_only))
+        self.strip.show(view, self.current, failed)
+        table = of("table") if self.panes[self.current].columns else ()
+        keys = (*of(self.current), *table, *of("app"))
+        self.keys.show(footer(keys, read_only=self.read_only))
         if messages is not None:
-            self.query_one(MessageLine).show(messages)
+            self.message.show(messages)

@@ -66,7 +66,7 @@ def status_fields(view: View, armed: Shown, *, read_only: bool, now: datetime) -
     return [
         _mode(session),
         Field(5, _account(session), rank=8),
-        _state(session, beat, state),
+        _state(session, state),
         _link(session),
         Field(5, _quotes(view), rank=7),
         Field(8, _clock(session, beat, view.moment), rank=1),
@@ -124,7 +124,7 @@ def _account(session: Row | None) -> Shown:
     return cell(account) if account == "SIM" else say("…{}", cell(account[-4:]))
 
 
-def _state(session: Row | None, beat: Row | None, state: Row | None) -> Field:
+def _state(session: Row | None, state: Row | None) -> Field:
     trading = state["state"] if state else None
     if trading == "HALTED":
         return Field(8, Shown("HALTED"), "danger")
@@ -134,7 +134,7 @@ def _state(session: Row | None, beat: Row | None, state: Row | None) -> Field:
         return Field(8, UNKNOWN)
     if ended(session):
         return Field(8, Shown("ENDED"), "warn")
-    running = (beat["state"] if beat else None) or session["state"]
+    running = session["state"]  # journaled at once; the pulse is up to a second late
     if running not in ("RUNNING",):
         shown = Shown("STARTING") if running == "CREATED" else cell(running)
         return Field(8, shown, "warn" if running in ("PAUSED", "STOPPING") else "quiet")
@@ -169,10 +169,9 @@ def _clock(session: Row | None, beat: Row | None, moment: Moment) -> Shown:
 
 
 def _cell(view: View) -> Shown:
-    decision = view["decision"].first()
-    if decision is None or decision.get("cell") is None:
-        return Shown("C·")
-    return say("C{}", cell(str(decision["cell"])))
+    """The cell of the newest reading."""
+    readings = view["readings"].rows
+    return say("C{}", cell(str(readings[-1]["cell"]))) if readings else Shown("C·")
 
 
 def _alerts(counts: Row | None) -> Field:

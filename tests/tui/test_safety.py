@@ -1,0 +1,252 @@
+"""Text from outside can do nothing, and failures are never shown as emptiness."""
+
+import ast
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from storage.queries import panes
+from tests.architecture.sources import ROOT, name
+from tests.tui import sample, seed
+from tests.tui.screens import Asked, StillClock, application, ready, seeded, settled, text_of, until
+from tests.tui.test_format import PLANTED
+from tui.actions import ACTIONS, PANES, Act
+from tui.application import Pilothouse, ScreenOptions
+from tui.source import DatabaseSource
+from tui.steering import Arming, KeyGuard, Requests
+from tui.view import Reading, View
+from tui.widgets.lines import INKS, Lines
+
+SMALL = (80, 24)
+
+KEPT = {"status", "state", "mode", "side", "severity", "verdict", "recorded_clock", "cell"}
+"""Words that code compares; everything else may come from outside."""
+
+
+def planted(value: Any, key: str = "") -> Any:
+    """The same value with the planted string in every text that is neither instant nor word."""
+    if isinstance(value, dict):
+        return {k: planted(v, k) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(planted(item, key) for item in value)
+    if not isinstance(value, str) or key in KEPT or key.endswith(("_at", "_date", "since", "at")):
+        return value
+    if key == "targets" or value.replace(".", "").isdigit():
+        return value
+    return PLANTED + value
+
+
+def planted_view() -> View:
+    """The sample with the planted string everywhere."""
+    view = sample.view()
+    readings = {
+        topic: Reading(planted(reading.rows), sample.NOW, PLANTED if topic == "fills" else "")
+        for topic, reading in view.readings.items()
+    }
+    return View(view.moment, readings)
+
+
+class OneView:
+    """A source that knows one view."""
+
+    def __init__(self, view: View) -> None:
+        self.view: View | None = view
+
+    def read(self, wanted: frozenset[str]) -> View | None:
+        """The view, once."""
+        view, self.view = self.view, None
+        return view
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def painted(app: Pilothouse) -> Iterator[tuple[Lines, str, int]]:
+    """Every line of every shown widget as it goes to the terminal, with the width it claims."""
+    for widget in app.screen.query(Lines):
+        if widget.display and widget.size.width:
+            for y in range(widget.size.height):
+                strip = widget.render_line(y)
+                yield widget, strip.text, strip.cell_length
+
+
+@pytest.mark.parametrize("size", [SMALL, (120, 40), (50, 12)])
+@pytest.mark.parametrize("ascii_only", [False, True])
+async def test_planted_text_reaches_the_terminal_as_text_alone(
+    size: tuple[int, int], ascii_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lines, "ascii_only", False)
+    app = Pilothouse(
+        make_source=lambda: OneView(planted_view()),
+        requests=Requests(Asked(), StillClock(), None, "x"),  # type: ignore[arg-type]
+        clock=StillClock(),
+        options=ScreenOptions(ascii_only=ascii_only),
+    )
+    async with app.run_test(size=size) as pilot:
+        await ready(pilot)
+        for key, _, _, _ in PANES:
+            for keys in ([key], ["j", "enter"], ["escape"], ["T"], ["escape"]):
+                await pilot.press(*keys)
+                for widget, text, width in painted(app):
+                    assert text.isprintable(), (widget, text)
+                    assert cell_len(text) == width == widget.size.width, (widget, text)
+                    assert not ascii_only or text.isascii(), text
+
+
+async def test_a_failed_read_keeps_the_old_rows_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = seeded(tmp_path / "a.db")
+    source = DatabaseSource(path, None, lambda: seed.NOW)
+    first = source.read(frozenset({"orders"}))
+    assert first is not None
+
+    def broken(*_: object) -> list[dict[str, Any]]:
+        raise sqlite3.OperationalError("disk I/O error [/x]")
+
+    monkeypatch.setitem(panes.PANES, "orders", broken)
+    source._old.add("orders")
+    second = source.read(frozenset({"orders", "fills"}))
+    source.close()
+    assert second is not None
+    assert second["orders"].rows == first["orders"].rows
+    assert "disk I/O error [/x]" in second["orders"].failed
+
+
+async def test_a_pane_whose_read_failed_is_never_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> list[dict[str, Any]]:
+        raise sqlite3.OperationalError("disk I/O error [/x]")
+
+    monkeypatch.setitem(panes.PANES, "orders", broken)
+    app = application(seeded(tmp_path / "a.db"))
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "READ FAILED" in text_of(pilot), "the overview")
+        assert "none working" not in text_of(pilot)
+        await pilot.press("4")
+        await until(pilot, lambda: "Orders READ FAILED" in text_of(pilot), "the failure")
+        assert "disk I/O error [/x]" in text_of(pilot)
+        assert "not known" in text_of(pilot)
+        assert "no orders" not in text_of(pilot)
+        assert "4~Ord" in text_of(pilot)
+
+
+async def test_a_reading_thread_that_dies_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.application.RETRY_S", (0.05,))
+    path = seeded(tmp_path / "a.db")
+    made: list[int] = []
+
+    class Flaky(DatabaseSource):
+        def read(self, wanted: frozenset[str]) -> View | None:
+            if len(made) < 2:
+                raise RuntimeError("reader died [/x]")
+            return super().read(wanted)
+
+    app = application(path)
+
+    def make() -> DatabaseSource:
+        made.append(1)
+        return Flaky(path, None, lambda: seed.NOW)
+
+    app._make_source = make
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "READ FAILED" in text_of(pilot), "the failure")
+        await settled(pilot)
+        assert app.view["session"].first() is not None
+        assert app.crash is None
+
+
+# -- arming and type-ahead -----------------------------------------------------------------
+
+
+def test_old_keys_and_keys_right_after_escape_are_refused() -> None:
+    guard = KeyGuard(pressed_at=time.monotonic())
+    assert not guard.refuses()
+    guard.pressed_at = time.monotonic() - 0.501
+    assert "too long ago" in guard.refuses()
+    guard.pressed_at = guard.escaped_at = time.monotonic()
+    assert "too soon after esc" in guard.refuses()
+
+
+def test_a_screen_that_stood_still_disarms_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("tui.steering.monotonic", lambda: clock[0])
+    arming = Arming()
+    arming.arm(5)
+    assert arming.shown == "ARMED 05:00"
+    for seconds in (1.0, 9.9):
+        assert not arming.tick()
+        clock[0] += seconds
+    assert not arming.tick()
+    clock[0] += 10.1
+    assert arming.tick()
+    assert not arming.armed
+    arming.arm(5)
+    clock[0] += 300
+    assert arming.shown == "safe"
+
+
+async def test_halting_disarms_and_arming_again_is_allowed(tmp_path: Path) -> None:
+    path = seeded(tmp_path / "a.db", [*seed.story(), seed.halted()])
+    app = application(path)
+    app.arming.arm(5)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        assert not app.arming.armed
+        app.arming.arm(5)
+        app.on_changed(type("M", (), {"view": app.view})())
+        assert app.arming.armed
+
+
+# -- the code itself -----------------------------------------------------------------------
+
+
+def test_no_danger_key_hides_among_movement_keys() -> None:
+    for action in ACTIONS:
+        if action.act in (Act.MARKET, Act.ENGINE):
+            for key in action.keys:
+                assert key.startswith("ctrl+") or (key.isupper() and key not in "GHJKLN"), key
+        assert action.keys
+        assert action.label
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    for context in {action.context for action in ACTIONS}:
+        keys = [
+            key
+            for action in ACTIONS
+            if action.context in (context, "app", "table")
+            for key in action.keys
+        ]
+        assert len(keys) == len(set(keys)), context
+
+
+def test_templates_are_literals() -> None:
+    for path in (ROOT / "tui").rglob("*.py"):
+        if name(path) == "tui/format.py" or "commands" in path.parts:
+            continue
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
+                first = node.args[0]
+                known = isinstance(first, ast.Constant) or (
+                    name(path) == "tui/sentence.py" and getattr(first, "id", "") == "words"
+                )
+                assert known, f"{name(path)}:{node.lineno}"
+
+
+def test_the_style_sheet_names_meanings_and_no_color() -> None:
+    sheet = (ROOT / "tui" / "theme.tcss").read_text()
+    assert "#0" not in sheet.replace("#area", "").replace("#status", "")
+    for word in ("rgb", "ansi_", "red", "blue", "green", "yellow"):
+        assert f" {word}" not in sheet
+    for ink in INKS:
+        assert f".ink--{ink} " in sheet
