@@ -360,8 +360,10 @@ class Account:
                 for c, (_, quantity, cost) in self._morning.holdings.items()
             },
             "today": [
-                [e.root, e.traded.contract.con_id, e.sign]
-                + [str(e.shares), str(e.price), str(e.commission)]
+                [
+                    *(e.root, e.traded.contract.con_id, e.sign),
+                    *(str(e.shares), str(e.price), str(e.commission)),
+                ]
                 for e in self._today.values()
             ],
         }

@@ -271,6 +271,18 @@ class Market:
                 return self._bars[symbol][days[index]].close
         return cents(_money(self._paths.close(symbol, day)))
 
+    def volume(self, symbol: str, hours: Hours, until: datetime) -> int:
+        """Return the shares traded in a session up to an instant, growing evenly."""
+        recorded = self._bars.get(symbol, {}).get(hours.day)
+        if recorded is None:
+            return self._paths.volume(symbol, hours, until)
+        part = (min(until, hours.closes) - hours.opens) / (hours.closes - hours.opens)
+        return int(float(recorded.volume) * max(0.0, part))
+
+    def is_recorded(self, symbol: str) -> bool:
+        """Say whether a symbol's prices come from recorded bars."""
+        return symbol in self._bars
+
     def first_day(self, symbol: str) -> date:
         """Return where the history of a symbol begins."""
         days = self._bar_days.get(symbol)

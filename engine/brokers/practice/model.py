@@ -143,7 +143,7 @@ class OrderRequest:
     type: str  # MKT, LMT, STP, STP LMT, TRAIL, MOC, LOC
     limit_price: Decimal | None = None
     aux_price: Decimal | None = None  # stop price, or the trail's amount
-    tif: str = "DAY"  # DAY, GTC, GTD, IOC, FOK, OPG; empty: DAY, with warning 10349
+    tif: str = "DAY"  # DAY, GTC, GTD, IOC, FOK, OPG; empty: DAY
     oca_group: str = ""
     oca_type: int = 0  # 1 cancel with block, 2 and 3 reduce; 0 with a group counts as 3
     account: str = ""
@@ -199,7 +199,7 @@ class OrderView:
     @property
     def is_done(self) -> bool:
         """Say whether nothing can happen to the order any more."""
-        return self.status in DONE
+        return self.status in DONE and not self.why_held
 
 
 DONE = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
