@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.core import digest
 from engine.core.mark import mark, take_row
-from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State
+from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State, StrategyBook
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
@@ -21,7 +21,7 @@ from engine.domain.reconciliation import DifferenceKind
 from engine.domain.report import CancelRefused
 from engine.domain.request import RequestKind
 from engine.domain.session import SessionState, TradingState, Verdict
-from engine.domain.signal import SignalState
+from engine.domain.signal import ORDERLESS, SignalState
 
 _MINUTE = timedelta(seconds=60)
 _NEVER_FILLS = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.DRY_RUN})
@@ -68,7 +68,7 @@ def _strategy_state(state: State, event: ev.StrategyStateChanged, seq: int) -> N
     book = state.books.get(event.strategy)
     if book is not None:
         book.status = event.after
-        book.errors = 0 if event.after == "ACTIVE" else book.errors + (event.after == "ERROR")
+        book.errors = 0 if event.after == "ACTIVE" else book.errors + 1
 
 
 def _trading_state(state: State, event: ev.TradingStateChanged, seq: int) -> None:
@@ -166,7 +166,6 @@ def _decision(state: State, event: ev.DecisionMade, seq: int) -> None:
     if book is None:
         return
     book.decided = max(book.decided, event.session_date.toordinal())
-    book.errors = 0
     if event.legs:
         prices = {leg.instrument: leg.price for leg in event.legs}
         book.plan = Plan(event.decision_id, event.cell, event.equity, prices, [])
@@ -189,6 +188,8 @@ def _as_held(event: ev.DecisionMade) -> bool:
 def _signal_raised(state: State, event: ev.SignalRaised, seq: int) -> None:
     signal = event.signal
     state.signals[signal.signal_id] = SignalState.ACCEPTED
+    if signal.kind in ORDERLESS:
+        return
     book = state.books.get(signal.strategy)
     if book is None or book.plan is None or book.plan.decision_id != signal.decision_id:
         return
@@ -374,9 +375,9 @@ def _parameter(state: State, event: ev.ParameterChanged, seq: int) -> None:
     if book is None:
         return
     book.strategy = state.terms.rebuild(book.strategy, event.key, event.new)
-    book.memory = book.strategy.memory()
+    book.memory, book.broken = book.strategy.memory(), ""
     for closed in state.history:
-        book.strategy.advance(book.memory, closed.session_date, closed.ordinal, closed.bars)
+        _advance(book, closed)
 
 
 def _position(state: State, event: ev.PositionChanged, seq: int) -> None:
@@ -511,7 +512,17 @@ def _take_bars(state: State, given: BarsClosed) -> None:
         if finding.blocks:
             state.findings[finding.symbol] = finding
     for book in state.books.values():
-        book.strategy.advance(book.memory, given.session_date, given.ordinal, bars)
+        _advance(book, given)
+
+
+def _advance(book: StrategyBook, closed: BarsClosed) -> None:
+    """Let a strategy read the bars; one that fails here must not decide on what it has."""
+    if book.broken:
+        return
+    try:
+        book.strategy.advance(book.memory, closed.session_date, closed.ordinal, closed.bars)
+    except Exception as error:  # noqa: BLE001  a strategy's bug must not stop the others
+        book.broken = f"{closed.session_date}: {type(error).__name__}: {error}"
 
 
 _TAKE: dict[type, Callable[[State, Any], None]] = {

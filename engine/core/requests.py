@@ -99,6 +99,8 @@ _WANTED = {
 
 def _trading_state(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     before, after = state.trading_state, _WANTED[request.kind]
+    if after is TradingState.ACTIVE:
+        _forgive(state, draft, request.actor)
     if before is after:
         return "DONE", f"already {after.value}"
     if after is not TradingState.HALTED and len(request.reason.strip()) < 3:
@@ -108,6 +110,20 @@ def _trading_state(state: State, draft: Draft, request: Request) -> tuple[str, s
         for latch, scope in state.latches:
             draft.add(ev.LatchReleased(latch=latch, scope=scope, by=request.actor))
     return "DONE", f"{before.value} → {after.value}"
+
+
+def _forgive(state: State, draft: Draft, actor: str) -> None:
+    """A person lets strategies that had failed too often make entries again."""
+    for book in state.books.values():
+        if book.status == "ERROR" and not book.broken:
+            draft.add(
+                ev.StrategyStateChanged(
+                    strategy=book.strategy.id,
+                    before=book.status,
+                    after="ACTIVE",
+                    reason=f"resumed by {actor}",
+                )
+            )
 
 
 def _flatten(state: State, draft: Draft, request: Request) -> tuple[str, str]:

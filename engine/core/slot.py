@@ -1,11 +1,14 @@
 """What happens at a slot: each strategy looks, decides, and its wishes become signals."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from engine.core import trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import Plan, PlanLeg, State, StrategyBook, equity_of, price_of
+from engine.core.vetting import refusal
 from engine.domain import event as ev
 from engine.domain.alert import Severity
 from engine.domain.decision import GateVerdict, PlannedLeg
@@ -13,18 +16,19 @@ from engine.domain.ids import DecisionId, InstrumentId, short_hash
 from engine.domain.input import SlotDue
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
-from engine.domain.order import Side
-from engine.domain.session import FillRule, JobOutcome, SessionState, Slot
-from engine.domain.signal import Signal, SignalKind, signal_id
+from engine.domain.session import FillRule, JobOutcome, Slot
+from engine.domain.signal import EXITS, ORDERLESS, Signal, SignalKind, signal_id
+from engine.errors import BrokenInvariant
 from engine.strategy.base import StrategyVerdict, Wish
 
 LATE_S = 120
 BEFORE_CLOSE_S = 60
 _ERRORS_TO_STOP = 5
-_LARGEST = Decimal(10) ** 12
 _NOTHING_CHANGED = StrategyVerdict(result="no_change", text="nothing changed")
-_NO_ORDER = frozenset({SignalKind.SETUP, SignalKind.SETUP_CANCELED})
-_EXITS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
+_WISHES_MAX = 1_000  # of one decision
+_TEXT_MAX = 500
+_RAISED = "RAISED"
+UNREPEATABLE = "strategy_not_repeatable"
 
 
 class Facts:
@@ -146,6 +150,48 @@ class Facts:
         )
 
 
+class FactsAfter(Facts):
+    """The same slot once a set of signals is on its way."""
+
+    __slots__ = ("_planned",)
+
+    def __init__(
+        self,
+        state: State,
+        book: StrategyBook,
+        given: SlotDue,
+        planned: Mapping[InstrumentId, Signal],
+    ) -> None:
+        super().__init__(state, book, given)
+        self._planned = planned
+
+    def owned(self, instrument: InstrumentId) -> Decimal:
+        """Return owned plus working shares and those that are on their way."""
+        owned, signal = super().owned(instrument), self._planned.get(instrument)
+        if signal is None:
+            return owned
+        if signal.kind in EXITS:
+            return ZERO if signal.quantity is None else owned - min(signal.quantity, owned)
+        if signal.target_weight is not None:
+            equity, price = self.equity, signal.price
+            return owned if not equity or not price else equity * signal.target_weight // price
+        return owned + (signal.quantity or ZERO)
+
+    def busy(self, instrument: InstrumentId) -> bool:
+        """Say whether an order works in it, or is on its way."""
+        return instrument in self._planned or super().busy(instrument)
+
+
+@dataclass(slots=True)
+class _Vetted:
+    """The wishes of a verdict as signals, each id once."""
+
+    good: list[tuple[Signal, Decimal]] = field(default_factory=list)  # with their prices
+    bad: list[tuple[Signal, str, str]] = field(default_factory=list)  # with reason and text
+    noted: list[Signal] = field(default_factory=list)  # they make no order
+    again: list[tuple[Signal, bool]] = field(default_factory=list)  # True: with other fields
+
+
 def on_slot(state: State, given: SlotDue) -> Decision:
     """Let every strategy whose slot this is decide once for this session date."""
     draft: Draft | None = None
@@ -160,8 +206,11 @@ def on_slot(state: State, given: SlotDue) -> Decision:
             _miss(state, draft, book, given)
             continue
         verdict = _ask(state, book, given)
-        if verdict is None and any_slot:
-            continue  # a quiet slot of a recording can be fed again
+        if verdict is None and any_slot:  # a quiet slot of a recording can be fed again
+            if book.status.startswith(_RAISED):
+                draft = draft or Draft()
+                _recovered(draft, book)
+            continue
         verdict = verdict or _NOTHING_CHANGED
         draft = draft or Draft()
         if isinstance(verdict, Exception):
@@ -196,23 +245,40 @@ def _miss(state: State, draft: Draft, book: StrategyBook, given: SlotDue) -> Non
 
 
 def _ask(state: State, book: StrategyBook, given: SlotDue) -> StrategyVerdict | Exception | None:
-    if book.status == "ERROR":
-        return None
+    if book.broken:
+        return BrokenInvariant(f"its memory cannot be trusted: {book.broken}")
     try:
-        return book.strategy.decide(book.memory, Facts(state, book, given))
+        verdict = book.strategy.decide(book.memory, Facts(state, book, given))
     except Exception as error:  # noqa: BLE001  a strategy's bug must not stop the others
         return error
+    if verdict is not None and len(verdict.wishes) > _WISHES_MAX:
+        return BrokenInvariant(f"{len(verdict.wishes)} wishes, {_WISHES_MAX} at most")
+    return verdict
 
 
 def _isolate(state: State, draft: Draft, book: StrategyBook, error: Exception) -> None:
-    text = f"{type(error).__name__}: {error}"
+    """Keep a failure to the strategy it happened in. ERROR stops its entries, not its exits."""
+    text = f"{type(error).__name__}: {error}"[:_TEXT_MAX]
     after = "ERROR" if book.errors + 1 >= _ERRORS_TO_STOP else f"RAISED {book.errors + 1}"
+    if book.status != "ERROR":
+        draft.add(
+            ev.StrategyStateChanged(
+                strategy=book.strategy.id, before=book.status, after=after, reason=text
+            )
+        )
+    draft.alert(state.context.book, Severity.CRITICAL, "strategy_error", book.strategy.id, text)
+
+
+def _recovered(draft: Draft, book: StrategyBook) -> None:
     draft.add(
         ev.StrategyStateChanged(
-            strategy=book.strategy.id, before=book.status, after=after, reason=text
-        )
+            strategy=book.strategy.id,
+            before=book.status,
+            after="ACTIVE",
+            reason="it decides again",
+        ),
+        -1,
     )
-    draft.alert(state.context.book, Severity.CRITICAL, "strategy_error", book.strategy.id, text)
 
 
 def _decided(
@@ -229,7 +295,14 @@ def _decided(
             f"{state.context.book}|{book.strategy.id}|{given.session_date}|{given.slot.value}"
         )
     )
-    signals, rejected = _signals(state, book, given, verdict, decision_id, claims)
+    try:
+        vetted = _vet(state, book, given, verdict, decision_id, claims)
+    except Exception as error:  # noqa: BLE001  values of the strategy's own making
+        _isolate(state, draft, book, error)
+        return
+    if book.status.startswith(_RAISED):
+        _recovered(draft, book)
+    signals = vetted.good
     made = _made(state, book, given, verdict, decision_id, [s for s, _ in signals])
     cause = draft.add(made, -1)
     reading = verdict.reading
@@ -246,10 +319,7 @@ def _decided(
             cause,
         )
     _alert_hold(state, draft, book, verdict)
-    for signal, reason, text in rejected:
-        draft.add(ev.SignalRejected(signal=signal, reason=reason, text=text), cause)
-    if not signals:
-        return
+    _note(state, draft, book, vetted, cause)
     prices = {leg.instrument: leg.price for leg in made.legs}
     plan = Plan(decision_id, made.cell, made.equity, prices, [])
     causes: dict[str, int] = {}
@@ -257,7 +327,42 @@ def _decided(
         causes[signal.signal_id] = draft.add(ev.SignalRaised(signal=signal), cause)
         plan.legs.append(PlanLeg(signal, signal.pass_no, price))
         claims[signal.instrument] = book.strategy.id
+    _count_again(state, draft, book, vetted, given.at, cause)
     trade.advance(state, draft, book, plan, given.at, causes)
+
+
+def _note(state: State, draft: Draft, book: StrategyBook, vetted: _Vetted, cause: int) -> None:
+    """Write down the signals that make no order: refused, or only an observation."""
+    where, name = state.context.book, book.strategy.id
+    for signal, reason, text in vetted.bad:
+        draft.add(ev.SignalRejected(signal=signal, reason=reason, text=text), cause)
+        if reason == UNREPEATABLE:
+            draft.alert(where, Severity.CRITICAL, UNREPEATABLE, name, text)
+    for signal in vetted.noted:
+        index = draft.add(ev.SignalRaised(signal=signal), cause)
+        draft.add(
+            ev.SignalDone(
+                signal_id=signal.signal_id,
+                strategy=name,
+                instrument=signal.instrument,
+                outcome="noted",
+                target_weight=None,
+                carried=False,
+            ),
+            index,
+        )
+
+
+def _count_again(
+    state: State, draft: Draft, book: StrategyBook, vetted: _Vetted, at: datetime, cause: int
+) -> None:
+    """Count the signals that came again; the first one of each stands."""
+    for signal, differs in vetted.again:
+        draft.add(ev.SignalDuplicated(signal_id=signal.signal_id, at=at), cause)
+        if differs:
+            text = f"{signal.signal_id} came twice with different fields; the first one counts"
+            where = state.context.book
+            draft.alert(where, Severity.WARNING, "signal_conflict", book.strategy.id, text)
 
 
 def _alert_hold(state: State, draft: Draft, book: StrategyBook, verdict: StrategyVerdict) -> None:
@@ -328,26 +433,51 @@ def _made(
     )
 
 
-def _signals(
+def _vet(
     state: State,
     book: StrategyBook,
     given: SlotDue,
     verdict: StrategyVerdict,
     decision_id: DecisionId,
     claims: dict[InstrumentId, str],
-) -> tuple[list[tuple[Signal, Decimal]], list[tuple[Signal, str, str]]]:
-    good: list[tuple[Signal, Decimal]] = []
-    bad: list[tuple[Signal, str, str]] = []
+) -> _Vetted:
+    vetted = _Vetted()
+    seen: dict[str, Signal] = {}
     for wish in verdict.wishes:
         signal = _signal(state, book, given, wish, decision_id)
-        if signal.signal_id in state.signals:
+        first = seen.get(signal.signal_id)
+        if first is not None or signal.signal_id in state.signals:
+            vetted.again.append((signal, first is not None and first != signal))
             continue  # the first one counts
-        refusal = _refusal(state, book, signal, wish, claims)
-        if refusal is not None:
-            bad.append((signal, *refusal))
-        elif signal.kind not in _NO_ORDER and signal.price is not None:
-            good.append((signal, signal.price))
-    return good, bad
+        seen[signal.signal_id] = signal
+        refused = refusal(state, book, signal, wish, claims)
+        if refused is not None:
+            vetted.bad.append((signal, *refused))
+        elif signal.kind in ORDERLESS:
+            vetted.noted.append(signal)
+        else:
+            vetted.good.append((signal, signal.price if signal.price is not None else ZERO))
+    _refuse_unrepeatable(state, book, given, decision_id, vetted)
+    return vetted
+
+
+def _refuse_unrepeatable(
+    state: State, book: StrategyBook, given: SlotDue, decision_id: DecisionId, vetted: _Vetted
+) -> None:
+    """Ask the strategy again as if all that had been ordered: more orders are a defect in it."""
+    if not vetted.good:
+        return
+    planned = {signal.instrument: signal for signal, _ in vetted.good}
+    known = {signal.signal_id for signal, _ in vetted.good}
+    known |= {signal.signal_id for signal, *_ in vetted.bad}
+    again = book.strategy.decide(book.memory, FactsAfter(state, book, given, planned))
+    for wish in again.wishes if again is not None else ():
+        signal = _signal(state, book, given, wish, decision_id)
+        if wish.kind not in ORDERLESS and signal.signal_id not in known:
+            text = f"asked again it wants {wish.kind.value} {wish.instrument}, leg {wish.leg}, too"
+            vetted.bad += [(good, UNREPEATABLE, text) for good, _ in vetted.good]
+            vetted.good = []
+            return
 
 
 def _signal(
@@ -391,76 +521,3 @@ def _signal(
     )
 
 
-def _refusal(
-    state: State,
-    book: StrategyBook,
-    signal: Signal,
-    wish: Wish,
-    claims: dict[InstrumentId, str],
-) -> tuple[str, str] | None:
-    """Return (reason, text) of a signal that cannot be acted upon; nothing is repaired."""
-    instrument = signal.instrument
-    if instrument not in state.instruments or instrument not in book.strategy.legs:
-        allowed = ", ".join(symbol_of(i) for i in book.strategy.legs)
-        return "unknown_instrument", f"{instrument} is not in the strategy's list: {allowed}"
-    unusable = _too_old(signal, wish) or _bad_value(signal)
-    if unusable is not None:
-        return unusable
-    if signal.kind is SignalKind.ENTER and signal.side is not Side.BUY:
-        return "bad_side", f"{signal.side.value if signal.side else 'no side'}: shorts are off"
-    if signal.price is None or signal.price <= 0:
-        return "no_price", f"no valid price of {symbol_of(instrument)} now"
-    if signal.kind in _EXITS and book.position(instrument).quantity <= 0:
-        return "not_owned", f"{book.strategy.id} owns no {symbol_of(instrument)}"
-    entry = signal.kind not in _EXITS and signal.pass_no == 2
-    if entry and state.session_state is SessionState.PAUSED:
-        return "paused", "the session is paused"
-    if entry and not state.terms.share_instruments:
-        holder = claims.get(instrument) or _leased(state, book, instrument)
-        if holder is not None:
-            return "instrument_leased", f"{symbol_of(instrument)} belongs to {holder}"
-    return None
-
-
-def _too_old(signal: Signal, wish: Wish) -> tuple[str, str] | None:
-    if wish.formed_at is not None:
-        if wish.formed_at > signal.raised_at:
-            return "bad_value", f"formed at {wish.formed_at}, which is in the future"
-        if (signal.raised_at - wish.formed_at) > timedelta(days=1):
-            return "expired", f"formed at {wish.formed_at}, too old at {signal.raised_at}"
-    return None
-
-
-def _bad_value(signal: Signal) -> tuple[str, str] | None:
-    for name, value in (
-        ("quantity", signal.quantity),
-        ("target weight", signal.target_weight),
-        ("strength", signal.strength),
-        ("limit price", signal.limit_price),
-        ("stop price", signal.stop_price),
-    ):
-        if value is None:
-            continue
-        may_be_zero = name in ("target weight", "strength")
-        if not value.is_finite() or value < 0 or (value == 0 and not may_be_zero):
-            return "bad_value", f"{name} {value} is not a number above 0"
-        if value > _LARGEST:
-            return "bad_value", f"{name} {value} is above {_LARGEST}"
-    return None
-
-
-def _leased(state: State, book: StrategyBook, instrument: InstrumentId) -> str | None:
-    """Return the other strategy that has a position, working order or open plan in it."""
-    for other in state.books.values():
-        if other is book:
-            continue
-        if other.position(instrument).quantity:
-            return other.strategy.id
-        if other.plan is not None and any(
-            leg.signal.instrument == instrument and not leg.done for leg in other.plan.legs
-        ):
-            return other.strategy.id
-    for row in state.working.values():
-        if row.order.instrument == instrument and row.order.strategy != book.strategy.id:
-            return row.order.strategy
-    return None

@@ -99,6 +99,7 @@ class StrategyBook:
     last_reading: date | None = None  # last session whose final reading is stored
     status: str = "ACTIVE"  # WARMING n/N, ACTIVE, PAUSED, LATCHED, ERROR
     errors: int = 0  # raised in a row
+    broken: str = ""  # why its memory cannot be trusted; it decides nothing more
     equity: Decimal = ZERO  # at the last snapshot
     high_water: Decimal = ZERO
     before_last: Decimal = ZERO  # equity at the snapshot before

@@ -4,7 +4,7 @@ Pass 1 (exits and reductions) goes out together, sized with expected fills; when
 have ended, pass 2 (buys) is sized anew, by the same function, from confirmed cash and shares.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -31,12 +31,12 @@ from engine.domain.order import (
     TimeInForce,
     WorkingOrder,
 )
-from engine.domain.signal import SignalKind
+from engine.domain.signal import EXITS, Signal, SignalKind
 from engine.risk import gate
 from engine.risk.reasons import DenyReason
 from engine.strategy import sizing
 
-_EXIT_KINDS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
+_NO_COSTS = (ZERO, ZERO, ZERO)
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ def approved_in(draft: Draft) -> tuple[Order, ...]:
 
 
 def _tentative(state: State, book: StrategyBook, plan: Plan) -> Tentative:
-    prices = dict(plan.prices)
+    prices = {instrument: price for instrument, price in plan.prices.items() if price}
     shares: dict[InstrumentId, Decimal] = {}
     for instrument, position in book.positions.items():
         if position.quantity:
@@ -178,15 +178,19 @@ def _order_leg(
 ) -> bool:
     """Size one leg, ask the gate and approve it; True when an order was sent."""
     signal = leg.signal
+    if signal.kind is SignalKind.EMERGENCY_EXIT and _clear(state, draft, book, signal):
+        return True
     owned = ledger.shares.get(signal.instrument, ZERO)
     tick = state.instruments[signal.instrument].tick
-    s, f, minimum_fee = state.terms.costs.expected(leg.price, tick)
+    s, f, minimum_fee = _NO_COSTS  # of an exit that has no price to be sized by
+    if leg.price:
+        s, f, minimum_fee = state.terms.costs.expected(leg.price, tick)
     quantity, words = _quantity(leg, ledger, owned, (s, f, minimum_fee))
     side = Side.BUY if quantity > 0 else Side.SELL
     outcome = None
     if quantity == 0:
         outcome = "no_change"
-    elif sizing.below_minimum(quantity, leg.price, owned, state.terms.minimum):
+    elif leg.price and sizing.below_minimum(quantity, leg.price, owned, state.terms.minimum):
         outcome = "below_minimum"
     if outcome is not None:
         _done(draft, book, leg, outcome, cause, carried=True)
@@ -199,7 +203,7 @@ def _order_leg(
         side=side,
         quantity=abs(quantity),
         at=at,
-        price=leg.price,
+        price=leg.price or None,
         words=words,
         leg=leg,
     )
@@ -211,6 +215,19 @@ def _order_leg(
     ledger.shares[signal.instrument] = owned + quantity
     ledger.cash -= quantity * filled_at + abs(quantity) * f + minimum_fee
     return True
+
+
+def _clear(state: State, draft: Draft, book: StrategyBook, signal: Signal) -> bool:
+    """Cancel what works in an instrument before all of it is sold; True while something does."""
+    mine = [
+        row
+        for row in state.working.values()
+        if row.order.instrument == signal.instrument and row.order.strategy == book.strategy.id
+    ]
+    for row in mine:
+        if not row.canceling:
+            cancels.ask_cancel(state, draft, row, "engine", "emergency exit")
+    return bool(mine)
 
 
 def _quantity(
@@ -227,8 +244,9 @@ def _quantity(
             signal.target_weight, ledger.equity, ledger.cash, owned, price, s, f, minimum_fee
         )
         return sized.quantity, sized.words
-    if signal.kind in _EXIT_KINDS:
-        wanted = owned if signal.quantity is None else min(signal.quantity, owned)
+    if signal.kind in EXITS:
+        whole = signal.quantity is None or signal.kind is SignalKind.EMERGENCY_EXIT
+        wanted = owned if signal.quantity is None or whole else min(signal.quantity, owned)
         return -wanted, f"exit {wanted} of {owned} owned"
     base = signal.quantity if signal.quantity is not None else ZERO
     if signal.strength is not None:
@@ -254,6 +272,8 @@ def make_order(
     owned = book.position(instrument).quantity
     signal = None if leg is None else leg.signal
     bits = int.from_bytes(sha256(f"{state.context.book}|{ref}".encode()).digest()[:10], "big")
+    if signal is not None and signal.kind is SignalKind.EMERGENCY_EXIT:
+        signal = replace(signal, order_type=OrderType.MARKET, limit_price=None, stop_price=None)
     kind = OrderType.MARKET if signal is None else signal.order_type
     return Order(
         order_id=OrderId("ord_" + ulid(int(at.timestamp() * 1000), bits)),

@@ -20,6 +20,13 @@ class SignalKind(Enum):
     SETUP_CANCELED = "SETUP_CANCELED"
 
 
+EXITS = frozenset({SignalKind.EXIT, SignalKind.EMERGENCY_EXIT})
+"""They lower a position, whatever else is true."""
+
+ORDERLESS = frozenset({SignalKind.SETUP, SignalKind.SETUP_CANCELED})
+"""A condition seen or gone: an order here and again at the entry would buy twice."""
+
+
 class SignalState(Enum):
     """Life of a signal."""
 
