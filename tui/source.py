@@ -165,8 +165,8 @@ def _total(rows: list[Row], ordinal: int) -> dict[str, Any]:
     return {
         "session_date": rows[0]["session_date"],
         "ordinal": ordinal,
-        "equity": sum(float(row["equity"]) for row in rows),
-        "cash": sum(float(row["cash"]) for row in rows),
+        "equity": sum(row["equity"] for row in rows),
+        "cash": sum(row["cash"] for row in rows),
         "daily_return": alone.get("daily_return"),
         "cumulative_return": alone.get("cumulative_return"),
         "drawdown": alone.get("drawdown"),

@@ -20,6 +20,8 @@ import pyte
 from tests.architecture.sources import ROOT
 
 WAIT_S = 30.0
+_NOT_INHERITED = ("LINES", "COLUMNS", "NO_COLOR")  # they would speak for another terminal
+_INHERITED = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
 class Terminal:
@@ -40,7 +42,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
+            env={**_INHERITED, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
             preexec_fn=_take_terminal,
         )  # fmt: skip
         self._open = True

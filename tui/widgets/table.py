@@ -253,7 +253,7 @@ class Table(Lines, can_focus=True):
         """Rows that one page key moves."""
         return max(1, self.size.height - 4)
 
-    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001  as the library calls it
+    def watch_has_focus(self, has_focus: bool) -> None:
         """The cursor's line and the title look different."""
         super().watch_has_focus(has_focus)
         self.flush()
