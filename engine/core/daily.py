@@ -187,5 +187,7 @@ def _latch(
         -1,
     )
     draft.alert(state.context.book, Severity.CRITICAL, breach.latch, scope, breach.text)
+    if any(type(entry.event) is ev.TradingStateChanged for entry in draft.entries):
+        return  # a breach beside this one has done it
     if breach.until == latches.PERSON and state.trading_state is TradingState.ACTIVE:
         change_trading_state(state, draft, TradingState.REDUCING, breach.text, "engine")

@@ -29,11 +29,13 @@ from tests.engine.desk import (
     OPEN,
     QQQ,
     RECONCILE,
+    ROOMY,
     SLOT,
     SNAPSHOT,
     TLT,
     D,
     Desk,
+    Killed,
     day,
     script,
     step,
@@ -757,3 +759,39 @@ async def test_a_strategy_that_wants_more_when_asked_again_is_refused(tmp_path: 
     assert desk.statuses() == []
     assert {e.reason for e in desk.events(ev.SignalRejected)} == {"strategy_not_repeatable"}
     assert "asked again" in desk.alerts()["strategy_not_repeatable"]
+
+
+# -- latches -------------------------------------------------------------------------------
+
+
+async def test_two_breaches_of_one_day_leave_active_once_and_a_person_goes_back(
+    tmp_path: Path,
+) -> None:
+    limits = {**ROOMY, "loss_day": "0.05", "loss_severe": "0.10", "drawdown": "0.15"}
+    market = {"QQQ": ["100", "100 80", "80", "80", "60", "60"], "TLT": ["50"] * 6}
+    rows = (buys(quantity="50"), buys(2, "2"), sells(3, "10"), buys(5, "2"))
+    desk = Desk(tmp_path, [script(*rows)], market, limits=limits, pace="100/s")
+    desk.before[step(4, CLOSE)] = lambda: desk.inbox.put(desk.requested("RESUME"))
+    await desk.run()
+    changed = [(e.before.value, e.after.value) for e in desk.events(ev.TradingStateChanged)]
+    assert changed[0] == ("ACTIVE", "REDUCING")
+    assert all(one[0] != one[1] for one in changed)
+    assert desk.statuses()[1:3] == [_S.DENIED, _S.FILLED]
+    latches = {e.latch for e in desk.events(ev.LatchSet)}
+    assert {"loss_day", "loss_severe", "drawdown"} <= latches
+
+
+async def test_a_day_of_loss_stops_entries_until_the_next_open_and_outlives_a_kill(
+    tmp_path: Path,
+) -> None:
+    limits = {**ROOMY, "loss_day": "0.05"}
+    market = {"QQQ": ["100", "100 87", "87", "87", "87", "87"], "TLT": ["50"] * 6}
+    rows = (buys(quantity="50"), buys(2, "2"))
+    desk = Desk(tmp_path, [script(*rows)], market, limits=limits)
+    desk.before[step(2, OPEN)] = desk.kill
+    with pytest.raises(Killed):
+        await desk.run()
+    await desk.run()
+    assert [e.latch for e in desk.events(ev.LatchSet)] == ["loss_day"]
+    assert [e.by for e in desk.events(ev.LatchReleased)] == ["next_open"]
+    assert desk.owned() == 52
