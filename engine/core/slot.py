@@ -519,5 +519,3 @@ def _signal(
         limit_price=wish.limit_price,
         stop_price=wish.stop_price,
     )
-
-
