@@ -1,0 +1,309 @@
+"""The link to the gateway as a state machine: pure, one for each connection.
+
+    DOWN     timer                              TCP
+    TCP      ids and accounts                   READY, epoch + 1; a failed gate stops
+    TCP      326, close, time-out               DOWN
+    READY    upstream reached                   SYNCING
+    SYNCING  everything answered                LIVE
+    SYNCING  a query failed                     again after 5 s, the third time close
+    LIVE     1101, 1102, a lost frame           SYNCING
+    any      close, heartbeat                   DOWN
+
+The machine says what to do (`Do`); whoever owns it does it, and tells what came of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from enum import Enum
+from random import Random
+from zoneinfo import ZoneInfo
+
+from engine.brokers.ibkr.codes import CODES, Reaction, advice, is_read_only
+from engine.brokers.ibkr.terms import NEW_YORK, Terms
+from engine.domain.link import Link, LinkState
+
+_S, _R = LinkState, Reaction
+_BEFORE, _AFTER = timedelta(minutes=5), timedelta(minutes=25)
+
+
+class Act(Enum):
+    """What the owner has to do."""
+
+    CONNECT = "connect"
+    SYNC = "sync"
+    CLOSE = "close"
+    RESUBSCRIBE = "resubscribe"
+    PAUSE = "pause"  # no message for a while
+    STOP = "stop"  # never again without a person
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """One act, after some seconds; `text` is for people."""
+
+    act: Act
+    after_s: float = 0.0
+    text: str = ""
+
+
+Acts = Sequence[Do]
+
+
+def gate(*, live: bool, account: str, managed: Sequence[str]) -> tuple[str, str] | None:
+    """Return why this account must not be traded in this mode, (reason, text), or None.
+
+    Accounts of paper trading begin with D. Ports decide nothing.
+    """
+    is_paper = account.startswith("D")
+    mode = "live" if live else "paper"
+    if live is is_paper:
+        kind = "a paper account" if is_paper else "a live account"
+        return "MODE_GATE", f"mode is {mode}, but ibkr.account = {account} is {kind}"
+    if account not in managed:
+        known = ", ".join(managed) or "none"
+        return "ACCOUNT_MISMATCH", f"ibkr.account = {account}, but this login manages {known}"
+    return None
+
+
+def in_blackout(at: datetime, restart_at: time) -> bool:
+    """Say whether the gateway's daily restart is near: 5 minutes before to 25 after."""
+    local = at.astimezone(ZoneInfo(NEW_YORK)).replace(tzinfo=None)
+    for days in (-1, 0, 1):
+        restart = datetime.combine(local.date() + timedelta(days=days), restart_at)
+        if restart - _BEFORE <= local < restart + _AFTER:
+            return True
+    return False
+
+
+_RESETS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "north_america": ((NEW_YORK, "00:15", "01:45"),),
+    "europe": (("Europe/Berlin", "06:25", "07:45"),),
+    "asia": (("Asia/Hong_Kong", "04:45", "06:05"), ("Asia/Hong_Kong", "20:15", "21:15")),
+}
+
+
+def in_reset(at: datetime, region: str) -> bool:
+    """Say whether the broker's servers are being reset: a lost upstream is no alert then."""
+    local = at.astimezone(ZoneInfo(NEW_YORK))
+    if (local.weekday() == 4 and local.hour >= 23) or (local.weekday() == 5 and local.hour < 3):
+        return True
+    for zone, first, last in _RESETS[region]:
+        there = at.astimezone(ZoneInfo(zone)).time()
+        if time.fromisoformat(first) <= there <= time.fromisoformat(last):
+            return True
+    return False
+
+
+class LinkMachine:
+    """State of one connection, and what its events lead to."""
+
+    def __init__(self, terms: Terms, client_id: int, *, trades: bool = True) -> None:
+        """`trades`: the connection for orders, with gates and a sync; else one for data."""
+        self._terms = terms
+        self._times = terms.timings
+        self._client_id = client_id
+        self._trades = trades
+        self._chance = Random(client_id)
+        self.state = _S.DOWN
+        self.epoch = 0
+        self.upstream = True
+        self.farms: set[str] = set()  # broken ones, by their text
+        self.barred: tuple[str, str] | None = None  # a failed gate
+        self.read_only = ""
+        self.blackout = False
+        self.next_order_id = 1
+        self.text = ""
+        self._attempts = 0
+        self._clashes = 0
+        self._failed_syncs = 0
+        self._breaches: list[float] = []
+
+    @property
+    def link(self) -> Link:
+        """The link as the core knows it."""
+        return Link(
+            state=self.state,
+            epoch=self.epoch,
+            upstream=self.upstream,
+            reason=self.reason,
+            next_order_id=self.next_order_id,
+            account=self._terms.account,
+            text=self.text,
+        )
+
+    @property
+    def reason(self) -> str:
+        """The first thing that forbids sending, empty if nothing does."""
+        if self.barred is not None:
+            return self.barred[0]
+        if self.read_only:
+            return "READ_ONLY"
+        if self.state in (_S.DOWN, _S.TCP):
+            return "LINK_DOWN"
+        if not self.upstream:
+            return "UPSTREAM_DOWN"
+        if self.blackout:
+            return "BLACKOUT"
+        return "" if self.state is _S.LIVE else "SYNCING"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Say whether a person has to act before another attempt is made."""
+        return self.barred is not None
+
+    # -- connecting --------------------------------------------------------------------------
+
+    def dialing(self) -> None:
+        """An attempt begins."""
+        self._attempts += 1
+        self.state = _S.TCP
+        self.text = f"{self._terms.where}, attempt {self._attempts}"
+
+    def connected(self, accounts: Sequence[str], next_order_id: int) -> Acts:
+        """Ids and accounts have come."""
+        self.epoch += 1
+        self.state = _S.READY
+        self.upstream = True
+        self.read_only = ""
+        self.next_order_id = next_order_id
+        self.text = f"{self._terms.where}, client id {self._client_id}"
+        self._attempts = self._clashes = self._failed_syncs = 0
+        if self._trades:
+            terms = self._terms
+            self.barred = gate(live=terms.live, account=terms.account, managed=accounts)
+        if self.barred is not None:
+            self.state = _S.DOWN
+            self.text = self.barred[1]
+            return (Do(Act.STOP, text=self.barred[1]),)
+        return self._sync()
+
+    def refused(self, text: str, *, clash: bool = False) -> Acts:
+        """An attempt came to nothing."""
+        self.state = _S.DOWN
+        self.text = text
+        if not clash:
+            return (Do(Act.CONNECT, self._delay(), text),)
+        self._clashes += 1
+        times = self._times
+        wait = times.clash_again + self._chance.uniform(-1, 1) * times.clash_jitter
+        again = Do(Act.CONNECT, wait, text)
+        if self._clashes == times.clash_tries:
+            said = f"{text}: {self._clashes} times; nothing is sent until it is free"
+            return (again, Do(Act.ALERT, text=f"{said}. {advice(326)}"))
+        return (again,)
+
+    def closed(self, text: str) -> Acts:
+        """The connection is gone."""
+        if self.state is _S.DOWN:
+            return ()
+        self.state = _S.DOWN
+        self.text = text
+        return () if self.is_stopped else (Do(Act.CONNECT, self._delay(), text),)
+
+    def _delay(self) -> float:
+        times = self._times
+        wait = min(times.back_off_cap, times.back_off * 2.0 ** max(0, self._attempts - 1))
+        return wait * (1 + 0.2 * self._chance.random())
+
+    # -- comparing ---------------------------------------------------------------------------
+
+    def _sync(self) -> Acts:
+        if not self.upstream:
+            self.state = _S.READY
+            return ()
+        self.state = _S.SYNCING
+        return (Do(Act.SYNC),)
+
+    def synced(self) -> Acts:
+        """Every query was answered."""
+        if self.state is not _S.SYNCING:
+            return ()
+        self.state = _S.LIVE
+        self._failed_syncs = 0
+        self.text = f"{self._terms.where}, client id {self._client_id}"
+        return ()
+
+    def sync_failed(self, text: str) -> Acts:
+        """A query failed; nothing is known."""
+        if self.state is not _S.SYNCING:
+            return ()
+        self._failed_syncs += 1
+        self.text = text
+        if self._failed_syncs >= self._times.sync_tries:
+            return (Do(Act.CLOSE, text=f"{self._failed_syncs} failed comparisons: {text}"),)
+        return (Do(Act.SYNC, self._times.sync_again, text),)
+
+    def frame_lost(self) -> Acts:
+        """A fact was lost: what is known has to be compared again."""
+        return self._sync() if self.state is _S.LIVE and self._trades else ()
+
+    # -- what happens meanwhile --------------------------------------------------------------
+
+    def heard(self, code: int, text: str, now: float) -> Acts:
+        """Take a message about the link or its data farms; `now` is monotonic."""
+        if is_read_only(code, text) and self._trades:
+            self.read_only = f"{code} {text}"
+            self.text = f"{text}. {advice(321)}"
+            return ()
+        row = CODES.get(code)
+        if row is None:
+            return ()
+        match row.reaction:
+            case _R.UPSTREAM_LOST:
+                self.upstream = False
+                self.text = f"{code} {text}"
+                if self.state is _S.SYNCING:
+                    self.state = _S.READY
+            case _R.UPSTREAM_BACK | _R.UPSTREAM_BACK_EMPTY:
+                return self._upstream_back(code, text)
+            case _R.PORT_CHANGED:
+                self.barred = ("LINK_DOWN", f"{code} {text}")
+                return (Do(Act.ALERT, text=f"{code} {text}"), Do(Act.STOP, text=text))
+            case _R.PACE:
+                return self._paced(text, now)
+            case _R.FARM_BROKEN:
+                self.farms.add(_farm(text))
+            case _R.FARM_OK:
+                if _farm(text) in self.farms:
+                    self.farms.discard(_farm(text))
+                    return (Do(Act.RESUBSCRIBE, text=text),)
+            case _:
+                pass
+        return ()
+
+    def _upstream_back(self, code: int, text: str) -> Acts:
+        self.upstream = True
+        self.text = f"{code} {text}"
+        if self.state not in (_S.READY, _S.SYNCING, _S.LIVE):
+            return ()
+        lost = CODES[code].reaction is _R.UPSTREAM_BACK_EMPTY
+        return [*self._sync(), *([Do(Act.RESUBSCRIBE, text=text)] if lost else [])]
+
+    def _paced(self, text: str, now: float) -> Acts:
+        self._breaches = [*(at for at in self._breaches if now - at < 60), now]
+        if len(self._breaches) >= 3:
+            self._breaches.clear()
+            return (Do(Act.CLOSE, text=f"100 {text}: the third time in a minute"),)
+        return (Do(Act.PAUSE, 2.0, text), Do(Act.ALERT, text=f"100 {text}"))
+
+    def clock(self, at: datetime) -> bool:
+        """Look at the time; return whether the blackout began or ended."""
+        before = self.blackout
+        self.blackout = in_blackout(at, self._terms.restart_at)
+        return before is not self.blackout
+
+    def took_id(self, broker_order_id: int) -> None:
+        """An order id was seen in use: the next one is above it."""
+        self.next_order_id = max(self.next_order_id, broker_order_id + 1)
+
+
+def _farm(text: str) -> str:
+    """Return the farm's name: what stands behind the last colon."""
+    return text.rpartition(":")[2].strip()
+
+
+def same(one: Link, other: Link) -> bool:
+    """Say whether two links differ in words and in the next order id only."""
+    return replace(one, text="", next_order_id=1) == replace(other, text="", next_order_id=1)

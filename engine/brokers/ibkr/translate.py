@@ -1,0 +1,480 @@
+"""From what the broker said to our reports: pure, and indifferent to order and repetition.
+
+    raw                                   becomes
+    first openOrder, status, execution    Accepted (the broker knows the order)
+    ApiPending, PendingSubmit             Submitted
+    execution, new root or revision       Executed, then a commission that was waiting for it
+    commissionReport                      CommissionReported, once its execution is booked
+    Filled, or `filled` > Σ executions    a gap: executions are asked for; words fill nothing
+    Cancelled, ApiCancelled               Canceled; Expired if we asked none and its time is over
+    Inactive                              held for locate: alive; with a rejecting code: Rejected;
+                                          neither within 2 s: look up
+    a code, before anything was heard     Rejected, where the table of codes says so
+    cancel refused, then shown alive      CancelRefused
+    any other code about an order         look up
+
+A reference is the identity. permId comes second: one order may have several. Broker order
+ids are addresses within a connection and are forgotten with it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from engine.brokers.ibkr import said
+from engine.brokers.ibkr.codes import CODES, INACTIVE_MEANS_REJECTED, Ends, Reaction
+from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
+from engine.core.evolve import root_of
+from engine.domain import report as rp
+from engine.domain.fill import Fill
+from engine.domain.ids import ExecId, OrderId
+from engine.domain.money import ZERO
+from engine.domain.order import DONE, Order, TimeInForce, WorkingOrder
+
+_R = Reaction
+_ALIVE = frozenset({"PreSubmitted", "Submitted"})
+_ON_THE_WAY = frozenset({"ApiPending", "PendingSubmit"})
+_CANCELED = frozenset({"Cancelled", "ApiCancelled"})
+_LOOK_AFTER = timedelta(seconds=2)
+_GAP_AFTER = timedelta(seconds=5)
+_RETRY_AFTER = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class AskOrder:
+    """Find out about an order: open, completed and executed, by its reference."""
+
+    order_id: OrderId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskExecutions:
+    """Ask for today's executions."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person must know; `halt` stops all sending."""
+
+    kind: str
+    text: str
+    halt: bool = False
+
+
+Wish = AskOrder | AskExecutions | Alarm
+Out = rp.Report | Wish
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of one of our orders at the broker."""
+
+    order: Order
+    sent_at: datetime | None = None  # by this process
+    address: int = 0  # broker order id in this epoch; 0: none
+    incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
+    was_heard: bool = False  # any sign of life, ever
+    executions: dict[str, tuple[str, Decimal]] = field(default_factory=dict)  # by root
+    filled: Decimal = ZERO  # the most that a status said
+    is_canceling: bool = False
+    refusal: str = ""  # of a cancel or change, until the order shows itself
+    verdict: tuple[int, str] | None = None  # a code that rejects together with a status
+    canceled_text: str = ""
+    status: str = ""  # last raw one; an end is never undone within an epoch
+    was_inactive: bool = False
+    is_held: bool = False
+    is_done: bool = False  # an end was reported, or our own row has ended
+    touched_at: datetime | None = None
+
+    @property
+    def executed(self) -> Decimal:
+        """Σ shares of the newest revision of each execution."""
+        return sum((quantity for _, quantity in self.executions.values()), ZERO)
+
+    @property
+    def has_gap(self) -> bool:
+        """Say whether the broker filled more than its executions show."""
+        return self.filled > self.executed
+
+
+def time_is_over(order: Order, at: datetime) -> bool:
+    """Say whether an order's time in force had ended by an instant, by the clock of New York.
+
+    Without a calendar: a half day's early close shows as CANCELED with the broker's text.
+    """
+    if order.time_in_force is TimeInForce.IOC:
+        return True
+    if order.time_in_force is not TimeInForce.DAY:
+        return False
+    local = at.astimezone(ZoneInfo(NEW_YORK))
+    day = order.session_date or order.created_at.astimezone(ZoneInfo(NEW_YORK)).date()
+    return local.date() > day or (local.date() == day and local.hour >= 16)
+
+
+class Translator:
+    """The memory that reports need; fed with everything heard, it returns what follows."""
+
+    def __init__(
+        self,
+        account: str,
+        client_id: int,
+        is_over: Callable[[Order, datetime], bool] = time_is_over,
+    ) -> None:
+        self._account = account
+        self._client_id = client_id
+        self._is_over = is_over
+        self.traces: dict[OrderId, Trace] = {}
+        self._by_ref: dict[str, Trace] = {}
+        self._by_perm: dict[int, Trace] = {}
+        self._by_address: dict[int, Trace] = {}
+        self._owner: dict[str, Trace] = {}  # exec id → whose
+        self._commissions: dict[str, Decimal] = {}  # waiting for their executions
+        self._charged: set[str] = set()
+        self._due: dict[tuple[OrderId, str], datetime] = {}
+        self._strangers: set[str] = set()
+        self._orphans: dict[int, said.OrderStatus] = {}  # by permId, until it has an owner
+
+    # -- what we know and do -----------------------------------------------------------------
+
+    def restore(self, rows: Iterable[WorkingOrder], fills: Iterable[Fill] = ()) -> None:
+        """Learn orders and fills that the journal knows, so that references find their orders."""
+        for row in rows:
+            trace = self._learn(row.order)
+            trace.is_done = row.status in DONE
+            trace.was_heard = row.perm_id != 0 or row.accepted_at is not None or row.filled > 0
+            trace.is_canceling = row.canceling
+            if row.perm_id:
+                self._by_perm[row.perm_id] = trace
+        for fill in fills:
+            found = self.traces.get(fill.order_id)
+            if found is not None:
+                found.executions[root_of(fill.exec_id)] = (fill.exec_id, fill.quantity)
+                self._owner[fill.exec_id] = found
+                if fill.commission is not None:
+                    self._charged.add(fill.exec_id)
+
+    def begin_epoch(self) -> None:
+        """A new connection: addresses mean nothing any more, and statuses are said anew."""
+        self._by_address.clear()
+        self._orphans.clear()
+        self._commissions.clear()
+        for trace in self.traces.values():
+            trace.address = 0
+            trace.incarnations.clear()
+            trace.was_inactive = False
+            if not trace.is_done:
+                trace.status = ""
+
+    def sent(self, order: Order, broker_order_id: int, at: datetime) -> None:
+        """The order goes out under this address."""
+        trace = self._learn(order)
+        trace.sent_at = at
+        self._address(trace, broker_order_id)
+
+    def canceling(self, order_id: OrderId) -> int:
+        """A cancel is asked; return the order's address in this epoch, 0 for none."""
+        trace = self.traces.get(order_id)
+        if trace is None:
+            return 0
+        trace.is_canceling = True
+        trace.refusal = ""
+        return trace.address
+
+    def closed(self, order_id: OrderId) -> None:
+        """Nothing of this order is at the broker, and nothing will come."""
+        trace = self.traces.get(order_id)
+        if trace is not None:
+            trace.is_done = True
+
+    def unanswered(self) -> list[Trace]:
+        """Return orders that were sent and of which nothing was heard."""
+        return [
+            trace
+            for trace in self.traces.values()
+            if trace.sent_at is not None and not trace.was_heard and not trace.is_done
+        ]
+
+    def living(self) -> list[Trace]:
+        """Return our orders that may work at the broker."""
+        return [trace for trace in self.traces.values() if not trace.is_done]
+
+    def owner_of(self, order_ref: str, perm_id: int = 0) -> Trace | None:
+        """Return our order with a reference or permId."""
+        return self._by_ref.get(order_ref) or (self._by_perm.get(perm_id) if perm_id else None)
+
+    def address_of(self, broker_order_id: int) -> Trace | None:
+        """Return our order that has this address in this epoch."""
+        return self._by_address.get(broker_order_id)
+
+    def without_commission(self) -> list[ExecId]:
+        """Return executions whose commission has not come."""
+        return [
+            ExecId(exec_id)
+            for trace in self.traces.values()
+            for exec_id, quantity in trace.executions.values()
+            if quantity and exec_id not in self._charged
+        ]
+
+    def _learn(self, order: Order) -> Trace:
+        trace = self.traces.get(order.order_id)
+        if trace is None:
+            trace = self.traces[order.order_id] = Trace(order)
+            self._by_ref[order.order_ref] = trace
+        return trace
+
+    def _address(self, trace: Trace, broker_order_id: int) -> None:
+        if broker_order_id > 0:
+            trace.address = broker_order_id
+            self._by_address[broker_order_id] = trace
+
+    # -- what is heard -----------------------------------------------------------------------
+
+    def take(self, heard: said.Heard) -> Sequence[Out]:
+        """Return what follows from one thing said; empty for what is not about our orders."""
+        one, at = heard.said, heard.at
+        match one:
+            case said.OpenOrder():
+                return self._on_open_order(one, at)
+            case said.OrderStatus():
+                return self._on_order_status(one, at)
+            case said.Execution():
+                return self._on_execution(one, at)
+            case said.Commission():
+                return self._on_commission(one)
+            case said.CompletedOrder():
+                return self._on_completed(one, at)
+            case said.Error():
+                return self._on_error(one, at)
+            case said.Lost():
+                text = f"a frame of kind {one.kind} could not be read: {one.frame[:200]}"
+                return (Alarm("frame_lost", text), AskExecutions("a frame was lost"))
+            case _:
+                return ()
+
+    def due(self, at: datetime) -> list[Out]:
+        """Return what follows from nothing having come: look-ups and gaps whose time is over."""
+        out: list[Out] = []
+        for key in [key for key, due in self._due.items() if due <= at]:
+            del self._due[key]
+            trace, why = self.traces[key[0]], key[1]
+            if why == "gap":
+                if trace.has_gap:
+                    text = f"{trace.order.order_ref} filled {trace.filled}, seen {trace.executed}"
+                    out.append(AskExecutions(text))
+                    self._due[key] = at + _GAP_AFTER * 6
+            elif not trace.is_done:
+                out.append(AskOrder(key[0], why))
+        return out
+
+    def _on_open_order(self, one: said.OpenOrder, at: datetime) -> Sequence[Out]:
+        if one.what_if:
+            return ()
+        trace = self.owner_of(one.order_ref, one.perm_id)
+        if trace is None or one.account not in ("", self._account):
+            return self._foreign(one.order_ref, one.client_id)
+        if one.client_id == self._client_id:
+            self._address(trace, one.order_id)
+        out = [*self._on_status(trace, one.status, at, perm_id=one.perm_id)]
+        orphan = self._orphans.pop(one.perm_id, None)
+        return out if orphan is None else [*out, *self._on_order_status(orphan, at)]
+
+    def _on_order_status(self, one: said.OrderStatus, at: datetime) -> Sequence[Out]:
+        trace = self._by_perm.get(one.perm_id) if one.perm_id else None
+        if trace is None and one.client_id == self._client_id:
+            trace = self._by_address.get(one.order_id)
+        if trace is None:
+            if one.perm_id:
+                self._orphans[one.perm_id] = one
+            return ()
+        out: list[Out] = []
+        if one.filled is not None and one.filled > trace.filled:
+            trace.filled = one.filled
+        out += self._on_status(trace, one.status, at, perm_id=one.perm_id, why_held=one.why_held)
+        self._note_gap(trace, at)
+        return out
+
+    def _note_gap(self, trace: Trace, at: datetime) -> None:
+        key = (trace.order.order_id, "gap")
+        if trace.has_gap:
+            self._due.setdefault(key, at + _GAP_AFTER)
+        else:
+            self._due.pop(key, None)
+
+    def _on_status(
+        self, trace: Trace, status: str, at: datetime, *, perm_id: int = 0, why_held: str = ""
+    ) -> Sequence[Out]:
+        out: list[Out] = []
+        trace.was_heard = True
+        trace.touched_at = at
+        if perm_id:
+            self._by_perm[perm_id] = trace
+            if trace.incarnations.get(perm_id) not in _CANCELED:
+                trace.incarnations[perm_id] = status
+            out += self._double(trace)
+        if trace.status in _CANCELED or trace.is_done:
+            return out  # an end is never undone
+        if status in _CANCELED:
+            if any(other in _ALIVE for other in trace.incarnations.values()):
+                return out  # another incarnation of the order lives on
+            trace.status = status
+            return [*out, *self._ended(trace, at)]
+        if status == "Inactive":
+            trace.was_inactive = True
+            return [*out, *self._inactive(trace, at, why_held)]
+        trace.status = status
+        order_id = trace.order.order_id
+        if status in _ON_THE_WAY:
+            out.append(rp.Submitted(order_id=order_id, perm_id=perm_id))
+        else:
+            out.append(rp.Accepted(order_id=order_id, perm_id=perm_id))
+        if trace.refusal and status in _ALIVE:
+            if trace.is_canceling:
+                out.append(rp.CancelRefused(order_id=order_id, text=trace.refusal))
+                trace.is_canceling = False
+            trace.refusal = ""
+        return out
+
+    def _double(self, trace: Trace) -> Sequence[Out]:
+        alive = [perm for perm, status in trace.incarnations.items() if status in _ALIVE]
+        if len(alive) < 2:
+            return ()
+        text = f"{trace.order.order_ref} lives twice at the broker: permIds {alive}"
+        return (Alarm("two_incarnations", text),)
+
+    def _ended(self, trace: Trace, at: datetime) -> Sequence[Out]:
+        trace.is_done = True
+        order_id = trace.order.order_id
+        gap = (AskExecutions(f"{trace.order.order_ref} ended"),) if trace.has_gap else ()
+        if trace.verdict is not None:
+            code, text = trace.verdict
+            return (rp.Rejected(order_id=order_id, code=code, text=text), *gap)
+        if not trace.is_canceling and self._is_over(trace.order, at):
+            return (rp.Expired(order_id=order_id, text=trace.canceled_text), *gap)
+        return (rp.Canceled(order_id=order_id, text=trace.canceled_text), *gap)
+
+    def _inactive(self, trace: Trace, at: datetime, why_held: str) -> Sequence[Out]:
+        order_id = trace.order.order_id
+        if why_held == "locate" or trace.is_held:
+            return (rp.Accepted(order_id=order_id),)
+        if trace.verdict is not None:
+            return self._rejected(trace, *trace.verdict)
+        self._due.setdefault((order_id, "Inactive without a reason"), at + _LOOK_AFTER)
+        return (rp.Accepted(order_id=order_id),)
+
+    def _rejected(self, trace: Trace, code: int, text: str) -> Sequence[Out]:
+        trace.is_done = True
+        return (rp.Rejected(order_id=trace.order.order_id, code=code, text=text),)
+
+    def _on_completed(self, one: said.CompletedOrder, at: datetime) -> Sequence[Out]:
+        trace = self.owner_of(one.order_ref, one.perm_id)
+        if trace is None or one.account not in ("", self._account):
+            return ()
+        if one.filled is not None and one.filled > trace.filled:
+            trace.filled = one.filled
+        if one.status == "Inactive" and not trace.is_done:
+            trace.was_heard = True
+            code, text = trace.verdict or (0, one.completed_status)
+            return self._rejected(trace, code, text)
+        if one.status in _CANCELED:
+            trace.canceled_text = trace.canceled_text or one.completed_status
+        out = self._on_status(trace, one.status, at, perm_id=one.perm_id)
+        self._note_gap(trace, at)
+        return out
+
+    # -- executions --------------------------------------------------------------------------
+
+    def _on_execution(self, one: said.Execution, at: datetime) -> Sequence[Out]:
+        if one.account != self._account:
+            return ()
+        trace = self.owner_of(one.order_ref, one.perm_id)
+        if trace is None and one.client_id == self._client_id and not one.order_ref:
+            trace = self._by_address.get(one.order_id)
+        if trace is None:
+            return self._foreign(one.order_ref, one.client_id)
+        trace.was_heard = True
+        trace.touched_at = at
+        if one.perm_id:
+            self._by_perm[one.perm_id] = trace
+        root = root_of(one.exec_id)
+        known = trace.executions.get(root)
+        if known is not None and one.exec_id <= known[0]:
+            return ()
+        if one.quantity is None or one.price is None:
+            text = f"execution {one.exec_id} has no quantity or price"
+            return (Alarm("frame_lost", text),)
+        trace.executions[root] = (one.exec_id, one.quantity)
+        self._owner[one.exec_id] = trace
+        self._note_gap(trace, at)
+        trace.is_done = trace.is_done or trace.executed >= trace.order.quantity
+        executed = rp.Executed(
+            order_id=trace.order.order_id,
+            exec_id=ExecId(one.exec_id),
+            quantity=one.quantity,
+            price=one.price,
+            commission=None,  # always on its own: what comes late must book alike
+            at=one.at,
+        )
+        return (executed, *self._charge(one.exec_id))
+
+    def _on_commission(self, one: said.Commission) -> Sequence[Out]:
+        if one.commission is None or one.exec_id in self._charged:
+            return ()
+        self._commissions[one.exec_id] = one.commission
+        return self._charge(one.exec_id) if one.exec_id in self._owner else ()
+
+    def _charge(self, exec_id: str) -> Sequence[rp.Report]:
+        commission = self._commissions.pop(exec_id, None)
+        if commission is None or exec_id in self._charged:
+            return ()
+        self._charged.add(exec_id)
+        return (rp.CommissionReported(exec_id=ExecId(exec_id), commission=commission),)
+
+    def _foreign(self, order_ref: str, client_id: int) -> Sequence[Out]:
+        """Not ours: shown by the account's answer, never touched; ours by name is a danger."""
+        if not order_ref.startswith(PREFIX) or order_ref in self._strangers:
+            return ()
+        self._strangers.add(order_ref)
+        text = f"order {order_ref} of client {client_id} has no row: another engine or a lost file"
+        return (Alarm("unknown_own_order", text, halt=True),)
+
+    # -- codes -------------------------------------------------------------------------------
+
+    def _on_error(self, one: said.Error, at: datetime) -> Sequence[Out]:
+        trace = self._by_address.get(one.id)
+        if trace is None or trace.is_done:
+            return ()
+        order_id, words = trace.order.order_id, f"{one.code} {one.text}"
+        row = CODES.get(one.code)
+        if row is None:
+            self._due.setdefault((order_id, words), at + _LOOK_AFTER)
+            return (Alarm("broker_code", f"{trace.order.order_ref}: {words}"),)
+        if row.reaction is _R.NOTE:
+            return ()
+        if row.reaction is _R.HELD:
+            trace.is_held = trace.was_heard = True
+            return (rp.Accepted(order_id=order_id),)
+        if row.reaction is _R.CANCELED:
+            trace.canceled_text = words
+            self._due.setdefault((order_id, words), at + _LOOK_AFTER)
+            return ()
+        if row.reaction is _R.RETRY:
+            self._due.setdefault((order_id, words), at + _RETRY_AFTER)
+            return ()
+        if row.reaction is _R.LOOK_UP:
+            trace.refusal = words
+            return (AskOrder(order_id, words),)
+        if one.code in INACTIVE_MEANS_REJECTED:
+            trace.verdict = (one.code, one.text)
+            if trace.was_inactive:
+                return self._rejected(trace, one.code, one.text)
+        if trace.was_heard or row.ends is not Ends.NEW:
+            if row.reaction is _R.UNKNOWN and not trace.was_heard:
+                return (rp.SendFailed(order_id=order_id, text=words),)
+            self._due.setdefault((order_id, words), at + _LOOK_AFTER)
+            return ()
+        return self._rejected(trace, one.code, one.text)
