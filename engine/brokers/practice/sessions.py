@@ -1,5 +1,6 @@
 """Hours of the practice exchange: pre-market, regular session, after hours, from a calendar."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -8,6 +9,49 @@ from engine.ports import Calendar
 
 _EARLIEST = time(4)
 _AFTER = timedelta(hours=4)  # after hours last that long, half days included
+
+
+class Weekdays:
+    """A calendar for want of a better one: every weekday from 09:30 to 16:00, no holidays."""
+
+    name = "weekdays"
+    zone = "America/New_York"
+
+    def sessions(self, first: date, last: date) -> Sequence[date]:
+        """Return the weekdays from first to last, both included."""
+        days = (first + DAY * n for n in range((last - first).days + 1))
+        return [day for day in days if day.weekday() < 5]
+
+    def is_session(self, day: date) -> bool:
+        """Say whether it is a weekday."""
+        return day.weekday() < 5
+
+    def ordinal(self, day: date) -> int:
+        """Return the number of a weekday."""
+        weeks, weekday = divmod(day.toordinal() - 1, 7)
+        return weeks * 5 + weekday
+
+    def opens_at(self, day: date) -> datetime:
+        """Return 09:30 in New York."""
+        return in_new_york(day, time(9, 30))
+
+    def closes_at(self, day: date) -> datetime:
+        """Return 16:00 in New York."""
+        return in_new_york(day, time(16))
+
+    def next_session(self, after: date) -> date:
+        """Return the next weekday."""
+        return after + DAY * (3 if after.weekday() == 4 else 2 if after.weekday() == 5 else 1)
+
+    def previous_session(self, before: date) -> date:
+        """Return the weekday before."""
+        return before - DAY * (3 if before.weekday() == 0 else 2 if before.weekday() == 6 else 1)
+
+    def session_of(self, at: datetime) -> date | None:
+        """Return the weekday whose hours contain an instant."""
+        day = new_york(at).date()
+        inside = self.is_session(day) and self.opens_at(day) <= at <= self.closes_at(day)
+        return day if inside else None
 
 
 @dataclass(frozen=True, slots=True)
