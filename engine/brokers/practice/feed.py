@@ -213,8 +213,8 @@ class Market:
         spread = max(tick, _down(price * _BP, tick))
         bid = max(tick, _down(price - spread / _TWO, tick))
         ask = bid + spread
-        # sizes and the side of the last trade change with every tenth of a second
-        moment = int(at.timestamp() * 10) if trades else int(hours.ends.timestamp())
+        # sizes and the side of the last trade change every second
+        moment = int(at.timestamp()) if trades else int(hours.ends.timestamp())
         drawn = blake2b(
             f"{self.seed}|{traded.contract.con_id}|{moment}".encode(), digest_size=6
         ).digest()
@@ -363,7 +363,7 @@ class Market:
         tick = step_at(traded.rule, fair)
         spread = max(tick, _up(fair * _OPTION_SPREAD, tick))
         bid = max(ZERO, _down(fair - spread / _TWO, tick))
-        moment = int(seen_at.timestamp() * 10)
+        moment = int(seen_at.timestamp())
         drawn = blake2b(
             f"{self.seed}|{traded.contract.con_id}|{moment}".encode(), digest_size=6
         ).digest()

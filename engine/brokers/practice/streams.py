@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from engine.brokers.practice.account import Account
@@ -32,7 +32,8 @@ from engine.brokers.practice.model import (
 from engine.brokers.practice.options import Greeks, implied
 from engine.brokers.practice.universe import Traded
 
-_FIVE = timedelta(seconds=5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND, _FIVE = timedelta(seconds=1), timedelta(seconds=5)
 _MINUS = Decimal(-1)
 _LINES = frozenset({Kind.QUOTES, Kind.BARS_5S, Kind.KEEP_UP, Kind.TICKS})
 _DELAYED_PRICES = {1: 66, 2: 67, 4: 68, 6: 72, 7: 73, 9: 75, 14: 76}
@@ -125,12 +126,17 @@ class Streams:
         """End everything."""
         self._streams.clear()
 
-    def step_s(self, tick_s: float) -> float | None:
-        """Return how often the streams want to be looked at; None: there are none."""
+    def next_tick(self, now: datetime, tick: timedelta) -> datetime | None:
+        """Return when the streams want to be looked at next; None: there are none."""
         kinds = {s.wanted.kind for s in self._streams.values()}
+        steps = []
         if kinds & {Kind.QUOTES, Kind.TICKS}:
-            return tick_s
-        return max(1.0, tick_s) if kinds else None
+            steps.append(tick)
+        if kinds & {Kind.PNL, Kind.PNL_SINGLE}:
+            steps.append(max(_SECOND, tick))
+        if kinds & {Kind.BARS_5S, Kind.KEEP_UP}:
+            steps.append(_FIVE)
+        return min((grid_after(now, step) for step in steps), default=None)
 
     def quoted(self) -> list[SubKey]:
         """Return the keys of the quote streams."""
@@ -146,22 +152,25 @@ class Streams:
 
     # -- time --------------------------------------------------------------------------------------
 
-    def tick(self, at: datetime, quote_of: Callable[[Traded], Quote]) -> None:
-        """Look at everything once; whole seconds bring bars and profit too."""
-        whole = not at.microsecond
+    def tick(self, at: datetime, tick: timedelta, quote_of: Callable[[Traded], Quote]) -> None:
+        """Look at everything whose turn it is."""
+        moves, pays = is_on_grid(at, tick), is_on_grid(at, max(_SECOND, tick))
+        bars = is_on_grid(at, _FIVE)
         competing = self.competing_until is not None and at < self.competing_until
         for stream in list(self._streams.values()):
             kind, traded = stream.wanted.kind, stream.traded
             if kind in (Kind.PNL, Kind.PNL_SINGLE):
-                if whole:
+                if pays:
                     self._tell_pnl(stream)
             elif traded is None or competing:
                 continue
             elif kind is Kind.QUOTES:
-                self._tick_quotes(stream, traded, quote_of(traded), at, whole=whole)
+                if moves:
+                    self._tick_quotes(stream, traded, quote_of(traded), at, whole=pays)
             elif kind is Kind.TICKS:
-                self._tick_ticks(stream, quote_of(traded), at)
-            elif whole and at.second % 5 == 0:
+                if moves:
+                    self._tick_ticks(stream, quote_of(traded), at)
+            elif bars:
                 self._tick_bars(stream, traded, at)
 
     def _tick_quotes(
@@ -318,6 +327,16 @@ class Streams:
 
 
 _BAR_KINDS = frozenset({"TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST"})
+
+
+def is_on_grid(at: datetime, step: timedelta) -> bool:
+    """Say whether an instant is a multiple of a step."""
+    return not (at - _EPOCH) % step
+
+
+def grid_after(at: datetime, step: timedelta) -> datetime:
+    """Return the first multiple of a step after an instant."""
+    return at + step - (at - _EPOCH) % step
 
 
 def computed(kind: int, greeks: Greeks | None, under: float) -> OptionTick:

@@ -7,7 +7,7 @@ it or an order could trade. Where nobody looks, nothing is computed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
@@ -53,12 +53,11 @@ from engine.brokers.practice.model import (
 from engine.brokers.practice.options import black_scholes, implied
 from engine.brokers.practice.orders import load_contract, load_order, save_contract, save_order
 from engine.brokers.practice.sessions import Hall, Weekdays
-from engine.brokers.practice.streams import Streams, computed
+from engine.brokers.practice.streams import Streams, computed, grid_after, is_on_grid
 from engine.brokers.practice.tape import Tape
 from engine.brokers.practice.universe import RULES, Listing, Traded, Universe
 from engine.ports import Calendar
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATE_VERSION = 1
 
 
@@ -86,7 +85,6 @@ class PracticeVenue:
         self.account, self.seed = account, seed
         self._now = start
         self._tick = timedelta(seconds=tick_s)
-        self._tick_s = tick_s
         self._hall = Hall(calendar or Weekdays())
         extra = [
             Listing(con_id=600_001_000 + n, symbol=symbol, name=f"{symbol} (recorded)")
@@ -158,10 +156,11 @@ class PracticeVenue:
         return min(times)
 
     def _next_tick(self) -> datetime | None:
-        step = self._streams.step_s(self._tick_s)
+        wanted = self._streams.next_tick(self._now, self._tick)
         if self._desk.has_work(self._now):
-            step = self._tick_s
-        return None if step is None else _grid(self._now, timedelta(seconds=step))
+            matched = grid_after(self._now, self._tick)
+            return matched if wanted is None else min(wanted, matched)
+        return wanted
 
     def _step(self) -> None:
         """Do everything that is due at this instant, in a fixed order."""
@@ -176,10 +175,10 @@ class PracticeVenue:
             self._bell = self._hall.next_change(now)
         if self._midnight <= now:
             self._new_day()
-        if not (now - _EPOCH) % self._tick:
-            self._seen.clear()
+        self._seen.clear()
+        if is_on_grid(now, self._tick):
             self._desk.tick(now, self._quote)
-            self._streams.tick(now, self._quote)
+        self._streams.tick(now, self._tick, self._quote)
         self._agenda.run(now)
 
     def _new_day(self) -> None:
@@ -555,8 +554,3 @@ _CHAINED = ("SPY", "QQQ", "AAPL", "TQQQ")
 def _first_perm_id(seed: int) -> int:
     digest = sha256(f"{seed}:perm".encode()).digest()
     return 1_000_000_000 + int.from_bytes(digest[:4], "big") % 500_000_000
-
-
-def _grid(now: datetime, step: timedelta) -> datetime:
-    """Return the first instant after now that is a multiple of a step."""
-    return now + step - (now - _EPOCH) % step
