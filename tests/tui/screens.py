@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from threading import Thread
 
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from engine.domain.request import Request
@@ -110,7 +112,8 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str = "
     end = loop.time() + WAIT_S
     while not condition():
         assert loop.time() < end, f"waited in vain: {what}\n{text_of(pilot)}"
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.005)
+        await handled(pilot)
 
 
 async def ready(pilot: Pilot[None]) -> None:
@@ -136,11 +139,29 @@ async def settled(pilot: Pilot[None]) -> None:
         ),
         "all topics and the focus",
     )
-    await pilot.pause()
+    await handled(pilot)
     for name in shown.shown:
         shown.panes[name].show(app.view)
         shown.panes[name].flush()
-    await pilot.pause()
+    await handled(pilot)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys, each handled before the next; without the pilot's 40 ms for every key."""
+    for key in keys:
+        name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+        event = Key(name, key if len(key) == 1 else None)
+        event.set_sender(pilot.app)
+        assert pilot.app._driver is not None
+        pilot.app._driver.send_message(event)
+        await handled(pilot)
+
+
+async def handled(pilot: Pilot[None]) -> None:
+    """Let every message that is queued, and those it causes, be handled."""
+    for _ in range(3):
+        await pilot._wait_for_screen()
+        pilot.app.screen._on_timer_update()  # lay out and paint now, not when it is idle
 
 
 def app_of(pilot: Pilot[None]) -> Pilothouse:

@@ -13,7 +13,17 @@ from rich.cells import cell_len
 from storage.queries import panes
 from tests.architecture.sources import ROOT, name
 from tests.tui import sample, seed
-from tests.tui.screens import Asked, StillClock, application, ready, seeded, settled, text_of, until
+from tests.tui.screens import (
+    Asked,
+    StillClock,
+    application,
+    press,
+    ready,
+    seeded,
+    settled,
+    text_of,
+    until,
+)
 from tests.tui.test_format import PLANTED
 from tui.actions import ACTIONS, PANES, Act
 from tui.application import Pilothouse, ScreenOptions
@@ -75,8 +85,9 @@ def painted(app: Pilothouse) -> Iterator[tuple[Lines, str, int]]:
                 yield widget, strip.text, strip.cell_length
 
 
-@pytest.mark.parametrize("size", [SMALL, (120, 40), (50, 12)])
-@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize(
+    ("size", "ascii_only"), [(SMALL, False), ((120, 40), True), ((50, 12), False)]
+)
 async def test_planted_text_reaches_the_terminal_as_text_alone(
     size: tuple[int, int], ascii_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +102,7 @@ async def test_planted_text_reaches_the_terminal_as_text_alone(
         await ready(pilot)
         for key, _, _, _ in PANES:
             for keys in ([key], ["j", "enter"], ["escape"], ["T"], ["escape"]):
-                await pilot.press(*keys)
+                await press(pilot, *keys)
                 for widget, text, width in painted(app):
                     assert text.isprintable(), (widget, text)
                     assert cell_len(text) == width == widget.size.width, (widget, text)
@@ -129,7 +140,7 @@ async def test_a_pane_whose_read_failed_is_never_empty(
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: "READ FAILED" in text_of(pilot), "the overview")
         assert "none working" not in text_of(pilot)
-        await pilot.press("4")
+        await press(pilot, "4")
         await until(pilot, lambda: "Orders READ FAILED" in text_of(pilot), "the failure")
         assert "disk I/O error [/x]" in text_of(pilot)
         assert "not known" in text_of(pilot)

@@ -10,6 +10,8 @@ from tests.tui.screens import (
     FakeEngine,
     app_of,
     application,
+    handled,
+    press,
     ready,
     seeded,
     settled,
@@ -44,7 +46,7 @@ async def test_every_pane_is_reached_by_its_key(database: Path, size: tuple[int,
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
         for key, name, _, title in PANES:
-            await pilot.press(key)
+            await press(pilot, key)
             await settled(pilot)
             pane = app.dashboard.panes[name]
             assert pane.display
@@ -66,7 +68,7 @@ async def test_the_panes_show_what_was_written(database: Path) -> None:
             ("8", ["CLEAN", "3 items"]),
             ("0", ["fill of 9S0003: BUY 2 QQQ @ 602.10", "reconciliation CLEAN"]),
         ):
-            await pilot.press(key)
+            await press(pilot, key)
             await settled(pilot)
             for word in words:
                 assert word in text_of(pilot), f"pane {key} lacks {word}"
@@ -79,9 +81,9 @@ async def test_tab_goes_round_all_panes(database: Path) -> None:
         seen = []
         for _ in PANES:
             seen.append(app.dashboard.current)
-            await pilot.press("tab")
+            await press(pilot, "tab")
         assert seen == [name for _, name, _, _ in PANES]
-        await pilot.press("shift+tab")
+        await press(pilot, "shift+tab")
         assert app.dashboard.current == "log"
 
 
@@ -89,13 +91,13 @@ async def test_help_lists_every_key(database: Path) -> None:
     app = application(database)
     async with app.run_test(size=(80, 100)) as pilot:
         await ready(pilot)
-        await pilot.press("question_mark")
-        await pilot.pause()
+        await press(pilot, "question_mark")
+        await handled(pilot)
         shown = app.dashboard.panes["help"].text
         for action in ACTIONS:
             assert action.label in shown
             assert action.shown_keys in shown
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert app.dashboard.current == "overview"
 
 
@@ -103,14 +105,14 @@ async def test_detail_opens_and_escape_goes_back_one_step_at_a_time(database: Pa
     app = application(database)
     async with app.run_test(size=LARGE) as pilot:
         await ready(pilot)
-        await pilot.press("4", "z", "enter")
+        await press(pilot, "4", "z", "enter")
         await settled(pilot)
         assert "ord_01JD5B8Z3K4M5N6P7Q8R9S0003" in app.dashboard.panes["orders"].text
         assert app.dashboard.shown == ["orders"]
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert app.dashboard.panes["orders"].detail_of is None
         assert app.dashboard.zoomed
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert not app.dashboard.zoomed
 
 
@@ -118,11 +120,11 @@ async def test_the_cursor_survives_zoom_and_resize(database: Path) -> None:
     app = application(database)
     async with app.run_test(size=LARGE) as pilot:
         await ready(pilot)
-        await pilot.press("4", "j")
+        await press(pilot, "4", "j")
         chosen = app.dashboard.panes["orders"].cursor
-        await pilot.press("z")
+        await press(pilot, "z")
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
+        await handled(pilot)
         assert app.dashboard.panes["orders"].cursor == chosen
         assert app.dashboard.current == "orders"
 
@@ -133,8 +135,8 @@ async def test_no_size_is_refused(database: Path, size: tuple[int, int]) -> None
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
         for key in ("2", "3", "question_mark", "escape", "ctrl+k", "escape", "0"):
-            await pilot.press(key)
-        await pilot.pause()
+            await press(pilot, key)
+        await handled(pilot)
         assert app.crash is None
 
 
@@ -142,8 +144,8 @@ async def test_without_a_database_the_screen_waits_and_says_so(tmp_path: Path) -
     app = application(tmp_path / "none.db")
     async with app.run_test(size=SMALL) as pilot:
         for key, name, _, _ in PANES:
-            await pilot.press(key)
-            await pilot.pause()
+            await press(pilot, key)
+            await handled(pilot)
             assert "waiting for" in app.dashboard.panes[name].text
 
 
@@ -172,13 +174,13 @@ async def test_the_stop_key_writes_one_halt_from_everywhere(
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
         for keys in STATES:
-            await pilot.press(*keys)
+            await press(pilot, *keys)
             asked.requests.clear()
-            await pilot.press("ctrl+k")
+            await press(pilot, "ctrl+k")
             assert asked.kinds == ["HALT"], keys
             assert asked.requests[0].actor == "me@here:pts/1"
-            assert "EMERGENCY STOP" in app.dashboard.confirm.text
-            await pilot.press("escape", "escape", "escape")
+            await until(pilot, lambda: "EMERGENCY STOP" in text_of(pilot), "the panel")
+            await press(pilot, "escape", "escape", "escape")
 
 
 @pytest.mark.usefixtures("quick")
@@ -187,7 +189,7 @@ async def test_the_stop_key_works_while_a_word_is_typed(database: Path) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("ctrl+k", "3", *"FLAT", "ctrl+k")
+        await press(pilot, "ctrl+k", "3", *"FLAT", "ctrl+k")
         assert asked.kinds == ["HALT", "HALT"]
 
 
@@ -197,9 +199,9 @@ async def test_flatten_needs_its_word(database: Path) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("ctrl+k", "3", *"flatten", "enter", "enter")
+        await press(pilot, "ctrl+k", "3", *"flatten", "enter", "enter")
         assert asked.kinds == ["HALT"]
-        await pilot.press("ctrl+u", *"FLATTEN", "enter")
+        await press(pilot, "ctrl+u", *"FLATTEN", "enter")
         assert asked.kinds == ["HALT", "FLATTEN"]
         assert not app.dashboard.confirm.display
 
@@ -212,9 +214,9 @@ async def test_an_answer_within_four_hundred_milliseconds_is_dropped(database: P
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("ctrl+k", "3")
-        assert "EMERGENCY STOP" in app.dashboard.confirm.text
-        assert "press it again" in app.dashboard.confirm.text
+        await press(pilot, "ctrl+k", "3")
+        await until(pilot, lambda: "press it again" in text_of(pilot), "the word about it")
+        assert "EMERGENCY STOP" in text_of(pilot)
 
 
 @pytest.mark.usefixtures("quick")
@@ -223,15 +225,15 @@ async def test_cancel_needs_arming_a_question_and_y(database: Path) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("4", "j", "C")
+        await press(pilot, "4", "j", "C")
         assert not app.dashboard.confirm.display
         await until(pilot, lambda: "not armed" in text_of(pilot))
-        await pilot.press("ctrl+o", "1")
+        await press(pilot, "ctrl+o", "1")
         assert app.arming.armed
-        await pilot.press("C", *["enter"] * 10)
-        assert "CANCEL BUY QQQ" in app.dashboard.confirm.text
+        await press(pilot, "C", *["enter"] * 10)
+        await until(pilot, lambda: "CANCEL BUY QQQ" in text_of(pilot), "the question")
         assert asked.kinds == []
-        await pilot.press("y")
+        await press(pilot, "y")
         assert asked.kinds == ["CANCEL"]
         assert asked.requests[0].args == {"order_id": "ord_01JD5B8Z3K4M5N6P7Q8R9S0003"}
 
@@ -243,7 +245,7 @@ async def test_every_other_key_means_no(database: Path, key: str) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("4", "j", "ctrl+o", "1", "C", key)
+        await press(pilot, "4", "j", "ctrl+o", "1", "C", key)
         assert not app.dashboard.confirm.display
         assert asked.kinds == []
         assert app.dashboard.panes["orders"].has_focus
@@ -257,11 +259,11 @@ async def test_leaving_halted_needs_arming_and_a_reason(tmp_path: Path) -> None:
     async with app.run_test(size=LARGE) as pilot:
         await ready(pilot)
         assert "HALTED: nothing is sent · looking into it" in text_of(pilot)
-        await pilot.press("T", "a")
+        await press(pilot, "T", "a")
         assert not app.dashboard.confirm.display
-        await pilot.press("ctrl+o", "2", "T", "a", *"ok", "enter")
+        await press(pilot, "ctrl+o", "2", "T", "a", *"ok", "enter")
         assert asked.kinds == []
-        await pilot.press(*" now", "enter")
+        await press(pilot, *" now", "enter")
         assert asked.kinds == ["RESUME"]
         assert asked.requests[0].reason == "ok now"
 
@@ -272,7 +274,7 @@ async def test_a_request_that_cannot_be_written_is_said(database: Path) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("8", "r")
+        await press(pilot, "8", "r")
         await until(pilot, lambda: "NOT ASKED: the request file is locked" in text_of(pilot))
 
 
@@ -281,7 +283,7 @@ async def test_view_keys_ask_at_once(database: Path) -> None:
     app = application(database, asked)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("7", "a", "8", "r", "p")
+        await press(pilot, "7", "a", "8", "r", "p")
         await until(pilot, lambda: len(asked.kinds) == 3)
         assert asked.kinds == ["ACKNOWLEDGE", "RECONCILE", "PAUSE"]
         assert asked.requests[0].args == {"alert_id": "alr_000000000001"}
@@ -292,12 +294,12 @@ async def test_a_read_only_screen_keeps_only_the_stop_key(database: Path) -> Non
     app = application(database, asked, options=ScreenOptions(read_only=True))
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("p", "T", "ctrl+o", "7", "a", "8", "r", "4", "C", "less_than_sign")
-        await pilot.pause()
+        await press(pilot, "p", "T", "ctrl+o", "7", "a", "8", "r", "4", "C", "less_than_sign")
+        await handled(pilot)
         assert asked.kinds == []
         assert not app.dashboard.confirm.display
         assert "READ-ONLY" in text_of(pilot)
-        await pilot.press("ctrl+k")
+        await press(pilot, "ctrl+k")
         assert asked.kinds == ["HALT"]
 
 
@@ -308,8 +310,8 @@ async def test_without_an_engine_q_leaves_at_once(database: Path) -> None:
     app = application(database)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("Q")
-        await pilot.pause()
+        await press(pilot, "Q")
+        await handled(pilot)
         assert app.left is Left.DONE
 
 
@@ -320,11 +322,11 @@ async def test_with_an_engine_leaving_asks_and_stop_waits_for_its_end(database: 
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
         await until(pilot, lambda: app.engine is not None)
-        await pilot.press("Q")
-        assert "LEAVE?" in app.dashboard.confirm.text
-        await pilot.press("escape")
+        await press(pilot, "Q")
+        await until(pilot, lambda: "LEAVE?" in text_of(pilot), "the question")
+        await press(pilot, "escape")
         assert app.left is Left.STAYS
-        await pilot.press("ctrl+q", "s")
+        await press(pilot, "ctrl+q", "s")
         assert asked.kinds == ["STOP"]
         assert app.left is Left.STAYS
         engine.alive = False
@@ -337,8 +339,8 @@ async def test_the_engine_can_be_left_running(database: Path) -> None:
     app = application(database, asked, engine=engine)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("Q", "d")
-        await pilot.pause()
+        await press(pilot, "Q", "d")
+        await handled(pilot)
         assert app.left is Left.RUNNING
         assert asked.kinds == []
 
@@ -347,7 +349,7 @@ async def test_ctrl_c_says_how_to_leave(database: Path) -> None:
     app = application(database)
     async with app.run_test(size=SMALL) as pilot:
         await ready(pilot)
-        await pilot.press("ctrl+c")
+        await press(pilot, "ctrl+c")
         assert "Q leaves · ctrl+k stops trading" in text_of(pilot)
         assert app_of(pilot).left is Left.STAYS
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from engine.domain.session import SessionState
 from tests.storage.samples import context, created, moved, unit
 from tests.tui import seed
-from tests.tui.screens import app_of, application, ready, seeded, settled
+from tests.tui.screens import app_of, application, handled, press, ready, seeded, settled
 from tui.application import ScreenOptions
 from tui.widgets.lines import Lines
 
@@ -52,16 +52,16 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(*pressed: str) -> Callable[[Pilot[None]], Any]:
     """Press keys once the first rows are there, and wait for what they show."""
 
-    async def press(pilot: Pilot[None]) -> None:
+    async def before(pilot: Pilot[None]) -> None:
         await ready(pilot)
-        await pilot.press(*pressed)
+        await press(pilot, *pressed)
         await settled(pilot)
         app = app_of(pilot)
         app._hint = None
         app.paint()
-        await pilot.pause()
+        await handled(pilot)
 
-    return press
+    return before
 
 
 @pytest.mark.parametrize("pane", ["1", "2", "3", "4", "5", "7", "8", "0"])
