@@ -590,6 +590,10 @@ class Venue(Protocol):
 
     account: str
 
+    @property
+    def is_read_only(self) -> bool:
+        """Say whether orders are refused: then open orders are too."""
+
     def listen(self, listener: Listener) -> None:
         """Announce to this listener from now on."""
 

@@ -14,7 +14,7 @@ from engine.brokers.practice.wire.order import (
 from engine.brokers.practice.wire.value import WireError, whole
 
 _LAYOUTS: Mapping[int, tuple[str, str]] = {
-    1: ("tickPrice", "v:i=6 r:i type:i price:e size:e|0 mask:i|0"),
+    1: ("tickPrice", "v:i=6 r:i type:i price:u size:e|0 mask:i|0"),
     2: ("tickSize", "v:i=6 r:i type:i size:e"),
     3: (
         "orderStatus",
