@@ -288,6 +288,7 @@ def _new_day(state: State, day: date | None) -> None:
 def _send_started(state: State, event: ev.SendStarted, seq: int) -> None:
     row = state.orders[event.order_id]
     row.sent = True
+    row.broker_order_id = event.broker_order_id
     row.seq = seq
     state.next_order_id = max(state.next_order_id, event.broker_order_id + 1)
 

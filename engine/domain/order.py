@@ -142,6 +142,7 @@ class WorkingOrder:
     sent: bool = False  # SendStarted is written
     accepted_at: datetime | None = None
     canceling: bool = False  # a cancel has been asked
+    broker_order_id: int = 0  # address it was sent to; means nothing in another epoch
     perm_id: int = 0
     reason: str = ""
     seq: int = 0  # the journal row that caused reports about it: SendStarted, else OrderApproved
