@@ -7,9 +7,9 @@ from tests.engine.gateway.strict_orders import completed_order, open_order
 
 
 def tick_price(f: Fields) -> Found:
-    v = f.id()
     return {
-        "v": v, "r": f.id(), "type": f.id(), "price": f.price(), "size": f.price(), "mask": f.id()
+        "v": f.id(), "r": f.id(), "type": f.id(), "price": f.price_or_unset(), "size": f.price(),
+        "mask": f.id(),
     }  # fmt: skip
 
 
