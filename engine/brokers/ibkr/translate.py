@@ -77,8 +77,10 @@ class Trace:
     order: Order
     sent_at: datetime | None = None  # by this process
     address: int = 0  # broker order id in this epoch; 0: none
+    last_address: int = 0  # in an earlier epoch
     incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
     was_heard: bool = False  # any sign of life, ever
+    signs: int = 0  # how many
     executions: dict[str, tuple[str, Decimal]] = field(default_factory=dict)  # by root
     filled: Decimal = ZERO  # the most that a status said
     is_canceling: bool = False
@@ -148,6 +150,8 @@ class Translator:
             trace.is_done = row.status in DONE
             trace.was_heard = row.perm_id != 0 or row.accepted_at is not None or row.filled > 0
             trace.is_canceling = row.canceling
+            trace.sent_at = row.order.created_at if row.sent else None
+            trace.last_address = row.broker_order_id
             if row.perm_id:
                 self._by_perm[row.perm_id] = trace
         for fill in fills:
@@ -164,6 +168,7 @@ class Translator:
         self._orphans.clear()
         self._commissions.clear()
         for trace in self.traces.values():
+            trace.last_address = trace.address or trace.last_address
             trace.address = 0
             trace.incarnations.clear()
             trace.was_inactive = False
@@ -298,6 +303,12 @@ class Translator:
         self._note_gap(trace, at)
         return out
 
+    @staticmethod
+    def _sign(trace: Trace, at: datetime) -> None:
+        trace.was_heard = True
+        trace.signs += 1
+        trace.touched_at = at
+
     def _note_gap(self, trace: Trace, at: datetime) -> None:
         key = (trace.order.order_id, "gap")
         if trace.has_gap:
@@ -309,8 +320,7 @@ class Translator:
         self, trace: Trace, status: str, at: datetime, *, perm_id: int = 0, why_held: str = ""
     ) -> Sequence[Out]:
         out: list[Out] = []
-        trace.was_heard = True
-        trace.touched_at = at
+        self._sign(trace, at)
         if perm_id:
             self._by_perm[perm_id] = trace
             if trace.incarnations.get(perm_id) not in _CANCELED:
@@ -377,7 +387,7 @@ class Translator:
         if one.filled is not None and one.filled > trace.filled:
             trace.filled = one.filled
         if one.status == "Inactive" and not trace.is_done:
-            trace.was_heard = True
+            self._sign(trace, at)
             code, text = trace.verdict or (0, one.completed_status)
             return self._rejected(trace, code, text)
         if one.status in _CANCELED:
@@ -396,8 +406,7 @@ class Translator:
             trace = self._by_address.get(one.order_id)
         if trace is None:
             return self._foreign(one.order_ref, one.client_id)
-        trace.was_heard = True
-        trace.touched_at = at
+        self._sign(trace, at)
         if one.perm_id:
             self._by_perm[one.perm_id] = trace
         root = root_of(one.exec_id)

@@ -1,0 +1,365 @@
+"""The Broker port over one trade connection: sends, listens, and asks when in doubt.
+
+What is heard goes to the machine of the link, to the questions that wait for it, and to the
+translator, in this order; what the translator says goes into the report lane at once. Checks
+before a send and the send itself have no await between them.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+from engine.brokers.ibkr import said
+from engine.brokers.ibkr.account import account_of
+from engine.brokers.ibkr.build import OrderFields, fields_of
+from engine.brokers.ibkr.connection import Connection
+from engine.brokers.ibkr.contracts import Contracts
+from engine.brokers.ibkr.keeper import Keeper
+from engine.brokers.ibkr.link import LinkMachine
+from engine.brokers.ibkr.sync import Queries
+from engine.brokers.ibkr.terms import Terms
+from engine.brokers.ibkr.translate import (
+    Alarm,
+    AskExecutions,
+    AskOrder,
+    Out,
+    Trace,
+    Translator,
+    Wish,
+)
+from engine.brokers.ibkr.watch import Watch
+from engine.domain import report as rp
+from engine.domain.fill import Fill
+from engine.domain.ids import InstrumentId, OrderId
+from engine.domain.input import Fault, LinkSeen, Reported
+from engine.domain.link import Link, LinkState
+from engine.domain.order import Order, WorkingOrder
+from engine.domain.reconciliation import AnswerFailed, BrokerAccount
+from engine.errors import BrokerError
+from engine.ports import Clock, ReportSink
+
+_log = logging.getLogger("pilothouse.ibkr")
+
+Ledger = Callable[[InstrumentId], Decimal]
+"""Signed shares that our ledger holds of an instrument."""
+
+
+class IbkrBroker:
+    """Broker port. Everything comes back through the sink."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        sink: ReportSink,
+        clock: Clock,
+        *,
+        is_over: Callable[[Order, datetime], bool] | None = None,
+    ) -> None:
+        """`is_over` says whether an order's time in force has ended; it may know a calendar."""
+        self.terms = terms
+        self.ledger: Ledger | None = None
+        self.pnl: said.Pnl | None = None
+        self._sink = sink
+        self._clock = clock
+        self.connection = Connection(
+            "trade", terms, terms.client_id, clock, self._hear, self._on_closed
+        )
+        self.machine = LinkMachine(terms, terms.client_id)
+        self.queries = Queries(self.connection)
+        self.contracts = Contracts(self.connection)
+        over = {} if is_over is None else {"is_over": is_over}
+        self.translator = Translator(terms.account, terms.client_id, **over)
+        self.keeper = Keeper(
+            self.machine,
+            self.connection,
+            opened=self._on_opened,
+            sync=self._sync,
+            changed=self._on_link,
+            resubscribe=lambda text: None,
+            alert=lambda text: self._alarm(Alarm("link", text)),
+        )
+        self.watch = Watch(self)
+        self.upstream_since: float | None = None
+        self.first_order_id = 1  # the gateway's next id when this connection began
+        self._offsets: deque[float] = deque(maxlen=5)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._alarmed: set[tuple[str, str]] = set()
+
+    # -- life --------------------------------------------------------------------------------
+
+    def restore(self, rows: Iterable[WorkingOrder], fills: Iterable[Fill] = ()) -> None:
+        """Learn what the journal knows; before the first connection."""
+        self.translator.restore(rows, fills)
+
+    def begin(self) -> None:
+        """Start the tasks that keep the link and look after orders."""
+        self._spawn("keeper", self.keeper.run())
+        self._spawn("watch", self.watch.run())
+
+    async def end(self) -> None:
+        """Stop every task and close the connection; nothing is sent."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.terms.timings.socket)
+        self._tasks.clear()
+        self.connection.close("stopped")
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run work under a name; a second one of the same name is not started."""
+        if name in self._tasks:
+            work.close()
+            return
+        task = asyncio.create_task(self._guarded(name, work), name=f"ibkr {name}")
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._forget(name, done))
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except BrokerError as error:
+            _log.info("%s: %s", name, error)
+
+    def _forget(self, name: str, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(name, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("%s failed", name, exc_info=error)
+            self._alarm(Alarm("task_failed", f"{name}: {error!r}", halt=True))
+
+    @property
+    def is_live(self) -> bool:
+        """Say whether questions can be asked and orders sent, as far as the link goes."""
+        return self.machine.state is LinkState.LIVE
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Local time minus the broker's, median of the last five answers."""
+        return median(self._offsets) if self._offsets else None
+
+    # -- the port ----------------------------------------------------------------------------
+
+    def submit(self, order: Order, broker_order_id: int) -> None:
+        """Send an order. Raises BrokerError where it is not certain whether it left.
+
+        What certainly did not leave is reported as CANCELED "… before it was sent".
+        """
+        try:
+            fields = self._checked(order)
+        except BrokerError as error:
+            self.translator.closed(order.order_id)
+            text = f"{error} before it was sent"
+            self.tell(rp.Canceled(order_id=order.order_id, text=text))
+            return
+        contract = self.contracts.object_of(order.instrument)
+        made = _library_order(fields)
+        self.translator.sent(order, broker_order_id, self._clock.wall())
+        self.machine.took_id(broker_order_id)
+        try:
+            self.connection.ib.client.placeOrder(broker_order_id, contract, made)
+        except Exception as error:
+            raise BrokerError(f"the call failed: {error}") from error
+        if not self.connection.is_open:
+            raise BrokerError("the link was lost in the call")
+        self.tell(rp.Submitted(order_id=order.order_id))
+
+    def _checked(self, order: Order) -> OrderFields:
+        """Return what to send; BrokerError with the first reason why nothing may be."""
+        if self.machine.reason:
+            raise BrokerError(self.machine.reason)
+        contract = self.contracts.get(order.instrument)
+        if contract is None:
+            why = self.contracts.findings.get(order.instrument, "not qualified")
+            raise BrokerError(f"CONTRACT {order.instrument}: {why}")
+        fields = fields_of(order, self.terms.account, contract.steps)
+        if not self.connection.is_idle:
+            raise BrokerError("QUEUE_BUSY")
+        if not self.connection.limiter.take():
+            raise BrokerError("RATE")
+        return fields
+
+    def cancel(self, order_id: OrderId) -> None:
+        """Ask for a cancel; without a link it waits for the next one."""
+        trace = self.translator.traces.get(order_id)
+        if trace is None:
+            raise BrokerError(f"{order_id} is not known here")
+        self.watch.cancels(order_id)
+        address = self.translator.canceling(order_id)
+        if self.is_live:
+            self.send_cancel(trace, address)
+
+    def send_cancel(self, trace: Trace, address: int) -> None:
+        """Put a cancel on the wire; an order without an address is looked up first."""
+        if not address:
+            self.look_up(trace.order.order_id)
+            return
+        if self.connection.limiter.take():
+            self.connection.ib.client.cancelOrder(address, "")
+
+    def look_up(self, order_id: OrderId) -> None:
+        """Find out what became of an order; without a link the next one is asked anyway."""
+        trace = self.translator.traces.get(order_id)
+        if trace is None:
+            raise BrokerError(f"{order_id} is not known here")
+        if self.is_live:
+            self._spawn(f"look-up {trace.order.order_ref}", self.watch.look_up(trace))
+
+    def read_account(self, trigger: str) -> None:
+        """Ask for positions, cash and open orders; the answer comes as AccountRead."""
+        self._spawn(f"account {trigger}", self._read_account(trigger))
+
+    async def _read_account(self, trigger: str) -> None:
+        answer: BrokerAccount | AnswerFailed
+        if not self.is_live:
+            answer = AnswerFailed(query="account", reason=self.machine.reason)
+        else:
+            try:
+                orders, statuses = await self.queries.open_orders()
+                await self.queries.account()
+                answer = account_of(
+                    self.terms.account,
+                    await self.queries.positions(),
+                    self.queries.portfolio.values(),
+                    self.queries.values,
+                    orders,
+                    statuses,
+                )
+            except BrokerError as error:
+                answer = AnswerFailed(query="account", reason=str(error))
+        self.tell(rp.AccountRead(answer=answer, trigger=trigger))
+
+    # -- what is heard -----------------------------------------------------------------------
+
+    def _hear(self, heard: said.Heard) -> None:
+        one = heard.said
+        _log.debug("%s %d.%d %s", heard.connection, heard.epoch, heard.seq, one)
+        if isinstance(one, said.Error):
+            if self.translator.address_of(one.id) is None or 320 <= one.code <= 322:
+                self.keeper.do(self.machine.heard(one.code, one.text, heard.monotonic))
+                self._note_upstream(heard.monotonic)
+        elif isinstance(one, said.OpenOrder):
+            if one.client_id == self.terms.client_id:
+                self.machine.took_id(one.order_id)
+        elif isinstance(one, said.NextId):
+            self.first_order_id = one.next_id
+        elif isinstance(one, said.Pnl):
+            self.pnl = one
+        elif isinstance(one, said.Time):
+            self._offsets.append((heard.at - one.at).total_seconds() - 0.5)
+        self.queries.take(one)
+        for out in self.translator.take(heard):
+            self.out(out)
+        if isinstance(one, said.Lost):
+            _log.error("lost frame: %s", one.frame)
+            self.keeper.do(self.machine.frame_lost())
+
+    def _note_upstream(self, now: float) -> None:
+        if not self.machine.upstream:
+            self.upstream_since = None
+        elif self.upstream_since is None:
+            self.upstream_since = now
+
+    def out(self, out: Out) -> None:
+        """Carry out what the translator says: a report, or a wish."""
+        if isinstance(out, AskOrder | AskExecutions | Alarm):
+            self.wish(out)
+        else:
+            self.tell(out)
+
+    def wish(self, wish: Wish) -> None:
+        """Do what the translator asks for."""
+        if isinstance(wish, Alarm):
+            self._alarm(wish)
+        elif isinstance(wish, AskOrder):
+            _log.info("look up %s: %s", wish.order_id, wish.why)
+            self.look_up(wish.order_id)
+        elif self.is_live:
+            _log.info("executions: %s", wish.why)
+            self._spawn("executions", self.queries.executions())
+
+    def tell(self, report: rp.Report) -> None:
+        """Leave a report in the lane."""
+        self._sink(Reported(self._clock.wall(), report))
+
+    def _alarm(self, alarm: Alarm) -> None:
+        key = (alarm.kind, alarm.text)
+        if key in self._alarmed:
+            return  # once in an epoch
+        self._alarmed.add(key)
+        _log.warning("%s: %s", alarm.kind, alarm.text)
+        self._sink(Fault(self._clock.wall(), alarm.kind, alarm.text, halt=alarm.halt))
+
+    # -- the link ----------------------------------------------------------------------------
+
+    def _on_link(self, link: Link) -> None:
+        self._sink(LinkSeen(self._clock.wall(), link))
+
+    def _on_opened(self) -> None:
+        self.translator.begin_epoch()
+        self.queries.begin_epoch()
+        self.watch.begin_epoch()
+        self._alarmed.clear()
+        self.upstream_since = self._clock.monotonic()
+
+    def _on_closed(self, text: str) -> None:
+        self.keeper.on_closed(text)
+        self.queries.fail(f"the link is lost: {text}")
+        for trace in self.translator.unanswered():
+            lost = f"the link was lost before an answer: {text}"
+            self.tell(rp.SendFailed(order_id=trace.order.order_id, text=lost))
+
+    async def _sync(self) -> None:
+        """Ask for everything; BrokerError if one answer is missing."""
+        queries = self.queries
+        if not self.machine.read_only:
+            try:
+                await queries.open_orders()
+                await queries.completed()
+            except BrokerError:
+                if not self.machine.read_only:  # else nothing can be sent anyway
+                    raise
+        await queries.executions()
+        positions = await queries.positions()
+        await queries.account()
+        checked = account_of(
+            self.terms.account, positions, queries.portfolio.values(), queries.values, (), ()
+        )
+        if isinstance(checked, AnswerFailed):
+            raise BrokerError(f"{checked.query}: {checked.reason}")
+        await self._subscribe_pnl()
+        if not self.machine.read_only:
+            self._settle()
+        self.watch.synced()
+
+    async def _subscribe_pnl(self) -> None:
+        account = self.terms.account
+        await self.connection.send(
+            "pnl", lambda ib: ib.client.reqPnL(ib.client.getReqId(), account, "")
+        )
+
+    def _settle(self) -> None:
+        """Our orders that no answer held any more are UNKNOWN, and looked up by the core."""
+        for trace in self.translator.living():
+            if trace.was_heard and not trace.status:
+                self.tell(
+                    rp.SendFailed(
+                        order_id=trace.order.order_id,
+                        text="not among the open and completed orders after a new connection",
+                    )
+                )
+
+
+def _library_order(fields: OrderFields) -> object:
+    from ib_insync import Order as LibraryOrder
+
+    made = LibraryOrder()
+    for name in fields.__slots__:
+        value = getattr(fields, name)
+        if value is not None:
+            setattr(made, name, value)
+    return made

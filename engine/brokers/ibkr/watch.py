@@ -1,0 +1,202 @@
+"""Looks after orders that hang: in flight without an answer, cancels without a confirmation,
+open orders that are not shown any more, fills and commissions that are missing.
+
+Nothing is concluded from time alone. A look-up that finds nothing leaves an order UNKNOWN until
+every condition of `absence` holds; only then is it reported as never arrived.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.brokers.ibkr.absence import Absence
+from engine.brokers.ibkr.translate import Alarm, AskExecutions, Trace
+from engine.domain import report as rp
+from engine.domain.ids import OrderId
+from engine.domain.money import ZERO
+from engine.errors import BrokerError
+
+if TYPE_CHECKING:
+    from engine.brokers.ibkr.broker import IbkrBroker
+
+
+class Watch:
+    """The rounds of one broker."""
+
+    def __init__(self, broker: "IbkrBroker") -> None:
+        self._broker = broker
+        self._times = broker.terms.timings
+        self._tries: dict[OrderId, int] = {}
+        self._misses: dict[OrderId, int] = {}
+        self._absent: dict[OrderId, float] = {}  # first answered look-up without it, monotonic
+        self._canceling: dict[OrderId, tuple[int, float]] = {}  # tries, when again
+        self._uncharged: dict[str, float] = {}  # exec id → since when
+        self._polled = self._executed = 0.0
+
+    def begin_epoch(self) -> None:
+        """A new connection: misses count anew, cancels are asked again."""
+        self._misses.clear()
+        self._tries.clear()
+        self._canceling = dict.fromkeys(self._canceling, (0, 0.0))
+
+    def synced(self) -> None:
+        """Everything has just been asked."""
+        self._polled = self._executed = self._now
+
+    def cancels(self, order_id: OrderId) -> None:
+        """A cancel is asked: repeat it until the order has ended or shown itself."""
+        self._canceling[order_id] = (1, self._now + self._times.cancel_again)
+
+    @property
+    def _now(self) -> float:
+        return self._broker.connection.clock.monotonic()
+
+    async def run(self) -> None:
+        """Make rounds until cancelled."""
+        while True:
+            await asyncio.sleep(self._times.in_flight_every)
+            for out in self._broker.translator.due(self._broker.connection.clock.wall()):
+                self._broker.out(out)
+            if not self._broker.is_live:
+                continue
+            try:
+                await self._round()
+            except BrokerError as error:
+                if self._broker.is_live:
+                    self._broker.wish(Alarm("broker_silent", str(error)))
+
+    async def _round(self) -> None:
+        now = self._now
+        self._cancel_again(now)
+        self._in_flight()
+        self._commissions(now)
+        if now - self._executed >= self._times.executions_every:
+            self._executed = now
+            await self._broker.queries.executions()
+        living = [trace for trace in self._broker.translator.living() if trace.was_heard]
+        every = self._times.poll_busy if living else self._times.poll_idle
+        if now - self._polled >= every and not self._broker.machine.read_only:
+            self._polled = now
+            await self._poll(living)
+
+    # -- hanging orders ----------------------------------------------------------------------
+
+    def _in_flight(self) -> None:
+        at = self._broker.connection.clock.wall()
+        late = [
+            trace
+            for trace in self._broker.translator.unanswered()
+            if (at - _sent(trace)).total_seconds() >= self._times.in_flight_after
+        ]
+        for trace in late[: self._times.look_ups]:
+            order_id = trace.order.order_id
+            tries = self._tries[order_id] = self._tries.get(order_id, 0) + 1
+            if tries <= self._times.in_flight_tries:
+                self._broker.look_up(order_id)
+            elif tries == self._times.in_flight_tries + 1:
+                text = f"no answer after {self._times.in_flight_tries} look-ups"
+                self._broker.tell(rp.SendFailed(order_id=order_id, text=text))
+
+    def _cancel_again(self, now: float) -> None:
+        for order_id, (tries, again) in list(self._canceling.items()):
+            trace = self._broker.translator.traces[order_id]
+            if trace.is_done or not trace.is_canceling:
+                del self._canceling[order_id]
+            elif now >= again:
+                if tries > self._times.cancel_tries:
+                    text = f"{trace.order.order_ref}: {tries - 1} cancels without an answer"
+                    self._broker.wish(Alarm("cancel_unconfirmed", text))
+                    del self._canceling[order_id]
+                    continue
+                self._canceling[order_id] = (tries + 1, now + self._times.cancel_again)
+                self._broker.send_cancel(trace, trace.address)
+
+    def _commissions(self, now: float) -> None:
+        missing = set(self._broker.translator.without_commission())
+        for gone in set(self._uncharged) - missing:
+            del self._uncharged[gone]
+        for exec_id in missing:
+            since = self._uncharged.setdefault(exec_id, now)
+            if now - since >= self._times.commission_after:
+                self._uncharged[exec_id] = now
+                self._broker.wish(AskExecutions(f"{exec_id} has no commission"))
+
+    async def _poll(self, living: list[Trace]) -> None:
+        before = {trace.order.order_id: trace.signs for trace in living}
+        await self._broker.queries.open_orders()
+        for trace in living:
+            order_id = trace.order.order_id
+            if trace.is_done or trace.signs != before[order_id]:
+                self._misses.pop(order_id, None)
+                continue
+            misses = self._misses[order_id] = self._misses.get(order_id, 0) + 1
+            if misses >= self._times.poll_misses:
+                self._broker.look_up(order_id)
+
+    # -- look-ups ----------------------------------------------------------------------------
+
+    async def look_up(self, trace: Trace) -> None:
+        """Ask all three lists for an order; what they hold is reported as it arrives."""
+        broker, queries = self._broker, self._broker.queries
+        before = trace.signs
+        await queries.open_orders()
+        await queries.completed()
+        await queries.executions()
+        order_id = trace.order.order_id
+        if trace.signs != before or trace.is_done:
+            self._absent.pop(order_id, None)
+            return
+        text = "not among open, completed and executed orders"
+        broker.tell(rp.SendFailed(order_id=order_id, text=text))
+        await self._conclude(trace)
+
+    async def _conclude(self, trace: Trace) -> None:
+        """Report an order as never arrived if that is certain; else look again later."""
+        order_id, broker = trace.order.order_id, self._broker
+        known = await self._absence(trace)
+        if not known.doubt:
+            self._absent.pop(order_id, None)
+            broker.translator.closed(order_id)
+            broker.tell(rp.NotFound(order_id=order_id))
+            return
+        first = self._absent.setdefault(order_id, self._now)
+        if self._now - first < self._times.absent_again:
+            await asyncio.sleep(self._times.absent_again - (self._now - first))
+            if broker.is_live and not trace.is_done:
+                await self.look_up(trace)
+            return
+        broker.wish(Alarm("order_undecided", f"{trace.order.order_ref}: {known.doubt}"))
+
+    async def _absence(self, trace: Trace) -> Absence:
+        broker, now = self._broker, self._now
+        first = self._absent.get(trace.order.order_id)
+        since = broker.upstream_since
+        return Absence(
+            asked_at=broker.connection.clock.wall(),
+            sent_at=_sent(trace),
+            upstream_s=0.0 if since is None else now - since,
+            upstream_s_min=self._times.upstream_for,
+            first_s=None if first is None else now - first,
+            again_s=self._times.absent_again,
+            next_order_id=broker.first_order_id,
+            broker_order_id=trace.address or trace.last_address,
+            position_agrees=await self._position_agrees(trace),
+        )
+
+    async def _position_agrees(self, trace: Trace) -> bool | None:
+        ledger = self._broker.ledger
+        if ledger is None:
+            return None
+        rows = await self._broker.queries.positions()
+        instrument, account = trace.order.instrument, self._broker.terms.account
+        theirs = ZERO
+        for row in rows:
+            if row.account == account and row.contract.instrument == instrument:
+                if row.quantity is None:
+                    return None
+                theirs = row.quantity
+        return theirs == ledger(instrument)
+
+
+def _sent(trace: Trace) -> datetime:
+    return trace.sent_at or trace.order.created_at
