@@ -211,7 +211,7 @@ class Pilothouse(App[None], inherit_bindings=False):
         if self._hint is not None:
             span, until = self._hint
             hint = span if monotonic() < until else None
-        own = self.requests.last_id
+        own = self.requests.last
         end = self._engine_end()
         found = messages(self.view, self.clock.wall(), hint=hint, engine_end=end, own=own)
         self.dashboard.armed = self.arming.shown

@@ -8,17 +8,20 @@ request; other alerts; news of this screen.
 from datetime import datetime
 
 from tui.format import UNKNOWN, Shown, age, cell, exchange_time, safe, say, when, word
+from tui.steering import Asked
 from tui.view import Row, View, instant
 from tui.widgets.lines import Span
 from tui.widgets.status import beat_age, ended
 
 SILENT_S = 10.0
+ANSWER_S = 10.0
+NOT_TAKEN_S = 1.0
 
 
 def messages(
-    view: View, now: datetime, *, hint: Span | None, engine_end: Span | None, own: str | None
+    view: View, now: datetime, *, hint: Span | None, engine_end: Span | None, own: Asked | None
 ) -> list[Span]:
-    """Return the messages by rank; `own` is the id of the last request of this screen."""
+    """Return the messages by rank; `own` is the last request of this screen."""
     news = hint if hint is not None and hint.ink == "quiet" else None
     wrong = hint if news is None else None
     found: list[Span | None] = [wrong, _end(view, engine_end), _silent(view, now)]
@@ -92,15 +95,20 @@ def _latch(row: Row) -> Span:
     )
 
 
-def _answer(view: View, own: str | None) -> Span | None:
+def _answer(view: View, own: Asked | None) -> Span | None:
+    """What came of the own request, for a while; that nobody has taken it, for as long."""
     if own is None:
         return None
     for row in view["answers"].rows or ():
-        if row["request_id"] == own:
-            done = row["result"] == "DONE"
+        if row["request_id"] == own.request_id:
+            if own.age_s > ANSWER_S:
+                return None
+            ink = "gain" if row["result"] == "DONE" else "warn"
             words = safe(row["text"] or "", 200)
-            return Span(say("{} {}", word(row["result"]), words), "gain" if done else "warn")
-    return None
+            return Span(say("{} {}: {}", safe(own.kind), word(row["result"]), words), ink)
+    if own.age_s < NOT_TAKEN_S:
+        return None
+    return Span(say("{} asked {} ago, not taken", safe(own.kind), age(own.age_s)), "warn")
 
 
 def engine_end(alive: bool, code: int | None, error: BaseException | None) -> Span | None:

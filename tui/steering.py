@@ -65,6 +65,20 @@ class Arming:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The last request of this screen."""
+
+    request_id: RequestId
+    kind: str
+    asked_at: float  # monotonic
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was asked."""
+        return monotonic() - self.asked_at
+
+
 class Requests:
     """Makes requests and commits them, one row each."""
 
@@ -73,7 +87,12 @@ class Requests:
         self._clock = clock
         self._ids = ids
         self.actor = actor
-        self.last_id: RequestId | None = None
+        self.last: Asked | None = None
+
+    @property
+    def last_id(self) -> RequestId | None:
+        """The id of the last request of this screen."""
+        return self.last.request_id if self.last is not None else None
 
     def new_id(self) -> RequestId:
         """Return an id for the request that a question may become."""
@@ -96,7 +115,7 @@ class Requests:
             asked_at=self._clock.wall(),
         )
         self._commit(request)
-        self.last_id = request.request_id
+        self.last = Asked(request.request_id, kind.value, monotonic())
         return request.request_id
 
 

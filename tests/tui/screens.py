@@ -88,6 +88,13 @@ def seeded(path: Path, units: list[Unit] | None = None) -> Path:
     return path
 
 
+def append(path: Path, unit: Unit) -> None:
+    """Write one more unit, as the engine would while the screen looks on."""
+    writer = Thread(target=lambda: asyncio.run(seed.append(path, unit)))
+    writer.start()
+    writer.join()
+
+
 def application(
     path: Path,
     asked: Asked | None = None,

@@ -258,6 +258,13 @@ async def build(path: Path, units: list[Unit]) -> None:
         await journal.put_latest(heartbeat(), quotes())
 
 
+async def append(path: Path, given: Unit) -> None:
+    """Write one more unit of the session."""
+    async with await SqliteJournal.open(path, wall=lambda: NOW) as journal:
+        journal.resume(context(SESSION))
+        journal.put(given)
+
+
 def answered(request_id: str) -> Unit:
     """The engine took a request."""
     return unit(

@@ -9,6 +9,7 @@ from tests.tui.screens import (
     Asked,
     FakeEngine,
     app_of,
+    append,
     application,
     handled,
     press,
@@ -301,6 +302,26 @@ async def test_a_read_only_screen_keeps_only_the_stop_key(database: Path) -> Non
         assert "READ-ONLY" in text_of(pilot)
         await press(pilot, "ctrl+k")
         assert asked.kinds == ["HALT"]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "high-contrast", "classic", "ansi"])
+async def test_every_theme_has_every_color(database: Path, theme: str) -> None:
+    app = application(database, options=ScreenOptions(theme=f"pilothouse-{theme}"))
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        assert "Kill Zone" in text_of(pilot)
+
+
+async def test_a_request_nobody_takes_is_said_and_then_its_answer(tmp_path: Path) -> None:
+    path = seeded(tmp_path / "a.db")
+    app = application(path)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "p")
+        await until(pilot, lambda: "PAUSE asked 1s ago, not taken" in text_of(pilot), "the wait")
+        assert app.requests.last is not None
+        append(path, seed.answered(app.requests.last.request_id))
+        await until(pilot, lambda: "PAUSE DONE: halted" in text_of(pilot), "the answer")
 
 
 # -- leaving -------------------------------------------------------------------------------
