@@ -8,15 +8,26 @@ that the ledger is compared with.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from zlib import crc32
 
 from engine.core.state import State
 from engine.domain.ids import OrderId
 from engine.domain.input import BarsClosed, Input, QuotesSeen, Reported
+from engine.domain.instrument import stock_id
+from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderStatus
 from engine.domain.reconciliation import AnswerFailed
-from engine.domain.report import AccountRead, Executed, Rejected, Report, Submitted
+from engine.domain.report import (
+    AccountRead,
+    CommissionReported,
+    Executed,
+    Rejected,
+    Report,
+    Submitted,
+)
 from engine.domain.request import RequestKind
 from engine.domain.session import SessionState, TradingState
 from engine.errors import BrokerError
@@ -26,6 +37,7 @@ from tests.simulation.fault import Killer
 from tests.simulation.request import MemoryBox
 from tests.simulation.setup import NOW
 
+_FOREIGN = stock_id("SPY")
 _EXITS_RUN = (SessionState.RUNNING, SessionState.PAUSED, SessionState.STOPPING)
 
 
@@ -150,7 +162,10 @@ class FarBroker:
             failed = AnswerFailed(query="positions", reason="cut off")
             self._tell([AccountRead(answer=failed, trigger=trigger)])
             return
-        self._tell([AccountRead(answer=self.exchange.account(), trigger=trigger)])
+        answer = self.exchange.account()
+        if luck < 0.15:  # somebody trades by hand, for a while
+            answer.positions[_FOREIGN] = answer.positions.get(_FOREIGN, ZERO) + 7
+        self._tell([AccountRead(answer=answer, trigger=trigger)])
 
     def on_market(self, given: QuotesSeen | BarsClosed, number: int) -> None:
         """Let the market happen, once, whatever the engine is fed again."""
@@ -178,7 +193,7 @@ class FarBroker:
         return said
 
     def _tell(self, said: Sequence[Report]) -> None:
-        for report in said:
+        for report in self._parted(said):
             if self.calm:
                 self._put(Reported(self._now(), report))
                 continue
@@ -186,6 +201,16 @@ class FarBroker:
             self._queue.append((self._turn + delay, report))
             if self._rng.random() < 0.15:
                 self._queue.append((self._turn + delay + self._rng.randrange(30), report))
+
+    def _parted(self, said: Sequence[Report]) -> Iterator[Report]:
+        """Let some commissions travel on their own."""
+        for report in said:
+            if isinstance(report, Executed) and crc32(report.exec_id.encode()) % 2:
+                yield replace(report, commission=None)
+                assert report.commission is not None
+                yield CommissionReported(exec_id=report.exec_id, commission=report.commission)
+            else:
+                yield report
 
     def turn(self) -> None:
         """Deliver what is due, in any order."""

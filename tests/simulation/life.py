@@ -60,6 +60,7 @@ class Outcome:
     kinds: set[str] = field(default_factory=set)  # of events
     orders: int = 0
     fills: int = 0
+    result: dict[str, object] = field(default_factory=dict)  # rows and counts
 
 
 class NoJobs:
@@ -151,6 +152,8 @@ class Life:
         journal = FragileJournal(stored, killer, self._on_put)
         state = self.state = made.state(of, world.context)
         self.auditor.take_all(list(journal.replay(world.context.book)))
+        lost = world.person.promised() - self.auditor.requests
+        assert not lost, f"answered, but not in the journal: {lost}"
         cursor = recover(state, journal, world.feed)
         world.feed.seek(cursor)
         inbox = SimInbox(world.clock, self._on_turn, self._on_idle)
@@ -263,6 +266,13 @@ class Life:
         outcome.fills_hash = state.fills_digest.hexdigest()
         outcome.kinds |= self.auditor.kinds
         outcome.orders, outcome.fills = len(state.orders), len(state.fills)
+        outcome.result = {
+            "counts": dict(state.counts),
+            "results": dict(state.results),
+            "latches": list(state.latches_fired),
+            "trading": state.trading_state,
+            **{f"rows of {name}": list(book.snapshots) for name, book in state.books.items()},
+        }
         if world.far is None or world.far.calm:
             self._compare_account()
 
@@ -302,6 +312,8 @@ def run_seed(seed: int) -> Outcome:
         assert outcome.end is quiet.end
         assert outcome.decisions_hash == quiet.decisions_hash, "kills changed the decisions"
         assert outcome.fills_hash == quiet.fills_hash, "kills changed the fills"
+        wrong = difference(quiet.result, outcome.result)
+        assert wrong == "", f"kills changed the result: {wrong}"
     outcome.kinds |= quiet.kinds
     return outcome
 

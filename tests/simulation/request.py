@@ -97,11 +97,13 @@ class Person:
         elif kind is _K.ACCEPT_DIFFERENCE:
             args = {"item": rng.choice([*sorted(state.blocked), "nothing"])}
         elif kind is _K.SET_PARAMETER:
-            args = {"strategy": rng.choice(list(state.books)), "key": "fast", "value": "2"}
+            names = [*state.books, "nobody"]
+            value = rng.choice(("2", "3", "-1", "x"))
+            args = {"strategy": rng.choice(names), "key": "fast", "value": value}
         elif kind is _K.PACE:
-            args = {"pace": rng.choice(("max", "20/s", "faster", "slower"))}
+            args = {"pace": rng.choice(("max", "20/s", "faster", "slower", "at once", ""))}
         elif kind in (_K.ACKNOWLEDGE, _K.SNOOZE):
-            args = {"alert_id": "*", "minutes": "5"}
+            args = {"alert_id": "*", "minutes": rng.choice(("5", "", "long", "9" * 30))}
         self.ask(kind, now, reason=rng.choice(("because", "because", "x")), **args)
 
     def ask(self, kind: RequestKind, now: datetime, reason: str = "because", **args: str) -> None:
@@ -116,6 +118,11 @@ class Person:
             asked_at=now,
         )
         self.asked.rows.append(request)
+
+    def promised(self) -> set[str]:
+        """Return the requests that a person has been told are done; one to stop may come late."""
+        done = {key for key, result in self.asked.answers.items() if result == "DONE"}
+        return done - {one.request_id for one in self.asked.rows if one.kind is _K.STOP}
 
     def unstick(self, state: State, now: datetime) -> None:
         """Nothing moves: go on with what was paused, ask again for an account never read."""

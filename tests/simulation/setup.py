@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from engine.core.state import State, StrategyBook, Terms, initial
 from engine.domain.ids import Book, SessionId, StrategyId
@@ -14,7 +15,7 @@ from engine.exchange.costs import Costs
 from engine.market.replay import RecordedFeed
 from engine.risk.limits import Limits, merge
 from engine.strategy import registry
-from engine.strategy.base import Strategy
+from engine.strategy.base import SlotFacts, Strategy, StrategyVerdict
 from tests.simulation.market import BEFORE, MARKETS, Market, market
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -50,6 +51,8 @@ class Setup:
     far: bool  # the broker is far away: it outlives kills, its reports are late or doubled
     requests: int
     on_disk: bool  # a real database instead of memory
+    dry_run: bool
+    raises: frozenset[date]  # days on which the first strategy has a defect
 
     @property
     def is_comparable(self) -> bool:
@@ -90,6 +93,8 @@ def setup(seed: int) -> Setup:
         far=far,
         requests=requests,
         on_disk=kind < 0.04,
+        dry_run=rng.random() < 0.04,
+        raises=frozenset(rng.sample(made.days, 30 if rng.random() < 0.1 else 0)),
     )
 
 
@@ -123,7 +128,22 @@ def _costs(rng: random.Random, made: Market) -> Costs:
 def strategies(of: Setup) -> tuple[Strategy, ...]:
     """Make the strategies; a second crossover goes by a name of its own."""
     rng = random.Random(f"strategies {of.seed}")
-    return tuple(_strategy(name, rng, of) for name in of.names)
+    all_of_them = [_strategy(name, rng, of) for name in of.names]
+    if of.raises:
+        _spoil(all_of_them[0], of.raises)
+    return tuple(all_of_them)
+
+
+def _spoil(strategy: Strategy, days: frozenset[date]) -> None:
+    """Let a strategy raise on some days."""
+    decide = strategy.decide
+
+    def raising(memory: Any, facts: SlotFacts) -> StrategyVerdict | None:
+        if facts.session_date in days:
+            raise ZeroDivisionError(f"a defect on {facts.session_date}")
+        return decide(memory, facts)
+
+    strategy.decide = raising  # type: ignore[method-assign]
 
 
 def _strategy(name: str, rng: random.Random, of: Setup) -> Strategy:
@@ -240,7 +260,7 @@ def context(of: Setup, number: int, parent: SessionContext | None) -> SessionCon
         parent_session_id=None if parent is None else parent.session_id,
         book=Book(f"offline:{sid}") if parent is None else parent.book,
         mode=Mode.OFFLINE,
-        dry_run=False,
+        dry_run=of.dry_run,
         account="SIM",
         strategies=tuple(
             StrategyInfo(
