@@ -1,0 +1,1 @@
+"""The practice broker, without any socket."""
