@@ -1,0 +1,133 @@
+"""A broker of ours connected over TCP to a practice gateway, with what it said to the core."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from engine.brokers.ibkr.broker import IbkrBroker
+from engine.brokers.ibkr.terms import Terms, Timings
+from engine.brokers.practice.gateway import PracticeGateway
+from engine.domain.ids import MANUAL, InstrumentId, OrderId, OrderRef
+from engine.domain.input import Fault, Input, LinkSeen, Reported
+from engine.domain.instrument import stock_id
+from engine.domain.order import Order, OrderType, Side, TimeInForce
+from engine.runtime.clock import SystemClock
+
+D = Decimal
+QQQ = stock_id("QQQ")
+T = TypeVar("T")
+ACCOUNT = "DU0000001"
+
+FAST = Timings(
+    socket=1,
+    start=1,
+    request=1,
+    in_flight_every=0.05,
+    in_flight_after=0.3,
+    look_up_gap=0,
+    poll_busy=0.3,
+    poll_idle=0.5,
+    executions_every=0.3,
+    gap_after=0.1,
+    cancel_again=0.3,
+    absent_again=0.3,
+    upstream_for=0.1,
+    back_off=0.05,
+    back_off_cap=0.2,
+    clash_again=0.2,
+    clash_jitter=0.05,
+    sync_again=0.1,
+)
+
+
+def terms(gateway: PracticeGateway, **changed: Any) -> Terms:
+    """Terms for a gateway in this process."""
+    given: dict[str, Any] = {
+        "host": gateway.host,
+        "port": gateway.port,
+        "account": gateway.account,
+        "live": False,
+        "timings": FAST,
+    }
+    return Terms(**(given | changed))
+
+
+def order(
+    name: str,
+    side: Side = Side.BUY,
+    quantity: int = 10,
+    type_: OrderType = OrderType.MARKET,
+    instrument: InstrumentId = QQQ,
+    **fields: Any,
+) -> Order:
+    """An order with the reference PH-<name>."""
+    return Order(
+        order_id=OrderId(f"ord_{name}"),
+        order_ref=OrderRef(f"PH-{name}"),
+        strategy=MANUAL,
+        signal_id=None,
+        decision_id=None,
+        instrument=instrument,
+        side=side,
+        quantity=D(quantity),
+        type=type_,
+        time_in_force=TimeInForce.DAY,
+        created_at=datetime.now(UTC),
+        session_date=date(2026, 11, 20),
+        **fields,
+    )
+
+
+class Desk:
+    """One broker and everything that it has said."""
+
+    def __init__(self, wanted: Terms) -> None:
+        self.said: list[Input] = []
+        self.broker = IbkrBroker(wanted, self.said.append, SystemClock())
+
+    def reports(self, kind: type[T]) -> list[T]:
+        """The reports of one kind, in order."""
+        found = [one.report for one in self.said if isinstance(one, Reported)]
+        return [one for one in found if isinstance(one, kind)]
+
+    @property
+    def links(self) -> list[str]:
+        """The link's states with their reasons, in order."""
+        return [
+            f"{one.link.state.value} {one.link.reason}".strip()
+            for one in self.said
+            if isinstance(one, LinkSeen)
+        ]
+
+    @property
+    def faults(self) -> list[str]:
+        """Kinds of alarms."""
+        return [one.kind for one in self.said if isinstance(one, Fault)]
+
+    async def until(self, true: Callable[[], object], within_s: float = 5) -> None:
+        """Wait until something is so."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not true():
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"not so after {within_s} s; said: {self.said[-12:]}") from None
+
+    async def live(self, within_s: float = 5) -> None:
+        """Wait until orders may be sent, with QQQ qualified."""
+        await self.until(lambda: self.broker.machine.link.is_live, within_s)
+        await self.broker.contracts.qualify([QQQ], SystemClock().wall())
+
+
+@asynccontextmanager
+async def desk(gateway: PracticeGateway, **changed: Any) -> AsyncIterator[Desk]:
+    """A broker that keeps its link while the block runs."""
+    made = Desk(terms(gateway, **changed))
+    made.broker.begin()
+    try:
+        yield made
+    finally:
+        await made.broker.end()
