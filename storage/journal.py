@@ -101,7 +101,11 @@ class SqliteJournal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except JournalError:
+            if error is None:  # else that is the one to be told
+                raise
 
     # -- writing ---------------------------------------------------------------------------
 

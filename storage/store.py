@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.domain.event import SessionCreated
-from engine.domain.session import SESSION_ENDS, SessionContext
+from engine.domain.session import SESSION_ENDS, SessionContext, TradingState
 from storage.codec import decode
 from storage.connect import open_reader
 
@@ -56,6 +56,24 @@ class SqliteSessionStore:
         finally:
             db.close()
         return None if row is None else (str(row[0]), str(row[1]), str(row[2]))
+
+    def trading_state(self, book: str) -> str:
+        """Return the trading state in which a book was left."""
+        db = open_reader(self._path)
+        try:
+            row = db.execute("SELECT trading_state FROM books WHERE book = ?", (book,)).fetchone()
+        finally:
+            db.close()
+        return TradingState.ACTIVE.value if row is None else str(row[0])
+
+    def orders(self, book: str) -> frozenset[str]:
+        """Return the ids of a book's orders."""
+        db = open_reader(self._path)
+        try:
+            rows = db.execute("SELECT order_id FROM orders WHERE book = ?", (book,)).fetchall()
+        finally:
+            db.close()
+        return frozenset(str(row[0]) for row in rows)
 
     def state_of(self, session_id: str) -> str | None:
         """Return a session's state, None if there is none with this id."""

@@ -51,8 +51,16 @@ _UNIT_FAULTS = (
     AttributeError,
     LookupError,
 )
-# what is wrong with the file, whatever the unit
-_FILE_FAULTS = ("SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+# what is wrong with the file, whatever the unit: then a group is written whole or not at all,
+# for its cursor stands for all the inputs that led to it
+_FILE_FAULTS = (
+    "SQLITE_BUSY",
+    "SQLITE_FULL",
+    "SQLITE_READONLY",
+    "SQLITE_IOERR",
+    "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+)
 
 
 class Running(NamedTuple):

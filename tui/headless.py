@@ -59,6 +59,8 @@ def continue_headless(engine: EngineThread) -> int:
         raise engine.error
     if engine.watched.end is not None:
         _say(f"session {engine.session_id} ended: {engine.watched.end.value}")
+    for line in engine.watched.left_open:
+        _say(f"left open: {line}")
     return engine.exit_code or 0
 
 

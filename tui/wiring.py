@@ -8,13 +8,14 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from engine.brokers.simulated import SimulatedBroker
-from engine.core.state import initial
+from engine.core.state import initial, left_open
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated
 from engine.domain.input import JobDue, JobFinished, Requested, Started
@@ -33,19 +34,21 @@ from engine.runtime.inbox import Inbox
 from engine.runtime.lock import Holder, InstanceLock
 from engine.runtime.loop import Loop
 from engine.runtime.pace import Pacer
-from engine.runtime.start import recover, restore_exchange
+from engine.runtime.start import recover, restore_exchange, withheld
 from engine.runtime.wall import WallPacer, WallSource
 from engine.schedule.slots import BACKUP_AGE_MAX
 from engine.settings.model import Settings
 from storage import backup, controls, start
+from storage.emergency import EmergencyFile
 from storage.journal import SqliteJournal
 from storage.store import SqliteSessionStore
-from tui import making
+from tui import making, recovery
 from tui import plan as plans
 from tui.signals import steered
 
 _FEW_EVENTS = 100  # a database that has hardly been used needs no copy yet
 
+_FINDINGS = 7
 Progress = Callable[[int, int, str], None]
 
 
@@ -56,6 +59,7 @@ class RunOutcome:
     exit_code: int
     session_id: str
     result: dict[str, Any] | None
+    left_open: tuple[str, ...] = ()  # what a person has to look at
 
 
 @dataclass(slots=True)
@@ -75,6 +79,8 @@ class Watched:
     total: int = 0
     result: dict[str, Any] | None = None
     end: SessionState | None = None
+    left_open: tuple[str, ...] = ()  # what a person has to look at
+    early: list[Callable[[Loop], None]] = field(default_factory=list)  # said before it could hear
     ready: threading.Event = field(default_factory=threading.Event)
     reached: Reached | None = None
 
@@ -83,22 +89,27 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
     """Run one session from the instance lock to its end. Raises EngineError if it cannot."""
     clock = SystemClock()
     database = Path(settings.storage.path)
-    with InstanceLock(database) as lock:
+    with InstanceLock(database) as lock, ExitStack() as held:
         plan = plans.prepare(settings, clock.wall())  # bad data is refused before a row is written
         lost = start.prepare(database)
         journal = await SqliteJournal.open(database, wall=clock.wall, tail_lost=lost)
         async with journal:
-            context = await _open_session(settings, plan, journal, clock)
+            emergency = held.enter_context(closing(EmergencyFile(database)))
+            context = await _open_session(settings, plan, journal, clock, emergency)
             watched.session_id = context.session_id
             lock.note(
                 Holder(context.pid, context.session_id, context.host, utc_text(context.started_at))
             )
-            await _trade(settings, plan, context, journal, clock, watched)
+            await _trade(settings, plan, context, journal, clock, watched, emergency)
             await journal.truncate_log()
 
 
 async def _open_session(
-    settings: Settings, plan: plans.Plan, journal: SqliteJournal, clock: SystemClock
+    settings: Settings,
+    plan: plans.Plan,
+    journal: SqliteJournal,
+    clock: SystemClock,
+    emergency: EmergencyFile,
 ) -> SessionContext:
     """End the sessions whose process died, write ours; nothing is written before it."""
     now = clock.wall()
@@ -118,8 +129,12 @@ async def _open_session(
             entries.append(Entry(inherited, 0))
     elif journal.tail_lost:
         entries.append(Entry(making.halted(journal.tail_lost), 0))
+    noted = recovery.imported(emergency, store, context.book)
+    entries += [Entry(event, 0) for event in noted]
     journal.put(Unit(now, now, entries, durable=True))
     await journal.commit()
+    if noted:
+        emergency.clear()
     return context
 
 
@@ -130,6 +145,7 @@ async def _trade(
     journal: SqliteJournal,
     clock: SystemClock,
     watched: Watched,
+    emergency: EmergencyFile,
 ) -> None:
     state = initial(
         context,
@@ -164,16 +180,20 @@ async def _trade(
         pulse=Pulse(clock, len(feed), lambda at: plans.next_slot(plan, at)),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         watch=lambda done: setattr(watched, "done", done),
+        emergency=emergency,
     )
     inbox.put(Started(loop.now()))
-    broker.resume()
+    broker.resume(withheld(state))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
     gc.collect()
     gc.freeze()  # the history is there to stay: the collector need not walk it again
     watched.reached = Reached(asyncio.get_running_loop(), loop)
+    for say in watched.early:
+        say(loop)
     watched.ready.set()
     began = clock.monotonic()
     watched.end = await loop.run()
+    watched.left_open = left_open(state)
     if not context.recorded_clock:
         return
     watched.result = result(
@@ -258,6 +278,9 @@ class EngineThread:
 
     def halt(self, why: str) -> None:
         """HALT without a file: for a signal, when nothing can be written."""
+        reached = self.watched.reached
+        if reached is not None:
+            reached.loop.bar(why)  # of this instant, whatever the engine's loop is doing
         self._tell(lambda loop: loop.fault("halt", why, halt=True))
 
     def request(self, request: Request) -> None:
@@ -265,6 +288,7 @@ class EngineThread:
         self._tell(lambda loop: loop.inbox.put(Requested(loop.now(), request)))
 
     def _tell(self, say: Callable[[Loop], None]) -> None:
+        self.watched.early.append(say)  # twice is once: halts and requests repeat harmlessly
         reached = self.watched.reached
         if reached is not None and self.alive:
             reached.asyncio_loop.call_soon_threadsafe(say, reached.loop)
@@ -293,7 +317,9 @@ class EngineThread:
             return self.error.exit_code
         if self.error is not None:
             return 1
-        return {SessionState.FAILED: 1}.get(self.watched.end or SessionState.STOPPED, 0)
+        if self.watched.end is SessionState.FAILED:
+            return 1
+        return _FINDINGS if self.watched.left_open else 0
 
     def _run(self) -> None:
         try:
@@ -322,4 +348,7 @@ def run_session(
                 progress(engine.watched.done, engine.watched.total, "inputs")
     if engine.error is not None:
         raise engine.error
-    return RunOutcome(engine.exit_code or 0, engine.session_id or "", engine.watched.result)
+    watched = engine.watched
+    return RunOutcome(
+        engine.exit_code or 0, engine.session_id or "", watched.result, watched.left_open
+    )

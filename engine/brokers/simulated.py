@@ -1,6 +1,6 @@
 """The broker over the simulated exchange: its answers are inputs like those of a real one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from engine.domain.ids import OrderId
@@ -56,9 +56,9 @@ class SimulatedBroker:
         if said:
             self._tell(said, given.at)
 
-    def resume(self) -> None:
+    def resume(self, withheld: Collection[OrderId] = ()) -> None:
         """Give the reports that a kill has kept from being written; see the exchange."""
-        self._tell(self._exchange.resume(), self._now())
+        self._tell(self._exchange.resume(withheld), self._now())
 
     def _tell(self, said: Iterable[Report], at: datetime) -> None:
         for report in said:

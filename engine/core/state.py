@@ -245,6 +245,14 @@ def equity_of(state: State, book: StrategyBook) -> Decimal | None:
     return total
 
 
+def left_open(state: State) -> tuple[str, ...]:
+    """Return what a person has to look at after a session: what is not confirmed or not equal."""
+    return (
+        *(f"order {row.order.order_ref} is {row.status.value}" for row in state.working.values()),
+        *(f"{item} differs from the broker's" for item in sorted(state.blocked)),
+    )
+
+
 def initial(
     context: SessionContext,
     terms: Terms,

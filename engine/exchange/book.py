@@ -15,7 +15,7 @@ When an order meets a price:
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -248,8 +248,12 @@ class SimulatedExchange:
             if prices is not None:
                 match(resting.order, prices, resting.trigger)
 
-    def resume(self) -> list[Report]:
-        """Return the reports that the kill has kept from being written, then go on as before."""
+    def resume(self, withheld: Collection[OrderId] = ()) -> list[Report]:
+        """Return the reports that the kill has kept from being written, then go on as before.
+
+        withheld: orders that nobody answered and that must not be sent any more; as far as the
+        journal tells they never came.
+        """
         said: list[Report] = []
         for group in sorted(self._groups_done):
             self._cancel_group(group, None, said)
@@ -263,6 +267,9 @@ class SimulatedExchange:
                 if is_now and self._is_auction_of(resting.accepted_at):
                     resting.trigger = Trigger()  # watch() has shown it this very auction
                     self._meet_auction(resting, said)
+            elif known.status in _UNANSWERED and order_id in withheld:
+                said.append(Canceled(order_id=order_id, text="withheld at the restart"))
+                continue
             elif known.status in _UNANSWERED:
                 if known.status is not OrderStatus.SUBMITTED:
                     said.append(Submitted(order_id=order_id))

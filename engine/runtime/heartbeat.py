@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.domain.session import SESSION_ENDS
+from engine.errors import JournalError
 from engine.ports import Clock, Heartbeat, Journal
 
 if TYPE_CHECKING:
     from engine.runtime.loop import Loop
 
 _BEAT_S = 1.0
+_SILENT_S = 15.0  # without a beat that could be written, the engine is not seen to live
 
 
 class Pulse:
@@ -26,6 +28,7 @@ class Pulse:
         self._total = inputs_total
         self._last_turn = clock.monotonic()
         self._last_beat = 0.0
+        self._written = self._last_turn
         self._gap = 0.0
         self._next_slot = next_slot  # "open 2026-11-20T14:30:00.000000Z" after an instant
 
@@ -58,4 +61,11 @@ class Pulse:
         )
         self._gap = 0.0
         held = {i for b in state.books.values() for i, p in b.positions.items() if p.quantity}
-        await journal.put_latest(beat, [q for i, q in state.quotes.items() if i in held])
+        quotes = [q for i, q in state.quotes.items() if i in held]
+        try:
+            await journal.put_latest(beat, quotes)
+        except JournalError:  # the next beat says it all again; but not for ever
+            if self._last_beat - self._written > _SILENT_S:
+                raise
+        else:
+            self._written = self._last_beat

@@ -9,6 +9,7 @@ them again. Publishing is the database itself: screens watch what was written.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -29,7 +30,13 @@ from engine.domain.command import (
     SetPace,
     SubmitOrder,
 )
-from engine.domain.event import RequestAnswered, SessionStateChanged
+from engine.domain.event import (
+    CancelRequested,
+    Event,
+    RequestAnswered,
+    SessionStateChanged,
+    TradingStateChanged,
+)
 from engine.domain.input import (
     BarsClosed,
     DataEnded,
@@ -42,7 +49,7 @@ from engine.domain.input import (
     Tick,
 )
 from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
-from engine.domain.session import SessionState
+from engine.domain.session import SESSION_ENDS, SessionState, TradingState
 from engine.errors import JournalError
 from engine.execution.router import Router
 from engine.ports import Clock, Entry, Journal, RequestBox, Unit
@@ -53,6 +60,7 @@ _GROUP = 256  # units that may wait for one commit
 _GROUP_S = 0.1  # and for how long
 _YIELD_S = 0.005
 _POLL_S = 0.1  # request file, while waiting
+_STALL_S = 2.0  # a commit that takes longer halts
 
 
 class Feed(Protocol):
@@ -86,6 +94,13 @@ class Jobs(Protocol):
         """Begin the job; its end comes back through the inbox as JobFinished."""
 
 
+class Emergency(Protocol):
+    """Takes what the journal cannot (storage.emergency.EmergencyFile)."""
+
+    def note(self, at: datetime, event: Event) -> None:
+        """Append an event; on return it is on the disk. JournalError if it cannot be."""
+
+
 class Loop:
     """Owns the state; nobody else changes it."""
 
@@ -107,6 +122,7 @@ class Loop:
         pulse: Pulse,
         jobs: Jobs,
         watch: Callable[[int], None] = lambda done: None,
+        emergency: Emergency | None = None,
     ) -> None:
         self.state = state
         self.inbox = inbox
@@ -119,6 +135,7 @@ class Loop:
         self._clock = clock
         self._pulse = pulse
         self._jobs = jobs
+        self._emergency = emergency  # where a failure is noted that the journal cannot take
         self._watch = watch  # told now and then how many inputs are done
         self.position = position  # feed inputs consumed
         self._recorded = state.context.recorded_clock
@@ -135,7 +152,23 @@ class Loop:
     # -- the loop ----------------------------------------------------------------------------
 
     async def run(self) -> SessionState:
-        """Run until the session has an end; return it. JournalError leaves the loop at once."""
+        """Run until the session has an end; return it.
+
+        A journal that fails and a defect leave the loop at once: HALTED, entries canceled.
+        """
+        try:
+            return await self._run()
+        except JournalError as error:
+            raise self._give_up(error) from error
+        except Exception as error:
+            await self._fail(error)
+            raise
+
+    async def _run(self) -> SessionState:
+        started = self.inbox.take()
+        if started is not None:
+            await self._take(started)
+            await self._poll()  # what waited for an engine comes before anything is traded
         while self.ended is None:
             given = self.inbox.take()
             if given is not None:
@@ -254,6 +287,8 @@ class Loop:
             for entry in entries:
                 evolve(state, entry.event, seq, at)
                 seq += 1
+            if type(given) is Fault and given.halt:
+                self._router.barred = ""  # the trading state says it now
         return commands
 
     def _write_pending(self, given: Input) -> None:
@@ -300,6 +335,61 @@ class Loop:
     def pace(self) -> str:
         """The pace in force."""
         return self._pacer.text
+
+    # -- when it cannot go on ----------------------------------------------------------------
+
+    def _give_up(self, error: JournalError) -> JournalError:
+        """Nothing can be written: send nothing more, cancel entries, note it where it can be."""
+        self.bar("the journal cannot be written")
+        events = self._halting(f"journal failure: {error}")
+        at = self.now()
+        said = "the next start begins HALTED"
+        for event in events:
+            if isinstance(event, CancelRequested):
+                self._router.cancel(event.order_id)
+            try:
+                if self._emergency is not None:
+                    self._emergency.note(at, event)
+            except JournalError as full:
+                said = f"that could not be noted either: {full}"
+            evolve(self.state, event, self.state.seq, at)
+        asked = sum(isinstance(event, CancelRequested) for event in events)
+        return JournalError(
+            f"{error}. HALTED: nothing more is sent, {asked} working entries were asked to be "
+            f"canceled; {said}"
+        )
+
+    async def _fail(self, error: Exception) -> None:
+        """A defect: HALTED and FAILED, written if that is possible; the caller raises it."""
+        text = f"{type(error).__name__}: {error}"
+        self.bar(text)
+        events = self._halting(f"broken invariant: {text}")
+        before = self.state.session_state
+        if before not in SESSION_ENDS:
+            failed = SessionState.FAILED
+            events.append(
+                SessionStateChanged(before=before, after=failed, reason=text, actor="engine")
+            )
+        for event in events:
+            if isinstance(event, CancelRequested):
+                self._router.cancel(event.order_id)
+        with suppress(Exception):  # what is raised is the defect itself
+            entries = [Entry(event, -1) for event in events]
+            self._write(Fault(self.now(), "defect", text, halt=True), Decision(entries, ()))
+            await self._commit()
+
+    def _halting(self, reason: str) -> list[Event]:
+        """Return what a halt by the engine itself means."""
+        state, halted = self.state, TradingState.HALTED
+        events: list[Event] = [
+            TradingStateChanged(
+                before=state.trading_state, after=halted, reason=reason, actor="engine"
+            )
+        ]
+        for order_id, row in state.working.items():
+            if row.sent and not row.canceling and not row.order.is_exit:
+                events.append(CancelRequested(order_id=order_id, reason=reason, actor="engine"))
+        return events
 
     # -- requests, waiting, writing ----------------------------------------------------------
 
@@ -389,7 +479,12 @@ class Loop:
         if self.state.pending:
             self._write_pending(Tick(self.now()))
         if self._journal.waiting:
+            began = self._clock.monotonic()
             await self._journal.commit()
+            took = self._clock.monotonic() - began
+            if took > _STALL_S and not self._recorded:  # a recorded clock has stood still
+                self.bar("the writer stalled")
+                self.fault("writer_stalled", f"a commit took {took:.1f} s", halt=True)
         self._last_commit = self._clock.monotonic()
 
     def now(self) -> datetime:
@@ -397,6 +492,10 @@ class Loop:
         if self._recorded and self.state.at is not None:
             return self.state.at
         return self._clock.wall()
+
+    def bar(self, why: str) -> None:
+        """Send nothing from this instant on; called from any thread. A halting fault follows."""
+        self._router.barred = why
 
     def fault(self, kind: str, text: str, *, halt: bool) -> None:
         """Report a failure outside the core; it arrives as an input."""

@@ -11,10 +11,11 @@ from typing import Protocol
 
 from engine.core.evolve import absorb, evolve
 from engine.core.state import State
-from engine.domain.ids import InstrumentId
+from engine.domain.ids import InstrumentId, OrderId
 from engine.domain.input import BarsClosed, Input, QuotesSeen
 from engine.domain.money import ZERO
 from engine.domain.order import OrderType
+from engine.domain.session import TradingState
 from engine.exchange.book import SimulatedExchange
 from engine.ports import Journal
 
@@ -45,6 +46,20 @@ def recover(state: State, journal: Journal, source: RecordedSource) -> int:
     for given in source.refeed(cursor):
         absorb(state, given)
     return cursor
+
+
+def withheld(state: State) -> frozenset[OrderId]:
+    """Return the orders that were never answered and that nothing may send any more.
+
+    A halt or a cancel came before their sending was over: a restart must not send them.
+    """
+    return frozenset(
+        order_id
+        for order_id, row in state.working.items()
+        if row.canceling
+        or state.trading_state is TradingState.HALTED
+        or (state.trading_state is TradingState.REDUCING and not row.order.is_exit)
+    )
 
 
 def restore_exchange(

@@ -42,7 +42,7 @@ from engine.runtime.heartbeat import Pulse
 from engine.runtime.inbox import Inbox
 from engine.runtime.loop import Loop
 from engine.runtime.pace import Pacer
-from engine.runtime.start import recover, restore_exchange
+from engine.runtime.start import recover, restore_exchange, withheld
 from engine.schedule.calendar import AlwaysCalendar
 from engine.strategy import registry
 from engine.strategy.base import Strategy
@@ -50,6 +50,8 @@ from storage import start
 from storage.controls import SqliteRequestBox
 from storage.emergency import EmergencyFile
 from storage.journal import SqliteJournal
+from storage.store import SqliteSessionStore
+from tui import recovery
 
 D = Decimal
 E = TypeVar("E")
@@ -178,11 +180,12 @@ class Desk:
             Unit(
                 context.started_at,
                 context.started_at,
-                [Entry(SessionCreated(context=context), -1)],
+                [Entry(SessionCreated(context=context), -1), *self._imported(context)],
                 durable=True,
             )
         )
         await self.journal.commit()
+        self.emergency.clear()
         feed = self.feed()
         state = self.state = self._state(context)
         cursor = recover(state, self.journal, feed)
@@ -194,7 +197,6 @@ class Desk:
         restore_exchange(exchange, state, feed, cursor, context.started_at)
         broker = SimulatedBroker(exchange, inbox.put, lambda: self.loop.now())
         self.router = Router(self.wrap_broker(broker), inbox.put, lambda: self.loop.now())
-        self.emergency = EmergencyFile(self.path)
         self.loop = Loop(
             state=state,
             inbox=inbox,
@@ -208,9 +210,15 @@ class Desk:
             clock=clock,
             pulse=Pulse(clock, len(feed)),
             jobs=_NoJobs(),
+            emergency=self.emergency,
         )
         inbox.put(Started(self.loop.now()))
-        broker.resume()
+        broker.resume(withheld(state))
+
+    def _imported(self, context: SessionContext) -> list[Entry]:
+        self.emergency = EmergencyFile(self.path)
+        store = SqliteSessionStore(self.path)
+        return [Entry(e, 0) for e in recovery.imported(self.emergency, store, context.book)]
 
     def _watched(self, feed: RecordedFeed, cursor: int) -> Iterator[Input]:
         for number, given in enumerate(feed, start=cursor):
@@ -354,6 +362,10 @@ class Desk:
         book = Book("offline:offline-20261120T120000Z-00000001")
         found = [recorded.event for recorded in self.journal.replay(book)]
         return [event for event in found if isinstance(event, kind)]
+
+    def emergency_noted(self) -> bool:
+        """Whether something waits to be imported."""
+        return (self.path.with_name(self.path.name + ".emergency")).read_bytes().strip(b"\0") != b""
 
     def alerts(self) -> dict[str, str]:
         """Texts of the alerts by kind, newest wins."""

@@ -2,63 +2,43 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from engine.domain import event as ev
-from engine.domain.ids import ExecId, OrderId, RequestId, StrategyId
+from engine.domain.ids import ExecId, OrderId, RequestId
 from engine.domain.input import LinkSeen, Reported
 from engine.domain.link import Link, LinkState
-from engine.domain.market import DataFinding
-from engine.domain.order import ENDS, Order, OrderStatus, Side
+from engine.domain.order import ENDS, OrderStatus
 from engine.domain.report import Executed
 from engine.domain.session import SessionState, TradingState
-from engine.domain.signal import SignalKind
-from engine.errors import BrokerError
-from engine.ports import Broker
-from engine.strategy.base import SlotFacts, Strategy, StrategyVerdict, Wish
 from storage.controls import requests_path
 from tests.engine.desk import (
     CLOSE,
     OPEN,
     QQQ,
     RECONCILE,
-    ROOMY,
     SLOT,
     SNAPSHOT,
     TLT,
     D,
     Desk,
-    Killed,
     day,
     script,
     step,
 )
+from tests.engine.props import (
+    FLAT_MARKET,
+    Moody,
+    buys,
+    limit_buy,
+    once,
+    second,
+    sells,
+)
 
 _S = OrderStatus
-Market = Mapping[str, Sequence[str | None]]
-FLAT_MARKET: Market = {"QQQ": ["100"] * 6, "TLT": ["50"] * 6}
-
-
-def buys(n: int = 0, quantity: str = "10", more: str = ",,,") -> str:
-    """A line that buys QQQ on the n-th day."""
-    return f"{day(n)},QQQ,ENTER,BUY,{quantity},{more},"
-
-
-def sells(n: int, quantity: str = "") -> str:
-    """A line that sells QQQ on the n-th day; without a quantity all of it."""
-    return f"{day(n)},QQQ,EXIT,,{quantity},,,,,"
-
-
-def limit_buy(n: int = 0, quantity: str = "10", limit: str = "90") -> str:
-    """A line whose order works until the close of the n-th day."""
-    return f"{day(n)},QQQ,ENTER,BUY,{quantity},,,LIMIT,{limit},"
 
 
 async def test_a_quiet_script_trades_and_completes(tmp_path: Path) -> None:
@@ -236,44 +216,6 @@ async def test_what_is_asked_while_a_session_ends_is_answered(tmp_path: Path) ->
 # -- a broker that fails -------------------------------------------------------------------
 
 
-class Moody:
-    """A broker whose calls fail as told."""
-
-    def __init__(self, broker: Broker, fails: Callable[[str], bool]) -> None:
-        self._broker = broker
-        self._fails = fails
-
-    def _may(self, what: str) -> None:
-        if self._fails(what):
-            raise BrokerError(f"{what} failed") if what != "submit" else KeyError(what)
-
-    def submit(self, order: Order, broker_order_id: int) -> None:
-        """Send, or raise before it."""
-        self._may("submit")
-        self._broker.submit(order, broker_order_id)
-
-    def cancel(self, order_id: OrderId) -> None:
-        """Cancel, or raise."""
-        self._may("cancel")
-        self._broker.cancel(order_id)
-
-    def look_up(self, order_id: OrderId) -> None:
-        """Look up, or raise."""
-        self._may("look_up")
-        self._broker.look_up(order_id)
-
-    def read_account(self, trigger: str) -> None:
-        """Read, or raise."""
-        self._may("read_account")
-        self._broker.read_account(trigger)
-
-
-def once(call: str) -> Callable[[str], bool]:
-    """Fail the first call of this name."""
-    left = [call]
-    return lambda what: bool(left) and what == left[0] and bool(left.pop())
-
-
 async def test_a_send_that_raises_anything_becomes_unknown_and_is_looked_up(
     tmp_path: Path,
 ) -> None:
@@ -324,13 +266,6 @@ async def test_a_stop_whose_cancels_nobody_confirms_ends_all_the_same(tmp_path: 
 
 
 # -- exits that wait -----------------------------------------------------------------------
-
-
-def second(*rows: str) -> Strategy:
-    """Another script strategy beside the first."""
-    made = script(*rows)
-    made.id = StrategyId("second")
-    return made
 
 
 async def test_an_exit_cancels_an_own_order_in_its_way_and_goes_then(tmp_path: Path) -> None:
@@ -554,244 +489,3 @@ async def test_sells_that_did_not_fill_are_named_when_their_buys_go(tmp_path: Pa
     assert desk.owned() == 60
     assert desk.owned("TLT") == 80  # of the 4,000 there are
     assert "plan_incomplete" in desk.alerts()
-
-
-# -- what a strategy may wish --------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("QQQ,ENTER,BUY,,,0.85,,,", "bad_value"),  # a strength scales a quantity, it makes none
-        ("QQQ,ENTER,BUY,,,,,,", "bad_value"),
-        ("QQQ,ENTER,SELL,5,,,,,", "bad_side"),
-        ("QQQ,ENTER,,5,,,,,", "bad_side"),
-        ("QQQ,TARGET,,10,,,,,", "bad_value"),
-        ("QQQ,ENTER,BUY,NaN,,,,,", "bad_value"),
-        ("QQQ,ENTER,BUY,0,,,,,", "bad_value"),
-        ("QQQ,ENTER,BUY,-5,,,,,", "bad_value"),
-        ("QQQ,ENTER,BUY,1e18,,,,,", "bad_value"),
-        ("QQQ,ENTER,BUY,10,,NaN,,,", "bad_value"),
-        ("TLT,EXIT,,,,,,,", "not_owned"),
-        ("QQQ,EXIT,,,0.9,,,,", "bad_value"),
-        ("QQQ,EXIT,BUY,,,,,,", "bad_side"),
-        ("XYZ,ENTER,BUY,1,,,,,", "unknown_instrument"),
-    ],
-)
-async def test_a_wish_that_makes_no_sense_is_refused_and_the_next_one_trades(
-    tmp_path: Path, row: str, reason: str
-) -> None:
-    desk = Desk(tmp_path, [script(buys(), f"{day(2)},{row}", buys(3, "1"))], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert [e.reason for e in desk.events(ev.SignalRejected)] == [reason]
-    assert desk.owned() == 11
-
-
-async def test_the_same_signal_twice_in_one_decision_makes_one_order(tmp_path: Path) -> None:
-    rows = (f"{day(1)},QQQ,ENTER,BUY,10,,,,,0", f"{day(1)},QQQ,ENTER,BUY,25,,,,,0")
-    desk = Desk(tmp_path, [script(*rows)], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert desk.owned() == 10
-    assert len(desk.events(ev.SignalDuplicated)) == 1
-    assert "signal_conflict" in desk.alerts()
-
-
-async def test_a_setup_is_a_row_and_never_an_order(tmp_path: Path) -> None:
-    rows = (f"{day(1)},QQQ,SETUP,,,,,,,", buys(1), f"{day(2)},XYZ,SETUP_CANCELED,,,,,,,")
-    desk = Desk(tmp_path, [script(*rows)], {"QQQ": ["100", None, "100"], "TLT": ["50"] * 3})
-    await desk.run()
-    raised = [e.signal.kind.value for e in desk.events(ev.SignalRaised)]
-    assert raised == ["SETUP"]
-    assert desk.statuses() == []
-
-
-async def test_an_emergency_exit_sells_all_once_whatever_it_says(tmp_path: Path) -> None:
-    row = f"{day(2)},QQQ,EMERGENCY_EXIT,,3,,,LIMIT,500,"
-    desk = Desk(tmp_path, [script(buys(), sells(2, "4"), row, row)], FLAT_MARKET)
-    await desk.run()
-    assert desk.owned() == 0
-    sold = [r.order.quantity for r in desk.orders() if r.order.is_exit]
-    assert sum(sold) == 10
-
-
-async def test_an_exit_goes_without_a_price_to_size_it_by(tmp_path: Path) -> None:
-    """A session whose opening price is mad has no opening quote; its close is good."""
-    desk = Desk(tmp_path, [script(buys(), sells(2))], FLAT_MARKET)
-    hidden = DataFinding(kind="bad_open", symbol="QQQ", session_date=day(2), text="", blocks=False)
-    desk.history = replace(desk.history, findings=(hidden,))
-    await desk.run()
-    assert desk.owned() == 0
-    assert desk.orders()[1].order.reference_price is None
-    assert desk.events(ev.FillReceived)[1].fill.slippage_bps is None
-
-
-async def test_a_series_with_a_gap_takes_no_entry_after_it_and_lets_exits_go(
-    tmp_path: Path,
-) -> None:
-    market: Market = {"QQQ": ["100", "100", None, "100", "100"], "TLT": ["50"] * 5}
-    desk = Desk(tmp_path, [script(buys(), buys(3, "1"), sells(4))], market)
-    await desk.run()
-    assert [e.reason for e in desk.events(ev.SignalRejected)] == ["data_gap"]
-    assert desk.owned() == 0
-    assert "QQQ has no bar" in desk.alerts()["gap"]
-
-
-# -- a strategy that fails -----------------------------------------------------------------
-
-
-class Odd:
-    """A script whose functions do odd things on some days."""
-
-    def __init__(self, inner: Strategy, **odd: Callable[..., Any]) -> None:
-        self._inner = inner
-        self._odd = odd
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def advance(self, memory: Any, session_date: date, ordinal: int, bars: Any) -> None:
-        """Take in the bars, or do something odd."""
-        if "advance" in self._odd:
-            self._odd["advance"](session_date)
-        self._inner.advance(memory, session_date, ordinal, bars)
-
-    def decide(self, memory: Any, facts: SlotFacts) -> StrategyVerdict | None:
-        """Decide, or do something odd."""
-        verdict = self._inner.decide(memory, facts)
-        odd = self._odd.get("decide")
-        return verdict if odd is None else odd(facts, verdict)
-
-
-def failing(*days: date) -> Callable[..., Any]:
-    """Raise on these days."""
-
-    def decide(facts: SlotFacts, verdict: Any) -> Any:
-        if facts.session_date in days:
-            raise ZeroDivisionError("a bug")
-        return verdict
-
-    return decide
-
-
-def states(desk: Desk) -> list[str]:
-    """The states that the strategies went through."""
-    return [e.after for e in desk.events(ev.StrategyStateChanged)]
-
-
-async def test_a_strategy_that_raises_is_isolated_and_the_other_goes_on(tmp_path: Path) -> None:
-    odd = Odd(script(buys(3)), decide=failing(day(0), day(1)))
-    desk = Desk(tmp_path, [odd, second(f"{day(1)},TLT,ENTER,BUY,5,,,,,")], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert states(desk) == ["RAISED 1", "RAISED 2", "ACTIVE"]
-    assert desk.owned() == 10
-    assert desk.owned("TLT") == 5
-
-
-async def test_five_failures_in_a_row_stop_its_entries_and_not_its_exits(tmp_path: Path) -> None:
-    market = {"QQQ": ["100"] * 10, "TLT": ["50"] * 10}
-    odd = Odd(script(buys(), buys(6, "1"), sells(7)), decide=failing(*map(day, range(1, 6))))
-    desk = Desk(tmp_path, [odd], market)
-    await desk.run()
-    assert states(desk)[-1] == "ERROR"
-    assert desk.statuses() == [_S.FILLED, _S.DENIED, _S.FILLED]
-    assert desk.owned() == 0
-
-
-async def test_a_person_lets_a_strategy_in_error_go_on(tmp_path: Path) -> None:
-    market = {"QQQ": ["100"] * 8, "TLT": ["50"] * 8}
-    odd = Odd(script(buys(6)), decide=failing(*map(day, range(5))))
-    desk = Desk(tmp_path, [odd], market, pace="100/s")
-    desk.before[step(6, OPEN)] = lambda: desk.inbox.put(desk.requested("RESUME"))
-    await desk.run()
-    assert states(desk)[-2:] == ["ERROR", "ACTIVE"]
-    assert desk.owned() == 10
-
-
-async def test_a_strategy_that_fails_on_its_bars_decides_nothing_more(tmp_path: Path) -> None:
-    def bad(session_date: date) -> None:
-        if session_date == day(1):
-            raise KeyError("a bug")
-
-    odd = Odd(script(buys(), buys(3, "1")), advance=bad)
-    desk = Desk(tmp_path, [odd, second(f"{day(2)},TLT,ENTER,BUY,5,,,,,")], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert desk.owned() == 10
-    assert desk.owned("TLT") == 5
-    assert "KeyError" in desk.alerts()["strategy_error"]
-
-
-async def test_a_million_wishes_are_an_error_of_the_strategy(tmp_path: Path) -> None:
-    wish = Wish(leg=0, instrument=QQQ, kind=SignalKind.ENTER, pass_no=2, quantity=D(1))
-    flood = StrategyVerdict(result="enter", text="", wishes=(wish,) * 1_000_000)
-    odd = Odd(script(buys()), decide=lambda facts, _: flood)
-    desk = Desk(tmp_path, [odd, second(f"{day(2)},TLT,ENTER,BUY,5,,,,,")], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert desk.statuses() == []
-    assert desk.owned("TLT") == 5
-    assert "1000000 wishes" in desk.alerts()["strategy_error"]
-
-
-async def test_values_of_a_wrong_type_are_an_error_of_the_strategy(tmp_path: Path) -> None:
-    wish = Wish(leg=0, instrument=QQQ, kind=SignalKind.ENTER, pass_no=2, side=Side.BUY)
-    wrong = StrategyVerdict(result="enter", text="", wishes=(replace(wish, quantity=0.1 + 0.2),))  # type: ignore[arg-type]
-    desk = Desk(tmp_path, [Odd(script(buys()), decide=lambda facts, _: wrong)], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert desk.statuses() == []
-    assert "strategy_error" in desk.alerts()
-
-
-async def test_a_strategy_that_wants_more_when_asked_again_is_refused(tmp_path: Path) -> None:
-    asked = count()
-
-    def more(facts: SlotFacts, verdict: Any) -> StrategyVerdict:
-        wish = Wish(
-            leg=next(asked),
-            instrument=QQQ,
-            kind=SignalKind.ENTER,
-            pass_no=2,
-            side=Side.BUY,
-            quantity=D(1),
-        )
-        return StrategyVerdict(result="enter", text="", wishes=(wish,))
-
-    desk = Desk(tmp_path, [Odd(script(buys()), decide=more)], FLAT_MARKET)
-    assert await desk.run() is SessionState.COMPLETED
-    assert desk.statuses() == []
-    assert {e.reason for e in desk.events(ev.SignalRejected)} == {"strategy_not_repeatable"}
-    assert "asked again" in desk.alerts()["strategy_not_repeatable"]
-
-
-# -- latches -------------------------------------------------------------------------------
-
-
-async def test_two_breaches_of_one_day_leave_active_once_and_a_person_goes_back(
-    tmp_path: Path,
-) -> None:
-    limits = {**ROOMY, "loss_day": "0.05", "loss_severe": "0.10", "drawdown": "0.15"}
-    market = {"QQQ": ["100", "100 80", "80", "80", "60", "60"], "TLT": ["50"] * 6}
-    rows = (buys(quantity="50"), buys(2, "2"), sells(3, "10"), buys(5, "2"))
-    desk = Desk(tmp_path, [script(*rows)], market, limits=limits, pace="100/s")
-    desk.before[step(4, CLOSE)] = lambda: desk.inbox.put(desk.requested("RESUME"))
-    await desk.run()
-    changed = [(e.before.value, e.after.value) for e in desk.events(ev.TradingStateChanged)]
-    assert changed[0] == ("ACTIVE", "REDUCING")
-    assert all(one[0] != one[1] for one in changed)
-    assert desk.statuses()[1:3] == [_S.DENIED, _S.FILLED]
-    latches = {e.latch for e in desk.events(ev.LatchSet)}
-    assert {"loss_day", "loss_severe", "drawdown"} <= latches
-
-
-async def test_a_day_of_loss_stops_entries_until_the_next_open_and_outlives_a_kill(
-    tmp_path: Path,
-) -> None:
-    limits = {**ROOMY, "loss_day": "0.05"}
-    market = {"QQQ": ["100", "100 87", "87", "87", "87", "87"], "TLT": ["50"] * 6}
-    rows = (buys(quantity="50"), buys(2, "2"))
-    desk = Desk(tmp_path, [script(*rows)], market, limits=limits)
-    desk.before[step(2, OPEN)] = desk.kill
-    with pytest.raises(Killed):
-        await desk.run()
-    await desk.run()
-    assert [e.latch for e in desk.events(ev.LatchSet)] == ["loss_day"]
-    assert [e.by for e in desk.events(ev.LatchReleased)] == ["next_open"]
-    assert desk.owned() == 52

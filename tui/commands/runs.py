@@ -174,6 +174,8 @@ def backtest(
             from tui.commands.result import present_result
 
             present_result(outcome.result)
+    for line in outcome.left_open:
+        print(f"left open: {line}", file=sys.stderr)  # noqa: T201  beside the result
     raise typer.Exit(outcome.exit_code)
 
 
