@@ -10,7 +10,7 @@ import faulthandler
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from threading import Thread
@@ -41,6 +41,7 @@ from tui.view import Moment, View
 from tui.widgets.lines import Lines, Span
 
 HINT_S = 5.0
+QUIET_S = 1.5
 RETRY_S = (1.0, 2.0, 5.0)
 
 
@@ -128,6 +129,7 @@ class Pilothouse(App[None], inherit_bindings=False):
         self._reader: Reader | None = None
         self._make_source = make_source
         self._read_failures = 0
+        self._changed_at = monotonic()
         Lines.ascii_only = self.options.ascii_only
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -189,6 +191,7 @@ class Pilothouse(App[None], inherit_bindings=False):
     def on_changed(self, event: Changed) -> None:
         """Show what was read."""
         self._read_failures = 0
+        self._changed_at = monotonic()
         self.view = event.view
         self._disarm_if_wrong()
         self.dashboard.show(self.view)
@@ -201,6 +204,9 @@ class Pilothouse(App[None], inherit_bindings=False):
             self.say_hint(Shown("disarmed: the screen stood still"), "warn")
         if self.dashboard.ready:
             self.dashboard.confirm.tick()
+        if monotonic() - self._changed_at > QUIET_S:  # nothing is written: ages count all the same
+            self.view = replace(self.view, moment=self.view.moment.later(self.clock.wall()))
+            self.dashboard.show(self.view)
         if self._stopping and not self.engine_alive:
             self.leave(Left.DONE)
         self.paint()

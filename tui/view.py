@@ -26,6 +26,11 @@ class Moment:
     clock: datetime | None = None
     session_date: date | None = None
 
+    def later(self, wall: datetime) -> "Moment":
+        """Return the moment at a later wall time; a clock that is the wall's goes along."""
+        clock = wall if self.clock == self.wall else self.clock
+        return Moment(wall, clock, self.session_date)
+
     def age(self, at: datetime | None) -> float | None:
         """Return seconds on the session's clock since an instant of the session."""
         if at is None or self.clock is None:

@@ -41,9 +41,22 @@ def _change(fraction: float | None, places: int) -> Span:
     return Span(say("{} %", percent(fraction, places, signed=True)), sign_ink(fraction))
 
 
-def curve(rows: Sequence[Row], width: int, height: int) -> list[Line]:
-    """Return the equity curve in block characters."""
-    return [line(Span(say(" {}", text), "gain")) for text in bars(_equities(rows), width, height)]
+class Curve:
+    """The equity curve in block characters, drawn anew at most once a second."""
+
+    def __init__(self) -> None:
+        self._drawn: tuple[object, ...] = ()
+        self._lines: list[Line] = []
+
+    def lines(self, view: View, width: int, height: int) -> list[Line]:
+        """Return the lines of the curve."""
+        rows = view["snapshots"].rows or ()
+        drawn = (int(view.moment.wall.timestamp()), width, height, bool(rows))
+        if drawn != self._drawn:
+            self._drawn = drawn
+            texts = bars(_equities(rows), width, height)
+            self._lines = [line(Span(say(" {}", text), "gain")) for text in texts]
+        return self._lines
 
 
 def _equities(rows: Sequence[Row]) -> list[Decimal | float | int | None]:
@@ -56,6 +69,10 @@ class EquityPane(Pane):
     pane = "equity"
     title = Shown("Equity")
     topics = ("snapshots",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._curve = Curve()
 
     def title_parts(self, view: View) -> list[Shown]:
         """Sessions so far, and the fill rule."""
@@ -84,7 +101,7 @@ class EquityPane(Pane):
             ),
         )  # fmt: skip
         room = self.size.height - 1 - len(figures)
-        return (*figures, *curve(rows, self.size.width - 2, room))
+        return (*figures, *self._curve.lines(view, self.size.width - 2, room))
 
     def empty_text(self, view: View) -> Shown:
         """No snapshot yet."""

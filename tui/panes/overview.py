@@ -22,7 +22,7 @@ from tui.format import (
     word,
 )
 from tui.panes.alerts import RANK, severity_ink
-from tui.panes.equity import curve, equity_lines
+from tui.panes.equity import Curve, equity_lines
 from tui.panes.orders import is_working
 from tui.panes.pane import Pane, clock_text, sign_ink
 from tui.panes.regime import regime_card, shown_decision
@@ -38,6 +38,10 @@ class OverviewPane(Pane):
     topics = (
         "decision", "readings", "positions", "orders", "alerts", "snapshots", "fills",
     )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._curve = Curve()
 
     def title_parts(self, view: View) -> list[Shown]:
         """Source of the data and the clock."""
@@ -62,8 +66,7 @@ class OverviewPane(Pane):
             decision_line(view, width),
         ]
         spare = self.size.height - 1 - len(cards)
-        rows = view["snapshots"].rows or ()
-        return (*cards, *curve(rows, width - 2, spare)) if spare > 1 else tuple(cards)
+        return (*cards, *(self._curve.lines(view, width - 2, spare) if spare > 1 else ()))
 
 
 def _card(
