@@ -1,5 +1,6 @@
 """What a broker's report means. Permuted or repeated reports lead to the same state."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -91,6 +92,8 @@ def _on_status(
         return NOTHING  # an execution or an end already proved it
     if status is _S.ACCEPTED and now is _S.PENDING_CANCEL:
         return NOTHING  # overtaken by our cancel; only CancelRefused brings it back
+    if status is _S.ACCEPTED and row.filled:
+        status = _S.PARTIALLY_FILLED  # found again, with what it had filled before
     if status is _S.REJECTED and row.filled:
         status, text = _S.CANCELED, text or f"rest rejected, code {code}"
     draft = _draft(row, report)
@@ -199,6 +202,8 @@ def _on_executed(state: State, report: rp.Executed, at: datetime) -> Decision:
         draft.alert(state.context.book, Severity.CRITICAL, "fill_unmatched", report.exec_id, text)
         return draft.done()
     fill = _fill_of(row, report)
+    if fill.commission is None:
+        fill = replace(fill, commission=state.commissions.get(fill.exec_id))
     draft.add(ev.FillReceived(fill=fill))
     _book_fill(state, draft, row, fill)
     _move_by_fill(state, draft, row, fill)
@@ -296,7 +301,9 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
     draft.add(ev.FillCorrected(old_exec_id=old.exec_id, fill=fill))
     book = state.books[row.order.strategy]
     before = book.position(fill.instrument)
-    undone, back = apply_fill(before, old.side.opposite, old.quantity, old.price)
+    undone, back = apply_fill(
+        before, old.side.opposite, old.quantity, old.price, -(old.commission or ZERO)
+    )
     after, realized = apply_fill(
         undone, fill.side, fill.quantity, fill.price, fill.commission or ZERO
     )
@@ -332,6 +339,8 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
 
 def _on_commission(state: State, report: rp.CommissionReported) -> Decision:
     fill = state.fills.get(report.exec_id)
+    if fill is None and report.exec_id not in state.commissions:
+        return _draft(None, report).done()  # it has overtaken its execution, which will take it up
     if fill is None or fill.commission is not None:
         return NOTHING
     row = state.orders[fill.order_id]
