@@ -284,7 +284,7 @@ class Translator:
             return self._foreign(one.order_ref, one.client_id)
         if one.client_id == self._client_id:
             self._address(trace, one.order_id)
-        out = [*self._on_status(trace, one.status, at, perm_id=one.perm_id)]
+        out = [*self._on_status(trace, one.status, at, perm_id=one.perm_id, is_whole=False)]
         orphan = self._orphans.pop(one.perm_id, None)
         return out if orphan is None else [*out, *self._on_order_status(orphan, at)]
 
@@ -317,8 +317,16 @@ class Translator:
             self._due.pop(key, None)
 
     def _on_status(
-        self, trace: Trace, status: str, at: datetime, *, perm_id: int = 0, why_held: str = ""
+        self,
+        trace: Trace,
+        status: str,
+        at: datetime,
+        *,
+        perm_id: int = 0,
+        why_held: str = "",
+        is_whole: bool = True,
     ) -> Sequence[Out]:
+        """`is_whole`: what was filled is known too, as in an orderStatus."""
         out: list[Out] = []
         self._sign(trace, at)
         if perm_id:
@@ -334,8 +342,7 @@ class Translator:
             trace.status = status
             return [*out, *self._ended(trace, at)]
         if status == "Inactive":
-            trace.was_inactive = True
-            return [*out, *self._inactive(trace, at, why_held)]
+            return [*out, *self._inactive(trace, at, why_held, is_whole=is_whole)]
         trace.status = status
         order_id = trace.order.order_id
         if status in _ON_THE_WAY:
@@ -367,18 +374,25 @@ class Translator:
             return (rp.Expired(order_id=order_id, text=trace.canceled_text), *gap)
         return (rp.Canceled(order_id=order_id, text=trace.canceled_text), *gap)
 
-    def _inactive(self, trace: Trace, at: datetime, why_held: str) -> Sequence[Out]:
+    def _inactive(
+        self, trace: Trace, at: datetime, why_held: str, *, is_whole: bool
+    ) -> Sequence[Out]:
         order_id = trace.order.order_id
         if why_held == "locate" or trace.is_held:
             return (rp.Accepted(order_id=order_id),)
-        if trace.verdict is not None:
+        trace.was_inactive = trace.was_inactive or is_whole
+        if trace.was_inactive and trace.verdict is not None:
             return self._rejected(trace, *trace.verdict)
         self._due.setdefault((order_id, "Inactive without a reason"), at + _LOOK_AFTER)
         return (rp.Accepted(order_id=order_id),)
 
     def _rejected(self, trace: Trace, code: int, text: str) -> Sequence[Out]:
+        """The broker said no; to the rest, if something had been filled."""
         trace.is_done = True
-        return (rp.Rejected(order_id=trace.order.order_id, code=code, text=text),)
+        order_id = trace.order.order_id
+        if trace.filled or trace.executed:
+            return (rp.Canceled(order_id=order_id, text=f"rest rejected: {code} {text}"),)
+        return (rp.Rejected(order_id=order_id, code=code, text=text),)
 
     def _on_completed(self, one: said.CompletedOrder, at: datetime) -> Sequence[Out]:
         trace = self.owner_of(one.order_ref, one.perm_id)

@@ -2,7 +2,8 @@
 
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
-from tests.engine.ibkr.wire import D, QQQ, desk, order
+from engine.domain.reconciliation import BrokerAccount
+from tests.engine.ibkr.wire import QQQ, D, desk, order
 
 
 async def test_a_session_begins_live_after_everything_was_answered() -> None:
@@ -24,4 +25,5 @@ async def test_a_market_order_fills_in_parts_with_commissions() -> None:
         one.broker.read_account("test")
         await one.until(lambda: one.reports(rp.AccountRead))
         answer = one.reports(rp.AccountRead)[0].answer
+        assert isinstance(answer, BrokerAccount)
         assert answer.positions == {QQQ: D(10)}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from engine.brokers.ibkr.broker import IbkrBroker
 from engine.brokers.ibkr.terms import Terms, Timings
 from engine.brokers.practice.gateway import PracticeGateway
-from engine.domain.ids import MANUAL, InstrumentId, OrderId, OrderRef
+from engine.domain.ids import InstrumentId, OrderId, OrderRef, StrategyId
 from engine.domain.input import Fault, Input, LinkSeen, Reported
 from engine.domain.instrument import stock_id
 from engine.domain.order import Order, OrderType, Side, TimeInForce
@@ -67,7 +67,7 @@ def order(
     return Order(
         order_id=OrderId(f"ord_{name}"),
         order_ref=OrderRef(f"PH-{name}"),
-        strategy=MANUAL,
+        strategy=StrategyId("script"),
         signal_id=None,
         decision_id=None,
         instrument=instrument,
@@ -75,18 +75,37 @@ def order(
         quantity=D(quantity),
         type=type_,
         time_in_force=TimeInForce.DAY,
-        created_at=datetime.now(UTC),
+        created_at=datetime(2026, 11, 20, 15, 0, tzinfo=UTC),
         session_date=date(2026, 11, 20),
         **fields,
     )
 
 
+class MarketClock:
+    """The gateway's instant; seconds are those of the machine."""
+
+    def __init__(self, gateway: PracticeGateway) -> None:
+        self._gateway = gateway
+
+    def wall(self) -> datetime:
+        """The market's time."""
+        return self._gateway.venue.now()
+
+    def monotonic(self) -> float:
+        """Seconds that never step."""
+        return SystemClock().monotonic()
+
+
 class Desk:
     """One broker and everything that it has said."""
 
-    def __init__(self, wanted: Terms) -> None:
+    def __init__(self, gateway: PracticeGateway, wanted: Terms) -> None:
         self.said: list[Input] = []
-        self.broker = IbkrBroker(wanted, self.said.append, SystemClock())
+        self.clock = MarketClock(gateway)
+        self.broker = IbkrBroker(wanted, self._hear, self.clock)
+
+    def _hear(self, given: Input) -> None:
+        self.said.append(given)
 
     def reports(self, kind: type[T]) -> list[T]:
         """The reports of one kind, in order."""
@@ -111,7 +130,7 @@ class Desk:
         """Wait until something is so."""
         try:
             async with asyncio.timeout(within_s):
-                while not true():
+                while not true():  # noqa: ASYNC110  what is waited for has no event
                     await asyncio.sleep(0.005)
         except TimeoutError:
             raise AssertionError(f"not so after {within_s} s; said: {self.said[-12:]}") from None
@@ -119,13 +138,13 @@ class Desk:
     async def live(self, within_s: float = 5) -> None:
         """Wait until orders may be sent, with QQQ qualified."""
         await self.until(lambda: self.broker.machine.link.is_live, within_s)
-        await self.broker.contracts.qualify([QQQ], SystemClock().wall())
+        await self.broker.contracts.qualify([QQQ], self.clock.wall())
 
 
 @asynccontextmanager
 async def desk(gateway: PracticeGateway, **changed: Any) -> AsyncIterator[Desk]:
     """A broker that keeps its link while the block runs."""
-    made = Desk(terms(gateway, **changed))
+    made = Desk(gateway, terms(gateway, **changed))
     made.broker.begin()
     try:
         yield made

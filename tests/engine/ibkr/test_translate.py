@@ -1,0 +1,353 @@
+"""What the broker says, put into our words, and through the real core."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.brokers.ibkr import said
+from engine.brokers.ibkr.said import ContractKey, Heard, Said
+from engine.brokers.ibkr.translate import Alarm, AskExecutions, AskOrder, Out, Translator
+from engine.domain import report as rp
+from engine.domain.order import Order, OrderStatus, Side
+from tests.engine.ibkr.core import Core
+from tests.engine.ibkr.wire import D, order
+
+AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in New York
+ACCOUNT = "DU0000001"
+KEY = ContractKey(con_id=320227571, symbol="QQQ")
+_S = OrderStatus
+
+
+def heard(one: Said, at: datetime = AT) -> Heard:
+    """A thing said, as a connection hands it on."""
+    return Heard(connection="trade", epoch=1, seq=1, at=at, monotonic=0.0, said=one)
+
+
+def shown(mine: Order, number: int, status: str, perm: int = 0) -> said.OpenOrder:
+    """openOrder."""
+    return said.OpenOrder(
+        order_id=number,
+        client_id=17,
+        perm_id=perm or 1000 + number,
+        order_ref=mine.order_ref,
+        account=ACCOUNT,
+        contract=KEY,
+        action=mine.side.value,
+        quantity=mine.quantity,
+        type="MKT",
+        tif="DAY",
+        status=status,
+    )
+
+
+def status(
+    mine: Order, number: int, text: str, filled: int = 0, perm: int = 0, held: str = ""
+) -> said.OrderStatus:
+    """orderStatus."""
+    return said.OrderStatus(
+        order_id=number,
+        client_id=17,
+        perm_id=perm or 1000 + number,
+        status=text,
+        filled=D(filled),
+        remaining=mine.quantity - filled,
+        why_held=held,
+    )
+
+
+def executed(
+    mine: Order, number: int, part: int, shares: int, price: str, revision: int = 1
+) -> said.Execution:
+    """execDetails; its id is 0001.<number><part>.01.<revision>."""
+    return said.Execution(
+        request=-1,
+        exec_id=f"0001.{number:02d}{part:02d}.01.{revision:02d}",
+        order_id=number,
+        client_id=17,
+        perm_id=1000 + number,
+        order_ref=mine.order_ref,
+        account=ACCOUNT,
+        contract=KEY,
+        side="BOT" if mine.side is Side.BUY else "SLD",
+        quantity=D(shares),
+        price=D(price),
+        at=AT,
+    )
+
+
+def paid(fill: said.Execution, commission: str = "1.05") -> said.Commission:
+    """commissionReport."""
+    return said.Commission(exec_id=fill.exec_id, commission=D(commission))
+
+
+def error(number: int, code: int, text: str = "a text") -> said.Error:
+    """error."""
+    return said.Error(id=number, code=code, text=text)
+
+
+def telling(*orders: Order) -> Translator:
+    """A translator that has sent these orders under the ids 1, 2 …"""
+    made = Translator(ACCOUNT, 17)
+    for number, one in enumerate(orders, start=1):
+        made.sent(one, number, AT)
+    return made
+
+
+def tell(translator: Translator, *given: Said) -> list[Out]:
+    """Everything that follows from some things said."""
+    return [out for one in given for out in translator.take(heard(one))]
+
+
+# -- single stories -------------------------------------------------------------------------
+
+
+MINE = order("2c400c04acd7-0", quantity=100)
+
+
+def test_the_first_sign_of_an_order_is_its_acceptance() -> None:
+    assert tell(telling(MINE), shown(MINE, 1, "PreSubmitted")) == [
+        rp.Accepted(order_id=MINE.order_id, perm_id=1001)
+    ]
+
+
+def test_a_pending_status_is_no_acceptance() -> None:
+    assert tell(telling(MINE), status(MINE, 1, "PendingSubmit")) == [
+        rp.Submitted(order_id=MINE.order_id, perm_id=1001)
+    ]
+
+
+@pytest.mark.parametrize("code", [399, 2109, 2137, 2161, 10349])
+def test_a_note_about_an_order_changes_nothing(code: int) -> None:
+    assert tell(telling(MINE), error(1, code)) == []
+
+
+@pytest.mark.parametrize("code", [104, 105, 135, 136, 161, 10147, 10148])
+def test_a_refused_change_is_looked_up_and_ends_nothing(code: int) -> None:
+    told = tell(telling(MINE), shown(MINE, 1, "Submitted"), error(1, code))
+    assert [type(out) for out in told] == [rp.Accepted, AskOrder]
+
+
+@pytest.mark.parametrize(
+    "code", [109, 110, 111, 113, 200, 203, 320, 321, 387, 434, 435, 451, 10311]
+)
+def test_a_code_for_a_new_order_ends_it_only_while_nothing_was_heard(code: int) -> None:
+    assert tell(telling(MINE), error(1, code, "no")) == [
+        rp.Rejected(order_id=MINE.order_id, code=code, text="no")
+    ]
+    translator = telling(MINE)
+    told = tell(translator, shown(MINE, 1, "Submitted"), error(1, code, "no"))
+    assert [type(out) for out in told] == [rp.Accepted]
+    assert [type(out) for out in translator.due(AT + timedelta(seconds=3))] == [AskOrder]
+
+
+def test_an_unknown_code_is_shown_and_the_order_looked_up() -> None:
+    translator = telling(MINE)
+    told = tell(translator, error(1, 31337, "odd"))
+    assert [out.kind for out in told if isinstance(out, Alarm)] == ["broker_code"]
+    assert translator.due(AT + timedelta(seconds=1)) == []
+    assert [type(out) for out in translator.due(AT + timedelta(seconds=3))] == [AskOrder]
+
+
+def test_201_alone_is_no_rejection() -> None:
+    translator = telling(MINE)
+    assert tell(translator, shown(MINE, 1, "Submitted"), error(1, 201))[1:] == []
+    assert [type(out) for out in translator.due(AT + timedelta(seconds=3))] == [AskOrder]
+
+
+def test_inactive_alone_is_looked_up_after_two_seconds() -> None:
+    translator = telling(MINE)
+    assert tell(translator, status(MINE, 1, "Inactive")) == [rp.Accepted(order_id=MINE.order_id)]
+    assert [type(out) for out in translator.due(AT + timedelta(seconds=3))] == [AskOrder]
+
+
+def test_held_for_locate_is_alive() -> None:
+    translator = telling(MINE)
+    told = tell(translator, error(1, 404), status(MINE, 1, "Inactive", held="locate"))
+    assert {type(out) for out in told} == {rp.Accepted}
+    assert translator.due(AT + timedelta(seconds=9)) == []
+
+
+def test_a_duplicate_id_is_unknown() -> None:
+    told = tell(telling(MINE), error(1, 103, "Duplicate order id"))
+    assert [type(out) for out in told] == [rp.SendFailed]
+
+
+def test_a_status_filled_fills_nothing_but_asks_for_the_executions() -> None:
+    translator = telling(MINE)
+    told = tell(translator, shown(MINE, 1, "Submitted"), status(MINE, 1, "Filled", filled=100))
+    assert {type(out) for out in told} == {rp.Accepted}
+    assert [type(out) for out in translator.due(AT + timedelta(seconds=6))] == [AskExecutions]
+
+
+def test_a_gap_that_closes_asks_for_nothing() -> None:
+    translator = telling(MINE)
+    tell(translator, status(MINE, 1, "Filled", filled=100), executed(MINE, 1, 1, 100, "50"))
+    assert translator.due(AT + timedelta(seconds=60)) == []
+
+
+def test_a_commission_waits_for_its_execution() -> None:
+    fill = executed(MINE, 1, 1, 40, "50")
+    told = tell(telling(MINE), paid(fill), paid(fill), fill)
+    assert [type(out) for out in told] == [rp.Executed, rp.CommissionReported]
+
+
+def test_an_unset_commission_is_none() -> None:
+    fill = executed(MINE, 1, 1, 40, "50")
+    unset = said.Commission(exec_id=fill.exec_id, commission=said.number(1.7976931348623157e308))
+    assert [type(out) for out in tell(telling(MINE), fill, unset)] == [rp.Executed]
+
+
+def test_an_end_of_the_day_order_that_nobody_canceled_is_expired() -> None:
+    translator = telling(MINE)
+    after = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+    translator.take(heard(shown(MINE, 1, "Submitted")))
+    (out,) = translator.take(heard(status(MINE, 1, "Cancelled"), after))
+    assert isinstance(out, rp.Expired)
+
+
+def test_a_cancel_that_we_asked_for_is_canceled_even_after_the_close() -> None:
+    translator = telling(MINE)
+    translator.canceling(MINE.order_id)
+    after = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+    (out,) = translator.take(heard(status(MINE, 1, "Cancelled"), after))
+    assert isinstance(out, rp.Canceled)
+
+
+def test_a_refused_cancel_is_told_once_the_order_shows_itself_alive() -> None:
+    translator = telling(MINE)
+    translator.canceling(MINE.order_id)
+    told = tell(translator, error(1, 161, "not cancellable"), status(MINE, 1, "Submitted"))
+    assert [type(out) for out in told] == [AskOrder, rp.Accepted, rp.CancelRefused]
+
+
+def test_a_fill_that_came_while_we_were_away_is_found_by_its_reference() -> None:
+    mine = order("away-0")
+    translator = telling(mine)
+    translator.begin_epoch()
+    by_hand = said.Execution(
+        request=5,
+        exec_id="0001.77.01.01",
+        order_id=0,
+        client_id=0,
+        perm_id=4711,
+        order_ref=mine.order_ref,
+        account=ACCOUNT,
+        contract=KEY,
+        side="BOT",
+        quantity=D(10),
+        price=D(50),
+        at=AT,
+    )
+    (out,) = tell(translator, by_hand)
+    assert isinstance(out, rp.Executed)
+    assert out.order_id == mine.order_id
+
+
+def test_broker_order_ids_mean_nothing_in_another_epoch() -> None:
+    translator = telling(MINE)
+    translator.begin_epoch()
+    assert tell(translator, error(1, 201), status(MINE, 1, "Cancelled", perm=99)) == []
+
+
+def test_two_living_permids_of_one_reference_raise_the_alarm_and_one_end_ends_nothing() -> None:
+    translator = telling(MINE)
+    told = tell(translator, shown(MINE, 1, "Submitted", 1001), shown(MINE, 1, "Submitted", 1002))
+    assert [out.kind for out in told if isinstance(out, Alarm)] == ["two_incarnations"]
+    told = tell(translator, status(MINE, 1, "Cancelled", perm=1001))
+    assert not [out for out in told if isinstance(out, rp.Canceled)]
+
+
+def test_a_stranger_with_our_prefix_halts_and_any_other_is_left_alone() -> None:
+    translator = telling(MINE)
+    other = order("ffffffffffff-0")
+    told = tell(translator, shown(other, 5, "Submitted"), shown(other, 5, "Submitted"))
+    assert [(out.kind, out.halt) for out in told if isinstance(out, Alarm)] == [
+        ("unknown_own_order", True)
+    ]
+    theirs = said.OpenOrder(
+        **{name: getattr(shown(other, -3, "Submitted"), name) for name in said.OpenOrder.__slots__}
+        | {"order_ref": "by hand"}
+    )
+    assert tell(translator, theirs) == []
+
+
+def test_another_account_is_not_ours() -> None:
+    fill = executed(MINE, 1, 1, 40, "50")
+    other = {name: getattr(fill, name) for name in said.Execution.__slots__} | {"account": "DU2"}
+    assert tell(telling(MINE), said.Execution(**other)) == []
+
+
+def test_a_lost_frame_asks_for_executions_and_tells() -> None:
+    told = tell(telling(MINE), said.Lost(kind=11, frame="11|x"))
+    assert [type(out) for out in told] == [Alarm, AskExecutions]
+
+
+# -- any order, any repetition ----------------------------------------------------------------
+
+
+@st.composite
+def lives(draw: st.DrawFn, number: int) -> tuple[Order, list[Said]]:
+    """A legal life of one order at the broker, in the order in which it happened."""
+    side = draw(st.sampled_from([Side.BUY, Side.SELL]))
+    mine = order(f"{number:012x}-0", side, 100)
+    parts = draw(st.sampled_from([(), (40,), (40, 30), (40, 60), (100,), (20, 30, 50)]))
+    life: list[Said] = [shown(mine, number, "PreSubmitted"), status(mine, number, "PreSubmitted")]
+    life += [shown(mine, number, "Submitted"), status(mine, number, "Submitted")]
+    filled = 0
+    for part, shares in enumerate(parts):
+        filled += shares
+        word = "Filled" if filled == 100 else "Submitted"
+        fill = executed(mine, number, part, shares, f"{50 + part}.{part}1")
+        life += [fill, shown(mine, number, word), status(mine, number, word, filled)]
+        life.append(paid(fill, f"1.0{part}"))
+    if filled == 100:
+        if draw(st.booleans()):
+            life.append(executed(mine, number, 0, parts[0], "49.50", revision=2))
+        return mine, life
+    end = draw(st.sampled_from(["alive", "canceled", "rejected"]))
+    if parts and end == "canceled" and draw(st.booleans()):
+        better = executed(mine, number, 0, draw(st.sampled_from([0, 10, 40])), "49.9", revision=2)
+        life += [better, paid(better, "0.77")]
+    if end == "canceled":
+        life += [status(mine, number, "Cancelled", filled), error(number, 202, "Order Canceled")]
+    elif end == "rejected":
+        life += [shown(mine, number, "Inactive"), status(mine, number, "Inactive", filled)]
+        life.append(error(number, 201, "Order rejected"))
+    return mine, life
+
+
+def through(orders: Sequence[Order], given: Sequence[Said]) -> Core:
+    """The core after some things said about orders that were sent."""
+    core, translator = Core(), telling(*orders)
+    for number, one in enumerate(orders, start=1):
+        core.send(one, number)
+    for fact in given:
+        for out in translator.take(heard(fact)):
+            if not isinstance(out, AskOrder | AskExecutions | Alarm):
+                core.report(out)
+    return core
+
+
+SHUFFLES = 40
+
+
+@settings(max_examples=150, deadline=None)
+@given(first=lives(1), second=lives(2), chance=st.integers(0, 2**32 - 1), both=st.booleans())
+def test_any_order_and_repetition_of_what_is_said_leads_to_the_same_ledger(
+    first: tuple[Order, list[Said]],
+    second: tuple[Order, list[Said]],
+    chance: int,
+    both: bool,
+) -> None:
+    orders = [first[0], second[0]] if both else [first[0]]
+    life = [*first[1], *second[1]] if both else first[1]
+    wanted = through(orders, life).summary()
+    random = Random(chance)
+    for _ in range(SHUFFLES):
+        mixed = life + random.choices(life, k=random.randrange(len(life)))
+        random.shuffle(mixed)
+        assert through(orders, mixed).summary() == wanted
