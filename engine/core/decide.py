@@ -11,7 +11,7 @@ from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import State
 from engine.domain import event as ev
 from engine.domain.alert import Severity
-from engine.domain.command import EndSession, ReadAccount
+from engine.domain.command import CancelOrder, EndSession, ReadAccount
 from engine.domain.input import (
     BarsClosed,
     DataEnded,
@@ -80,6 +80,9 @@ def _on_started(state: State) -> Decision:
                     strategy=book.strategy.id, before=ZERO, after=book.capital, reason="capital"
                 )
             )
+    for row in state.working.values():
+        if row.canceling and row.sent:
+            draft.do(CancelOrder(row.order.order_id))  # the kill may have come before it went out
     draft.do(ReadAccount("start"))
     return draft.done()
 

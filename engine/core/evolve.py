@@ -18,7 +18,7 @@ from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
 from engine.domain.reconciliation import DifferenceKind
-from engine.domain.report import CancelRefused
+from engine.domain.report import CancelRefused, CommissionReported
 from engine.domain.request import RequestKind
 from engine.domain.session import SessionState, TradingState, Verdict
 from engine.domain.signal import ORDERLESS, SignalState
@@ -50,11 +50,14 @@ def _session_created(state: State, event: ev.SessionCreated, seq: int) -> None:
 
 
 def _report(state: State, event: ev.ReportReceived, seq: int) -> None:
-    """Most reports speak through what they cause; a refused cancel leaves only this trace."""
-    if isinstance(event.report, CancelRefused):
-        row = state.orders.get(event.report.order_id)
+    """Most reports speak through what they cause; these leave only this trace."""
+    report = event.report
+    if isinstance(report, CancelRefused):
+        row = state.orders.get(report.order_id)
         if row is not None:
             row.canceling = False  # it may be asked again
+    elif isinstance(report, CommissionReported) and report.exec_id not in state.fills:
+        state.commissions[report.exec_id] = report.commission
 
 
 def _session_state(state: State, event: ev.SessionStateChanged, seq: int) -> None:
@@ -299,7 +302,7 @@ def _cancel_requested(state: State, event: ev.CancelRequested, seq: int) -> None
 
 def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
     row = state.orders[event.order_id]
-    row.status = event.status
+    before, row.status = row.status, event.status
     row.filled, row.filled_value = event.filled, event.filled_value
     row.perm_id = event.perm_id or row.perm_id
     row.reason = event.text or row.reason
@@ -311,11 +314,13 @@ def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
         state.working.pop(event.order_id, None)
         if row.order.signal_id is None:
             _closed_by_hand(state, row)
+        if event.status is before:
+            return  # a late fill moved the numbers; the order has ended before
         state.fills_digest.update(digest.order_line(row.order, event.status))
         if event.status is OrderStatus.REJECTED:
             state.counts["rejected"] += 1
-    elif event.status is not OrderStatus.PENDING_CANCEL:
-        row.canceling = row.canceling and event.status is OrderStatus.UNKNOWN
+    elif before is OrderStatus.UNKNOWN:
+        row.canceling = False  # whether the cancel went out is not known: it may be asked again
 
 
 def _closed_by_hand(state: State, row: WorkingOrder) -> None:
@@ -351,6 +356,10 @@ def _fill(state: State, event: ev.FillReceived, seq: int) -> None:
         book.entries_today += 1
     if book.equity_at_fill is None and book.plan is not None:
         book.equity_at_fill = book.plan.equity
+
+
+def _unmatched(state: State, event: ev.FillUnmatched, seq: int) -> None:
+    state.execs[root_of(event.exec_id)] = event.exec_id  # noted once, however often it is told
 
 
 def _corrected(state: State, event: ev.FillCorrected, seq: int) -> None:
@@ -454,6 +463,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.SendStarted: _send_started,
     ev.CancelRequested: _cancel_requested,
     ev.FillReceived: _fill,
+    ev.FillUnmatched: _unmatched,
     ev.FillCorrected: _corrected,
     ev.CommissionBooked: _commission,
     ev.PositionChanged: _position,
@@ -466,7 +476,6 @@ INERT: frozenset[type] = frozenset(
     {
         ev.SignalDuplicated,
         ev.RiskChecked,
-        ev.FillUnmatched,
         ev.DataGapFound,
         ev.JobStarted,
     }

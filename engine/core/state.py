@@ -180,6 +180,7 @@ class State:
     execs: dict[str, ExecId] = field(default_factory=dict)  # root → newest revision
     fills: dict[ExecId, Any] = field(default_factory=dict)  # those a correction could replace
     fills_of: dict[OrderId, int] = field(default_factory=dict)
+    commissions: dict[ExecId, Decimal] = field(default_factory=dict)  # that came before their fill
     latches: dict[tuple[str, str], LatchRow] = field(default_factory=dict)
     alerts: dict[AlertId, AlertState] = field(default_factory=dict)
     link: Link = SIMULATED

@@ -186,6 +186,8 @@ def _order_leg(
     if leg.price:
         s, f, minimum_fee = state.terms.costs.expected(leg.price, tick)
     quantity, words = _quantity(leg, ledger, owned, (s, f, minimum_fee))
+    if quantity < 0 and -quantity > (most := _sellable(state, draft, book, signal.instrument)):
+        quantity, words = -most, f"{words}; no more than {most}, what is bought may not come"
     side = Side.BUY if quantity > 0 else Side.SELL
     outcome = None
     if quantity == 0:
@@ -215,6 +217,22 @@ def _order_leg(
     ledger.shares[signal.instrument] = owned + quantity
     ledger.cash -= quantity * filled_at + abs(quantity) * f + minimum_fee
     return True
+
+
+def _sellable(state: State, draft: Draft, book: StrategyBook, instrument: InstrumentId) -> Decimal:
+    """Return the owned shares that no sell of ours covers yet; working buys are no shares."""
+    sid = book.strategy.id
+    orders = [(row.order, row.remaining) for row in state.working.values()]
+    orders += [(order, order.quantity) for order in approved_in(draft)]
+    sold = sum(
+        (
+            left
+            for order, left in orders
+            if order.instrument == instrument and order.strategy == sid and order.side is Side.SELL
+        ),
+        ZERO,
+    )
+    return max(ZERO, book.position(instrument).quantity - sold)
 
 
 def _clear(state: State, draft: Draft, book: StrategyBook, signal: Signal) -> bool:
