@@ -295,6 +295,21 @@ class Story:
         """Return the shares that a strategy owns."""
         return self.book(number).position(instrument).quantity
 
+    def stands(self, number: int = -1) -> str:
+        """Say where the n-th order stands and how much of it is done: "CANCELED 40"."""
+        row = self.row(number)
+        return f"{row.status.value} {row.filled:f}"
+
+    @property
+    def trading(self) -> str:
+        """The trading state."""
+        return self.state.trading_state.value
+
+    @property
+    def session(self) -> str:
+        """The state of the session."""
+        return self.state.session_state.value
+
     def row(self, number: int = -1) -> WorkingOrder:
         """Return the n-th order there is."""
         return list(self.state.orders.values())[number]

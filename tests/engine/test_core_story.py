@@ -25,7 +25,6 @@ from engine.domain.report import (
     Submitted,
 )
 from engine.domain.request import RequestKind
-from engine.domain.session import SessionState, TradingState
 from engine.domain.signal import SignalState
 from tests.engine.floor import QQQ, TLT
 from tests.engine.story import Story, Wisher, buy, sell, target
@@ -59,7 +58,8 @@ def test_partial_fill_then_cancel_keeps_the_shares() -> None:
     order = story.sent[0]
     story.told(story.fill(order, 40, "99.99"), Canceled(order_id=order.order_id))
     row = story.row()
-    assert (row.status, row.filled, row.average_price) == (S.CANCELED, 40, D("99.99"))
+    assert story.stands() == "CANCELED 40"
+    assert row.average_price == D("99.99")
     assert story.owned() == 40
     assert story.book().cash == 100_000 - 40 * D("99.99")
     assert not story.state.working
@@ -69,9 +69,9 @@ def test_fill_after_cancel_is_booked_and_completes_the_order() -> None:
     story = working()
     order = story.sent[0]
     story.told(Canceled(order_id=order.order_id), story.fill(order, 40, number=1))
-    assert (story.row().status, story.row().filled) == (S.CANCELED, 40)
+    assert story.stands() == "CANCELED 40"
     story.told(story.fill(order, 60, number=2))
-    assert (story.row().status, story.row().filled) == (S.FILLED, 100)
+    assert story.stands() == "FILLED 100"
     assert story.owned() == 100
     assert story.book().cash == 90_000
 
@@ -82,7 +82,7 @@ def test_fill_before_any_answer_proves_the_order() -> None:
     story.told(story.fill(order, 30))
     assert story.row().status is S.PARTIALLY_FILLED
     story.told(Submitted(order_id=order.order_id), Accepted(order_id=order.order_id))
-    assert (story.row().status, story.row().filled) == (S.PARTIALLY_FILLED, 30)
+    assert story.stands() == "PARTIALLY_FILLED 30"
 
 
 def test_overfill_is_booked_and_blocks_entries_until_a_clean_comparison() -> None:
@@ -90,7 +90,7 @@ def test_overfill_is_booked_and_blocks_entries_until_a_clean_comparison() -> Non
     order = story.sent[0]
     story.told(story.fill(order, 100, number=1), story.fill(order, 1, number=2))
     assert story.owned() == 101
-    assert (story.row().status, story.row().filled) == (S.FILLED, 101)
+    assert story.stands() == "FILLED 101"
     assert [a.alert.kind for a in story.of(ev.AlertRaised)] == ["overfill"]
     assert QQQ.id in story.state.blocked
     next_day(story).slot(buy(1))
@@ -104,7 +104,7 @@ def test_fill_of_a_rejected_order_is_booked_as_a_contradiction() -> None:
     story = working()
     order = story.sent[0]
     story.told(Rejected(order_id=order.order_id, code=201), story.fill(order, 40))
-    assert (story.row().status, story.row().filled) == (S.REJECTED, 40)
+    assert story.stands() == "REJECTED 40"
     assert story.owned() == 40
     assert "contradiction" in [a.alert.kind for a in story.of(ev.AlertRaised)]
     assert QQQ.id in story.state.blocked
@@ -204,7 +204,7 @@ def test_unknown_order_with_fills_is_partly_filled_when_it_is_found_working() ->
     story.told(story.fill(order, 40), SendFailed(order_id=order.order_id))
     assert story.row().status is S.UNKNOWN
     story.told(Submitted(order_id=order.order_id), Accepted(order_id=order.order_id))
-    assert (story.row().status, story.row().filled) == (S.PARTIALLY_FILLED, 40)
+    assert story.stands() == "PARTIALLY_FILLED 40"
 
 
 def test_settling_ends_an_unknown_order_with_a_reason_only() -> None:
@@ -240,7 +240,7 @@ def test_what_comes_after_a_cancel_was_asked_does_not_make_it_forgotten(late: st
     story.asked(RequestKind.STOP)
     assert story.canceled == [order.order_id]
     story.told(Canceled(order_id=order.order_id))
-    assert story.state.session_state is SessionState.STOPPED
+    assert story.session == "STOPPED"
 
 
 def test_refused_cancel_can_be_asked_again() -> None:
@@ -283,7 +283,7 @@ def test_entry_is_sized_on_the_cash_that_an_unfilled_exit_left() -> None:
     exit_order = story.sent[-1]
     story.told(story.fill(exit_order, 500, "100"), Expired(order_id=exit_order.order_id))
     entry = story.sent[-1]
-    assert (entry.instrument, entry.quantity) == (TLT.id, 1_000)  # 50,000 at 50
+    assert (entry.instrument, entry.quantity) == (TLT.id, D(1_000))  # 50,000 at 50
     assert story.owned() == 500
 
 
@@ -321,9 +321,9 @@ def test_halted_denies_exits_too() -> None:
 def test_resume_needs_a_reason(reason: str) -> None:
     story = Story().asked(RequestKind.HALT, "").asked(RequestKind.RESUME, reason)
     assert story.of(ev.RequestAnswered)[-1].result == "REFUSED"
-    assert story.state.trading_state is TradingState.HALTED
+    assert story.trading == "HALTED"
     story.asked(RequestKind.RESUME, "all is well")
-    assert story.state.trading_state is TradingState.ACTIVE
+    assert story.trading == "ACTIVE"
 
 
 def test_request_given_again_changes_nothing() -> None:
@@ -338,14 +338,14 @@ def test_flatten_sends_one_exit_per_position_largest_first_and_halts_when_flat()
     next_day(story).asked(RequestKind.FLATTEN)
     exits = story.sent[2:]
     assert [(o.instrument, o.quantity, o.is_exit) for o in exits] == [
-        (TLT.id, 100, True),
-        (QQQ.id, 10, True),
+        (TLT.id, D(100), True),
+        (QQQ.id, D(10), True),
     ]
-    assert story.state.trading_state is TradingState.REDUCING
+    assert story.trading == "REDUCING"
     story.asked(RequestKind.FLATTEN)
     assert len(story.sent) == 4, "asked twice, sold once"
     story.fills()
-    assert story.state.trading_state is TradingState.HALTED
+    assert story.trading == "HALTED"
     assert story.owned() == story.owned(TLT.id) == 0
 
 
@@ -356,18 +356,18 @@ def test_flatten_waits_for_its_cancels() -> None:
     assert len(story.sent) == 2
     story.told(story.fill(story.sent[1], 30), Canceled(order_id=story.sent[1].order_id))
     assert sorted((o.instrument, o.quantity) for o in story.sent[2:]) == [
-        (QQQ.id, 10),
-        (TLT.id, 30),
+        (QQQ.id, D(10)),
+        (TLT.id, D(30)),
     ]
 
 
 def test_stop_cancels_everything_and_ends_when_it_is_confirmed() -> None:
     story = working().asked(RequestKind.STOP)
-    assert story.state.session_state is SessionState.STOPPING
+    assert story.session == "STOPPING"
     story.asked(RequestKind.STOP)
     assert story.of(ev.RequestAnswered)[-1].text == "already STOPPING"
     story.told(story.fill(story.sent[0], 40), Canceled(order_id=story.sent[0].order_id))
-    assert story.state.session_state is SessionState.STOPPED
+    assert story.session == "STOPPED"
     assert story.owned() == 40
 
 
@@ -447,7 +447,7 @@ def test_instrument_belongs_to_the_strategy_that_came_first() -> None:
 def test_shared_instruments_give_sub_positions() -> None:
     first, second = Wisher("first", (buy(10),)), Wisher("second", (buy(20),))
     story = Story(first, second, share_instruments=True).opens("100").slot().fills()
-    assert (story.owned(number=0), story.owned(number=1)) == (10, 20)
+    assert (story.owned(number=0), story.owned(number=1)) == (D(10), D(20))
     first.wishes, second.wishes = (sell(),), ()
     next_day(story).slot()
     assert story.sent[-1].quantity == 10, "never more than its own"
@@ -461,4 +461,4 @@ def test_exit_beside_a_working_buy_sells_what_is_owned() -> None:
     story.opens("100", story.day + 1).slot(sell())
     story.told(Canceled(order_id=entry.order_id))
     exits = [o for o in story.sent if o.side.value == "SELL"]
-    assert [(o.quantity, o.is_exit) for o in exits] == [(100, True)]
+    assert [(o.quantity, o.is_exit) for o in exits] == [(D(100), True)]
