@@ -87,6 +87,7 @@ def prepare(settings: Settings, now: datetime) -> Plan:
             fill_rule=fill_rule,
             slots=(Slot.OPEN if fill_rule is FillRule.NEXT_OPEN else Slot.CLOSE,),
             jobs=JOBS,
+            close_out=settings.sim.at_end == "close",
         )
         sessions = feed.sessions
         warnings = _coverage(settings, history, calendar, sessions)

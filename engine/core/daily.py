@@ -2,13 +2,15 @@
 
 from datetime import date
 
+from engine.core import trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.requests import change_trading_state
 from engine.core.state import State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import Severity
 from engine.domain.command import LookAgain, ReadAccount, RunJob
-from engine.domain.input import BarsClosed, JobDue, JobFinished, QuotesSeen
+from engine.domain.ids import OrderRef, short_hash
+from engine.domain.input import CLOSE_OUT, BarsClosed, JobDue, JobFinished, QuotesSeen
 from engine.domain.instrument import symbol_of
 from engine.domain.session import JobOutcome, TradingState
 from engine.domain.unit import Entry
@@ -85,6 +87,8 @@ def on_job(state: State, given: JobDue) -> Decision:
         return _snapshots(state, given)
     if (job, given.session_date) in state.jobs:
         return NOTHING
+    if job == CLOSE_OUT:
+        return _close_out(state, given)
     if job == "reconcile":
         if state.context.recorded_clock and not state.active_since_reconciliation:
             return NOTHING  # nothing was traded since: the last verdict still stands
@@ -94,6 +98,29 @@ def on_job(state: State, given: JobDue) -> Decision:
     draft = Draft()
     draft.add(ev.JobStarted(job=job, session_date=given.session_date, due_at=given.due_at), -1)
     draft.do(RunJob(job, given.session_date))
+    return draft.done()
+
+
+def _close_out(state: State, given: JobDue) -> Decision:
+    """Recorded data is at its end: close every position at the last close, the usual way."""
+    draft = Draft()
+    draft.add(
+        ev.JobEnded(
+            job=CLOSE_OUT,
+            session_date=given.session_date,
+            due_at=given.due_at,
+            outcome=JobOutcome.DONE,
+            detail="positions are closed at the last close",
+        ),
+        -1,
+    )
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            left = position.quantity + trade.working_quantity(state, book, instrument)
+            if left:
+                ref = OrderRef(f"end_{short_hash(f'{book.strategy.id}|{instrument}')}")
+                order = trade.close_order(state, book, ref, instrument, left, given.at)
+                trade.submit(state, draft, book, order, None)
     return draft.done()
 
 

@@ -127,10 +127,23 @@ def _end(state: State, draft: Draft) -> None:
 def _on_data_ended(state: State) -> Decision:
     draft = Draft()
     if state.session_state in (SessionState.RUNNING, SessionState.PAUSED):
+        if state.terms.close_at_end:
+            _alert_kept(state, draft)
         requests.begin_stop(
             state, draft, SessionState.COMPLETED, "the data is at its end", "engine"
         )
     return draft.done()
+
+
+def _alert_kept(state: State, draft: Draft) -> None:
+    """Name what was to be closed at the last close and could not be."""
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            if position.quantity:
+                text = f"{book.strategy.id} still owns {position.quantity} at the end of the data"
+                draft.alert(
+                    state.context.book, Severity.WARNING, "not_closed_out", instrument, text
+                )
 
 
 def _on_fault(state: State, given: Fault) -> Decision:

@@ -18,7 +18,7 @@ from engine.domain.ids import AlertId, InstrumentId, OrderId, OrderRef, short_ha
 from engine.domain.input import Requested
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
-from engine.domain.order import ENDS, OrderStatus, Side
+from engine.domain.order import ENDS, OrderStatus
 from engine.domain.pace import STEPS, parse
 from engine.domain.request import (
     EXPIRES_AFTER_S,
@@ -188,17 +188,7 @@ def _exit_all(
         return
     name = short_hash(f"{book.strategy.id}|{key}", 8)
     ref = OrderRef(f"flt_{short_hash(state.flatten or '')}.{name}.{attempt + 1}")
-    order = trade.make_order(
-        state,
-        book,
-        ref=ref,
-        instrument=key,
-        side=Side.SELL if left > 0 else Side.BUY,
-        quantity=abs(left),
-        at=at,
-        price=price_of(state, key),
-        words=f"flatten: all {abs(left)} owned",
-    )
+    order = trade.close_order(state, book, ref, key, left, at)
     if not trade.submit(state, draft, book, order, None):
         _alert_left(state, draft, book, key, "its exit did not go")
 

@@ -314,6 +314,28 @@ def make_order(
     )
 
 
+def close_order(
+    state: State,
+    book: StrategyBook,
+    ref: OrderRef,
+    instrument: InstrumentId,
+    quantity: Decimal,
+    at: datetime,
+) -> Order:
+    """Return the order that closes this signed quantity, for no signal's sake."""
+    return make_order(
+        state,
+        book,
+        ref=ref,
+        instrument=instrument,
+        side=Side.SELL if quantity > 0 else Side.BUY,
+        quantity=abs(quantity),
+        at=at,
+        price=price_of(state, instrument),
+        words=f"all {abs(quantity)} owned",
+    )
+
+
 def submit(
     state: State,
     draft: Draft,

@@ -51,9 +51,13 @@ class SlotDue:
     closes_at: datetime  # of this session
 
 
+CLOSE_OUT = "close_out"
+"""The job at the last close of recorded data where `sim.at_end = close`."""
+
+
 @dataclass(slots=True)
 class JobDue:
-    """A stored job is due: snapshot, final, reconcile, backup."""
+    """A stored job is due: snapshot, final, reconcile, backup, close_out."""
 
     at: datetime
     due_at: datetime

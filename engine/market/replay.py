@@ -8,6 +8,9 @@ the fill rule (regime-strategy.md 8):
     next_close   quotes(open) quotes(close) slots bars    jobs
     same_close   quotes(open) quotes(close) bars  slots   jobs     (look-ahead)
 
+Where positions are to be closed at the end, the last session has its closing prices and a job
+`close_out` before its other jobs.
+
 The stream is the same for ever: its n-th input depends on nothing but the data and the
 arguments, so a number of inputs consumed (the cursor) is all that must be remembered.
 """
@@ -20,7 +23,7 @@ from itertools import chain, islice, starmap
 from typing import NamedTuple
 
 from engine.domain.ids import InstrumentId
-from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
+from engine.domain.input import CLOSE_OUT, BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.market import Bar, DataFinding, Feed, Quote
 from engine.domain.session import FillRule, Slot
 from engine.errors import MarketDataError, SettingsError
@@ -156,7 +159,9 @@ class RecordedFeed:
         fill_rule: FillRule = FillRule.NEXT_OPEN,
         slots: Sequence[Slot] = (Slot.OPEN,),
         jobs: Jobs = (),
+        close_out: bool = False,
     ) -> None:
+        """Choose a range. close_out: the last close has an auction in which all is to be closed."""
         self._days = Days(history)
         self._calendar = calendar
         dates = self._days.dates
@@ -182,11 +187,13 @@ class RecordedFeed:
         self._jobs = tuple(jobs)
         quotes = 1 if fill_rule is FillRule.NEXT_OPEN else 2
         self._width = quotes + len(self._slots) + 1 + len(self._jobs)  # inputs of a session
+        self._closes_out_on = self.sessions[-1] if close_out else None
+        self._more = (3 - quotes) * close_out  # inputs that only the last session has
         self.cursor = 0  # where iterating begins
 
     def __len__(self) -> int:
         """All inputs of the range."""
-        return len(self.sessions) * self._width
+        return len(self.sessions) * self._width + self._more
 
     @property
     def instants(self) -> int:
@@ -201,7 +208,8 @@ class RecordedFeed:
 
     def __iter__(self) -> Iterator[Input]:
         """Return the inputs from the cursor on."""
-        index, skip = divmod(self.cursor, self._width)
+        index = min(self.cursor // self._width, len(self.sessions) - 1)
+        skip = self.cursor - index * self._width
         sessions = starmap(self._session, islice(self._made_of, index, None))
         return islice(chain.from_iterable(sessions), skip, None)
 
@@ -241,6 +249,10 @@ class RecordedFeed:
             is_ahead = self._fill_rule is FillRule.SAME_CLOSE
             given.append(QuotesSeen(closes, day, ordinal, self._days.closing(day, closes)))
             given += [closed, *slots] if is_ahead else [*slots, closed]
+        if day == self._closes_out_on:
+            if self._fill_rule is FillRule.NEXT_OPEN:
+                given.append(QuotesSeen(closes, day, ordinal, self._days.closing(day, closes)))
+            given.append(JobDue(closes, closes, CLOSE_OUT, day))
         for job, offset in self._jobs:
             due = closes + offset
             given.append(JobDue(due, due, job, day))

@@ -240,6 +240,7 @@ class Desk:
             fill_rule=self.fill_rule,
             slots=(slot,),
             jobs=jobs,
+            close_out=bool(self.terms.get("close_at_end")),
         )
 
     def _context(self, now: datetime) -> SessionContext:
