@@ -31,8 +31,9 @@ def run_app(settings: Settings) -> int:
     from engine.runtime.clock import SystemClock
     from engine.runtime.ids import SystemIds
     from storage import controls
-    from tui.application import Pilothouse, ScreenOptions
+    from tui.application import Pilothouse
     from tui.decoder import forgive_bad_bytes
+    from tui.shell import ScreenOptions
     from tui.source import DatabaseSource
     from tui.steering import Requests
     from tui.theme import theme_name
@@ -81,7 +82,7 @@ def _encoding() -> str:
 
 def afterwards(app: "Pilothouse", log: Path) -> int:
     """Return the exit code once the screen is gone; an engine that runs goes on first."""
-    from tui.application import Left
+    from tui.shell import Left
 
     if app.launching is not None:
         app.launching.join()  # it may be about to start: then it is watched like any other
@@ -106,17 +107,16 @@ def afterwards(app: "Pilothouse", log: Path) -> int:
     return code or (1 if app.crash else 0)
 
 
-def _tell_crash(text: str, log: Path) -> None:
+def _tell_crash(text: str, path: Path) -> None:
     """The whole traceback, without local variables, to the log; one line to the terminal."""
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError:
-        pass
+    from tui.log import Log
+
+    log = Log(path)
+    log.write("the screen crashed", traceback=text)
+    log.close()
     last = text.strip().rsplit("\n", 1)[-1]
     print(  # noqa: T201
-        f"the screen crashed: {ascii(last)[1:-1]}; see {log}; an engine that runs goes on, "
+        f"the screen crashed: {ascii(last)[1:-1]}; see {path}; an engine that runs goes on, "
         "`pilothouse status` shows it",
         file=sys.stderr,
     )

@@ -98,6 +98,23 @@ class Requests:
         """Return an id for the request that a question may become."""
         return request_id(self._clock.wall(), self._ids.bits(80))
 
+    def make(
+        self,
+        kind: RequestKind,
+        reason: str,
+        args: Mapping[str, str] | None = None,
+        asked_as: RequestId | None = None,
+    ) -> Request:
+        """Return a request of this screen's person, not yet asked."""
+        return Request(
+            request_id=asked_as or self.new_id(),
+            kind=kind,
+            actor=self.actor,
+            reason=reason,
+            args=dict(args or {}),
+            asked_at=self._clock.wall(),
+        )
+
     def ask(
         self,
         kind: RequestKind,
@@ -106,14 +123,7 @@ class Requests:
         asked_as: RequestId | None = None,
     ) -> RequestId:
         """Commit a request; on return it is written. Raises what the request file raises."""
-        request = Request(
-            request_id=asked_as or self.new_id(),
-            kind=kind,
-            actor=self.actor,
-            reason=reason,
-            args=dict(args or {}),
-            asked_at=self._clock.wall(),
-        )
+        request = self.make(kind, reason, args, asked_as)
         self._commit(request)
         self.last = Asked(request.request_id, kind.value, monotonic())
         return request.request_id

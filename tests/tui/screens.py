@@ -14,7 +14,8 @@ from engine.domain.request import Request
 from engine.errors import JournalError
 from engine.ports import Unit
 from tests.tui import seed
-from tui.application import Pilothouse, ScreenOptions
+from tui.application import Pilothouse
+from tui.shell import ScreenOptions
 from tui.source import DatabaseSource
 from tui.steering import Requests
 
@@ -73,10 +74,15 @@ class FakeEngine:
         self.exit_code: int | None = None
         self.alive = True
         self.halted: list[str] = []
+        self.handed: list[Request] = []
 
     def halt(self, why: str) -> None:
         """Remember why."""
         self.halted.append(why)
+
+    def request(self, request: Request) -> None:
+        """Remember what was handed over."""
+        self.handed.append(request)
 
 
 def seeded(path: Path, units: list[Unit] | None = None) -> Path:

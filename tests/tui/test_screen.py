@@ -20,8 +20,8 @@ from tests.tui.screens import (
     until,
 )
 from tui.actions import ACTIONS, PANES
-from tui.application import Left, ScreenOptions
 from tui.dialogs import confirm
+from tui.shell import Left, ScreenOptions
 
 SMALL, LARGE = (80, 24), (120, 40)
 
@@ -364,6 +364,31 @@ async def test_the_engine_can_be_left_running(database: Path) -> None:
         await handled(pilot)
         assert app.left is Left.RUNNING
         assert asked.kinds == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_read_only_screen_can_end_its_own_session(database: Path) -> None:
+    asked, engine = Asked(), FakeEngine()
+    app = application(database, asked, engine=engine, options=ScreenOptions(read_only=True))
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: app.engine is not None)
+        await press(pilot, "Q", "s")
+        assert asked.kinds == ["STOP"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_stop_keys_reach_the_engine_when_the_request_file_does_not(database: Path) -> None:
+    asked, engine = Asked(), FakeEngine()
+    asked.broken = True
+    app = application(database, asked, engine=engine)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: app.engine is not None)
+        await press(pilot, "ctrl+k")
+        assert engine.halted == ["stop key"]
+        await press(pilot, "escape", "Q", "s")
+        assert [request.kind.value for request in engine.handed] == ["STOP"]
 
 
 async def test_ctrl_c_says_how_to_leave(database: Path) -> None:

@@ -14,7 +14,7 @@ from engine.domain.session import SessionState
 from tests.storage.samples import context, created, moved, unit
 from tests.tui import seed
 from tests.tui.screens import app_of, application, handled, press, ready, seeded, settled
-from tui.application import ScreenOptions
+from tui.shell import ScreenOptions
 from tui.widgets.lines import Lines
 
 SMALL, LARGE = (80, 24), (120, 40)
