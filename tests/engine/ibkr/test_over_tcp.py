@@ -1,29 +1,377 @@
-"""The adapter against the practice gateway: real library, real socket."""
+"""The adapter against the practice gateway: real library, real socket, faults of the script."""
+
+import asyncio
+
+import pytest
 
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
-from engine.domain.reconciliation import BrokerAccount
-from tests.engine.ibkr.wire import QQQ, D, desk, order
+from engine.domain.order import OrderStatus, OrderType, Side, WorkingOrder
+from engine.domain.reconciliation import AnswerFailed, BrokerAccount
+from tests.engine.ibkr.core import Core
+from tests.engine.ibkr.wire import QQQ, D, Desk, desk, order
+
+_S = OrderStatus
+
+
+def core_of(one: Desk) -> Core:
+    """The real core, fed with everything that the broker says from now on."""
+    core = Core()
+    one.also = core.take
+    return core
+
+
+def send(one: Desk, core: Core, name: str, number: int, **fields: object) -> WorkingOrder:
+    """Write an order, then send it, as the loop does."""
+    mine = order(name, **fields)  # type: ignore[arg-type]
+    core.send(mine, number)
+    try:
+        one.broker.submit(mine, number)
+    except Exception as error:  # noqa: BLE001  as the router does
+        core.report(rp.SendFailed(order_id=mine.order_id, text=str(error)))
+    return core.row(mine)
+
+
+async def account(one: Desk) -> BrokerAccount | AnswerFailed:
+    """Ask for the account and wait for the answer."""
+    before = len(one.reports(rp.AccountRead))
+    one.broker.read_account("test")
+    await one.until(lambda: len(one.reports(rp.AccountRead)) > before)
+    return one.reports(rp.AccountRead)[-1].answer
+
+
+# -- without faults -------------------------------------------------------------------------
 
 
 async def test_a_session_begins_live_after_everything_was_answered() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()
         assert one.links == ["TCP LINK_DOWN", "SYNCING SYNCING", "LIVE"]
+        assert one.broker.connection.ib.client.serverVersion() == 176
 
 
-async def test_a_market_order_fills_in_parts_with_commissions() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+@pytest.mark.parametrize("version", [157, 163, 164, 170, 176])
+async def test_a_market_order_fills_in_parts_with_commissions(version: int) -> None:
+    async with PracticeGateway(seed=7, server_version=version) as gateway, desk(gateway) as one:
         await one.live()
-        one.broker.submit(order("a", quantity=10), 1)
+        core = core_of(one)
+        row = send(one, core, "a", 1, quantity=10)
         await one.until(lambda: len(one.reports(rp.CommissionReported)) == 2)
+        assert row.status is _S.FILLED
         fills = one.reports(rp.Executed)
         assert sum(fill.quantity for fill in fills) == 10
         assert {fill.exec_id for fill in fills} == {
             paid.exec_id for paid in one.reports(rp.CommissionReported)
         }
-        one.broker.read_account("test")
-        await one.until(lambda: one.reports(rp.AccountRead))
-        answer = one.reports(rp.AccountRead)[0].answer
+        answer = await account(one)
         assert isinstance(answer, BrokerAccount)
         assert answer.positions == {QQQ: D(10)}
+        assert answer.cash == core.book.cash
+        assert one.lost == 0
+
+
+async def test_a_limit_order_works_is_shown_and_is_canceled() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "b", 1, type_=OrderType.LIMIT, limit_price=D(100))
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        answer = await account(one)
+        assert isinstance(answer, BrokerAccount)
+        assert [(o.order_ref, o.remaining) for o in answer.orders] == [("PH-b", D(10))]
+        one.broker.cancel(row.order.order_id)
+        await one.until(lambda: row.status is _S.CANCELED)
+        assert row.filled == 0
+
+
+async def test_an_order_beyond_the_funds_is_rejected() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "c", 1, quantity=100_000)
+        await one.until(lambda: row.status is _S.REJECTED)
+        assert one.reports(rp.Rejected)[0].code == 201
+
+
+async def test_what_is_not_qualified_is_not_sent() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.until(lambda: one.broker.machine.link.is_live)
+        core = core_of(one)
+        row = send(one, core, "d", 1)
+        assert row.status is _S.CANCELED
+        assert "CONTRACT" in row.reason
+        assert not gateway.venue.open_orders()
+
+
+# -- the link --------------------------------------------------------------------------------
+
+
+async def test_fills_that_happen_while_away_come_with_the_next_connection() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "e", 1, type_=OrderType.LIMIT, limit_price=D(100))
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        await gateway.fault("drop_socket", client=17)
+        gateway.set_market("QQQ", {"bid": "98.00", "ask": "99.00", "last": "99.00"})
+        gateway.advance(5)
+        await one.until(lambda: row.status is _S.FILLED)
+        assert row.filled == 10
+        assert len(one.reports(rp.Executed)) == len({f.exec_id for f in one.reports(rp.Executed)})
+        assert one.broker.machine.epoch == 2
+
+
+async def test_the_link_lost_right_after_the_send_leaves_one_order_and_finds_it() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("drop_socket", client=17, on="place")
+        row = send(one, core, "f", 1, quantity=10)
+        await one.until(lambda: row.status is _S.UNKNOWN or row.filled)
+        await one.until(lambda: row.status is _S.FILLED)
+        assert len(gateway.venue.completed_orders()) == 1
+        answer = await account(one)
+        assert isinstance(answer, BrokerAccount)
+        assert answer.positions == {QQQ: D(10)}
+
+
+async def test_an_order_that_never_arrived_is_proven_absent_and_only_then_ended() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        one.broker.ledger = lambda instrument: D(0)
+        await gateway.fault("lose_order", before=True)
+        row = send(one, core, "g", 1)
+        await one.until(lambda: row.status is _S.UNKNOWN)
+        await one.until(lambda: row.status is _S.CANCELED)
+        assert row.reason == "never_reached_broker"
+
+
+async def test_without_a_ledger_to_compare_a_lost_order_stays_unknown() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("lose_order", before=True)
+        row = send(one, core, "h", 1)
+        await one.until(lambda: "order_undecided" in one.faults)
+        assert row.status is _S.UNKNOWN
+
+
+async def test_a_client_id_in_use_is_named_and_tried_again_until_it_is_free() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as first:
+        await first.live()
+        async with desk(gateway) as second:
+            why = await asyncio.wait_for(second.broker.keeper.first, 5)
+            assert why.startswith("client id 17 is in use")
+            assert second.broker.machine.link.reason == "LINK_DOWN"
+            await first.broker.end()
+            await second.live()
+
+
+async def test_a_read_only_gateway_is_recognised_and_gets_no_order() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        await gateway.fault("read_only", count=0)
+        async with desk(gateway) as one:
+            await one.until(lambda: one.broker.machine.reason == "READ_ONLY", 8)
+            row = send(one, core_of(one), "i", 1)
+            assert row.status is _S.CANCELED
+            assert "READ_ONLY" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "named"),
+    [
+        ({"account": "DU7777777"}, "ACCOUNT_MISMATCH", ("DU7777777", "DU0000001")),
+        ({"account": "U0000001"}, "MODE_GATE", ("paper", "U0000001")),
+        ({"live": True}, "MODE_GATE", ("live", "DU0000001")),
+    ],
+)
+async def test_a_wrong_account_or_mode_stops_at_the_gate(
+    changed: dict[str, object], reason: str, named: tuple[str, ...]
+) -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, **changed) as one:
+        why = await asyncio.wait_for(one.broker.keeper.first, 5)
+        assert why == reason
+        for word in named:
+            assert word in one.broker.machine.link.text
+        await one.until(lambda: gateway.clients == [])
+
+
+async def test_a_silent_start_is_given_up_and_tried_again() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        await gateway.fault("silent_start", s=30)
+        async with desk(gateway) as one:
+            await one.live(8)
+            assert one.links.count("TCP LINK_DOWN") >= 2
+
+
+@pytest.mark.parametrize("data_lost", [False, True])
+async def test_a_lost_upstream_forbids_orders_and_its_return_compares_anew(data_lost: bool) -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        await gateway.fault("upstream_lost", s=0.5, data_lost=data_lost)
+        await one.until(lambda: one.broker.machine.reason == "UPSTREAM_DOWN")
+        row = send(one, core_of(one), "j", 1)
+        assert row.status is _S.CANCELED
+        assert "UPSTREAM_DOWN" in row.reason
+        gateway.advance(1)
+        await one.until(lambda: one.broker.machine.link.is_live)
+        assert one.links[-2:] == ["SYNCING SYNCING", "LIVE"]
+        assert one.broker.machine.epoch == 1
+
+
+async def test_a_restarted_gateway_is_found_again() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        gateway.restart(down_s=0.3, id_rollback=5)
+        await one.until(lambda: one.broker.machine.epoch == 2 and one.broker.is_live)
+        assert one.broker.machine.link.is_live
+
+
+# -- answers that cannot be believed ------------------------------------------------------------
+
+
+async def test_positions_that_do_not_come_are_unknown_not_empty() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        await gateway.fault("silent", on="request:61", count=0)
+        answer = await account(one)
+        assert isinstance(answer, AnswerFailed)
+        assert "no answer" in answer.reason
+
+
+async def test_an_empty_answer_against_the_portfolio_is_unknown_not_flat() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "k", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        await gateway.fault("empty", on="request:61", count=1)
+        answer = await account(one)
+        assert isinstance(answer, AnswerFailed)
+        answer = await account(one)
+        assert isinstance(answer, BrokerAccount)
+        assert answer.positions == {QQQ: D(10)}
+
+
+# -- orders ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [10349, 201, 161, 10147, 10148, 104, 105, 399])
+async def test_a_false_error_ends_no_order(code: int) -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("false_error", code=code, text="not the end")
+        row = send(one, core, "l", 1, type_=OrderType.LIMIT, limit_price=D(100))
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        await asyncio.sleep(0.3)
+        assert row.status is _S.ACCEPTED
+        assert len(gateway.venue.open_orders()) == 1
+
+
+async def test_a_fill_before_its_acknowledgement_is_booked_once() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("fill_before_ack")
+        row = send(one, core, "m", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        assert core.book.position(QQQ).quantity == 10
+
+
+async def test_a_corrected_execution_replaces_the_old_one() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("exec_correction", price="123.45")
+        row = send(one, core, "n", 1)
+        await one.until(lambda: any(f.exec_id.endswith(".02") for f in one.reports(rp.Executed)))
+        await one.until(lambda: row.status is _S.FILLED)
+        assert core.book.position(QQQ).quantity == 10
+        assert D("123.45") in {fill.price for fill in core.state.fills.values()}
+
+
+async def test_a_lost_execution_is_fetched() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("lose", kind=11, n=1)
+        row = send(one, core, "o", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        assert core.book.position(QQQ).quantity == 10
+
+
+async def test_an_execution_in_an_unknown_zone_is_noticed() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core_of(one)
+        await gateway.fault("time_zone", zone="XYZ/Nowhere", count=1)
+        send(one, core_of(one), "p", 1)
+        await one.until(lambda: "frame_lost" in one.faults)
+        assert "SYNCING SYNCING" in one.links[3:]
+
+
+async def test_a_foreign_order_is_shown_and_not_touched() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        await gateway.fault("foreign_order", symbol="QQQ", price="100")
+        answer = await account(one)
+        assert isinstance(answer, BrokerAccount)
+        assert len(answer.orders) == 1
+        assert not answer.orders[0].order_ref.startswith("PH-")
+        assert not one.reports(rp.Accepted)
+
+
+async def test_a_cancel_that_crosses_a_fill_is_booked_as_filled() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "q", 1, type_=OrderType.LIMIT, limit_price=D(100))
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        await gateway.fault("fill_on_cancel")
+        one.broker.cancel(row.order.order_id)
+        await one.until(lambda: row.status is _S.FILLED)
+        assert core.book.position(QQQ).quantity == 10
+
+
+async def test_after_a_restart_of_ours_the_reference_finds_the_order() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        async with desk(gateway) as one:
+            await one.live()
+            core = core_of(one)
+            row = send(one, core, "r", 1, type_=OrderType.LIMIT, limit_price=D(100))
+            await one.until(lambda: row.status is _S.ACCEPTED)
+        async with desk(gateway) as two:
+            two.also = core.take
+            two.broker.restore([row])
+            await two.live()
+            two.broker.cancel(row.order.order_id)
+            await two.until(lambda: row.status is _S.CANCELED)
+            assert "unknown_own_order" not in two.faults
+
+
+async def test_an_order_of_ours_without_a_row_halts() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        async with desk(gateway) as one:
+            await one.live()
+            send(one, core_of(one), "s", 1, type_=OrderType.LIMIT, limit_price=D(100))
+            await one.until(lambda: one.reports(rp.Accepted))
+        async with desk(gateway) as two:
+            await two.live()
+            assert "unknown_own_order" in two.faults
+
+
+async def test_a_sell_closes_what_a_buy_opened() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "t", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        back = send(one, core, "u", 2, side=Side.SELL)
+        await one.until(lambda: back.status is _S.FILLED)
+        await one.until(lambda: len(one.reports(rp.CommissionReported)) == 4)
+        answer = await account(one)
+        assert isinstance(answer, BrokerAccount)
+        assert answer.positions == {}
+        assert answer.cash == core.book.cash

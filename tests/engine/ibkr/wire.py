@@ -104,8 +104,16 @@ class Desk:
         self.clock = MarketClock(gateway)
         self.broker = IbkrBroker(wanted, self._hear, self.clock)
 
+        self.also: Callable[[Input], None] = lambda given: None
+
     def _hear(self, given: Input) -> None:
         self.said.append(given)
+        self.also(given)
+
+    @property
+    def lost(self) -> int:
+        """Frames that could not be read."""
+        return self.faults.count("frame_lost")
 
     def reports(self, kind: type[T]) -> list[T]:
         """The reports of one kind, in order."""
