@@ -18,7 +18,7 @@ from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
 from engine.domain.reconciliation import DifferenceKind
-from engine.domain.report import CancelRefused, CommissionReported
+from engine.domain.report import Accepted, CancelRefused, CommissionReported, Submitted
 from engine.domain.request import RequestKind
 from engine.domain.session import SessionState, TradingState, Verdict
 from engine.domain.signal import ORDERLESS, SignalState
@@ -56,8 +56,13 @@ def _report(state: State, event: ev.ReportReceived, seq: int) -> None:
         row = state.orders.get(report.order_id)
         if row is not None:
             row.canceling = False  # it may be asked again
-    elif isinstance(report, CommissionReported) and report.exec_id not in state.fills:
-        state.commissions[report.exec_id] = report.commission
+    elif isinstance(report, CommissionReported):
+        if report.exec_id not in state.fills:
+            state.commissions[report.exec_id] = report.commission
+    elif isinstance(report, Submitted | Accepted) and report.perm_id:
+        row = state.orders.get(report.order_id)
+        if row is not None:
+            row.perm_id = row.perm_id or report.perm_id
 
 
 def _session_state(state: State, event: ev.SessionStateChanged, seq: int) -> None:

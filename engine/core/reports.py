@@ -86,12 +86,9 @@ def _on_status(
     if row is None:
         return _unmatched(state, report, report.order_id)
     now = row.status
-    if status is now or (status is _S.SUBMITTED and now is not _S.APPROVED):
-        return NOTHING
-    if status is _S.ACCEPTED and now is not _S.UNKNOWN and (row.filled or now in DONE):
-        return NOTHING  # an execution or an end already proved it
-    if status is _S.ACCEPTED and now is _S.PENDING_CANCEL:
-        return NOTHING  # overtaken by our cancel; only CancelRefused brings it back
+    if _is_overtaken(row, status):
+        # what it says is known but the broker's id may not be
+        return _draft(row, report).done() if perm_id and not row.perm_id else NOTHING
     if status is _S.ACCEPTED and row.filled:
         status = _S.PARTIALLY_FILLED  # found again, with what it had filled before
     if status is _S.REJECTED and row.filled:
@@ -112,6 +109,18 @@ def _on_status(
     if status in DONE:
         order_ended(state, draft, row, status)
     return draft.done()
+
+
+def _is_overtaken(row: WorkingOrder, status: OrderStatus) -> bool:
+    """Say whether something later has been said already, or the same."""
+    now = row.status
+    if status is now or (status is _S.SUBMITTED and now is not _S.APPROVED):
+        return True
+    if status is not _S.ACCEPTED:
+        return False
+    if now is _S.PENDING_CANCEL:
+        return True  # overtaken by our cancel; only CancelRefused brings it back
+    return now is not _S.UNKNOWN and (bool(row.filled) or now in DONE)
 
 
 def move(
