@@ -75,7 +75,7 @@ class Desk:
         self.addresses: dict[tuple[int, int], int] = {}
         self.last_ids: dict[int, int] = {}
         self.next_perm_id = first_perm_id
-        self.groups_done: set[str] = set()
+        self.groups: dict[str, Decimal] = {}  # OCA groups: the part that has filled, 1 is done
         self.before_fill: Callable[[Order], tuple[str, timedelta | None]] | None = None
         self.after_fill: Callable[[Order, Print], None] | None = None
         self.acknowledged: Callable[[Order], None] | None = None
@@ -165,6 +165,9 @@ class Desk:
         if why:
             self.reject(order, 201, why)
             return
+        late = self._begun(order)
+        if late:  # whoever joins a group late gets what it has left
+            matching.reduce_to(order, order.request.quantity - late)
         now = self.now()
         order.status = "PreSubmitted"
         order.submits_at = now + ACCEPTED_AFTER * self.rules.slow
@@ -198,7 +201,7 @@ class Desk:
     def _rejection(self, order: Order) -> str:
         """Say why an order that is well formed is rejected; empty if it is not."""
         request, group = order.request, order.request.oca_group
-        if group in self.groups_done:
+        if self._begun(order) >= request.quantity:
             return f"Order rejected - reason:OCA group {group} is already filled"
         if order.parent_perm:
             parent = self.live.get(order.parent_perm) or self.done.get(order.parent_perm)
@@ -208,6 +211,11 @@ class Desk:
         if self.is_too_late(order):
             return "Order rejected - reason:The order was received after the closing cut-off time."
         return self.short_of_funds(request, order.traded, order.sign * request.quantity)
+
+    def _begun(self, order: Order) -> Decimal:
+        """Return how much of an order its OCA group has filled already."""
+        part = self.groups.get(order.request.oca_group, ZERO)
+        return (order.oca_quantity * part).to_integral_value(ROUND_CEILING)
 
     def short_of_funds(self, request: OrderRequest, traded: Traded, signed: Decimal) -> str:
         """Say what an order lacks; empty if the account can carry it."""
@@ -366,11 +374,10 @@ class Desk:
         return "" if self.hall.trades(now, outside=request.outside_rth) else "hours"
 
     def has_work(self, at: datetime) -> bool:
-        """Say whether any order could meet the market at this instant."""
-        if not self.live or not self.rules.matches:
+        """Say whether any order could meet the market at the next tick."""
+        if not self.rules.matches or not any(_looks(one) for one in self.live.values()):
             return False
-        regular = self.hall.is_regular(at)
-        return regular or (
+        return self.hall.is_regular(at) or (
             any(o.request.outside_rth or o.request.tif in _AT_ONCE for o in self.live.values())
             and self.hall.trades(at, outside=True)
         )
@@ -388,8 +395,7 @@ class Desk:
                 if order.request.tif in _AT_ONCE and order.status == "Submitted":
                     self.cancel(order, "the market is closed")
                 continue
-            dormant = order.status == "PreSubmitted" and matching.is_dormant(order)
-            if order.status not in ("Submitted", "PendingCancel") and not dormant:
+            if not _looks(order):
                 continue
             if order.submits_at is None or at <= order.submits_at:
                 continue
@@ -470,8 +476,9 @@ class Desk:
         if group is None:
             return
         name, kind = group
-        if order.request.oca_group and (kind == 1 or order.status == "Filled"):
-            self.groups_done.add(name)
+        if order.request.oca_group:
+            part = self.groups.get(name, ZERO) + shares / order.oca_quantity
+            self.groups[name] = Decimal(1) if kind == 1 or order.status == "Filled" else part
         others = [
             o for o in self.live.values() if o.group and o.group[0] == name and o is not order
         ]
@@ -529,7 +536,7 @@ class Desk:
             if self.addresses.get(order.address) == order.perm_id:
                 del self.addresses[order.address]
         self.done.clear()
-        self.groups_done.clear()
+        self.groups.clear()
 
     def forget_ids(self, count: int) -> None:
         """Roll the order ids back: the last ones will be issued again."""
@@ -547,3 +554,10 @@ class Desk:
             for view in (order.view() for order in self.live.values())
             if client_id is None or view.client_id == client_id
         ]
+
+
+def _looks(order: Order) -> bool:
+    """Say whether an order looks at the market: it works, or waits for its trigger."""
+    if order.status == "PreSubmitted":
+        return matching.is_dormant(order)
+    return order.status in ("Submitted", "PendingCancel")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from engine.brokers.practice.clock import DAY, in_new_york, new_york
+from engine.errors import SettingsError
 from engine.ports import Calendar
 
 _EARLIEST = time(4)
@@ -54,6 +55,9 @@ class Weekdays:
         return day if inside else None
 
 
+_WEEKDAYS = Weekdays()
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
     """One session date; instants in UTC."""
@@ -85,28 +89,32 @@ class Hall:
         """Return the hours of a session date."""
         known = self._hours.get(day)
         if known is None:
-            closes = self.calendar.closes_at(day)
-            known = Hours(
-                day,
-                in_new_york(day, _EARLIEST),
-                self.calendar.opens_at(day),
-                closes,
-                closes + _AFTER,
-            )
+            try:
+                opens, closes = self.calendar.opens_at(day), self.calendar.closes_at(day)
+            except SettingsError:  # beyond what the calendar knows: far expirations
+                opens, closes = _WEEKDAYS.opens_at(day), _WEEKDAYS.closes_at(day)
+            known = Hours(day, in_new_york(day, _EARLIEST), opens, closes, closes + _AFTER)
             self._hours[day] = known
         return known
+
+    def is_session(self, day: date) -> bool:
+        """Say whether a date is a session; beyond the calendar every weekday is."""
+        try:
+            return self.calendar.is_session(day)
+        except SettingsError:
+            return _WEEKDAYS.is_session(day)
 
     def today(self, at: datetime) -> Hours | None:
         """Return the hours of the New York date of an instant; None if nothing opens then."""
         day = new_york(at).date()
-        return self.hours(day) if self.calendar.is_session(day) else None
+        return self.hours(day) if self.is_session(day) else None
 
     def current(self, at: datetime) -> Hours:
         """Return the session that runs, or ran last, at an instant: it has begun (04:00)."""
         if self._newest is not None and self._newest[0] <= at < self._newest[1]:
             return self._newest[2]
         day = new_york(at).date()
-        if not self.calendar.is_session(day) or at < self.hours(day).starts:
+        if not self.is_session(day) or at < self.hours(day).starts:
             day = self.calendar.previous_session(day)
         hours = self.hours(day)
         following = self.hours(self.calendar.next_session(day))
@@ -116,7 +124,7 @@ class Hall:
     def coming(self, at: datetime) -> Hours:
         """Return the first session that has not closed at an instant."""
         day = new_york(at).date()
-        if self.calendar.is_session(day) and at < self.hours(day).closes:
+        if self.is_session(day) and at < self.hours(day).closes:
             return self.hours(day)
         return self.hours(self.calendar.next_session(day))
 
@@ -135,7 +143,7 @@ class Hall:
     def next_change(self, at: datetime) -> datetime:
         """Return the next start, open, close or end after an instant."""
         day = new_york(at).date()
-        if not self.calendar.is_session(day):
+        if not self.is_session(day):
             day = self.calendar.next_session(day)
         while True:
             hours = self.hours(day)
@@ -150,7 +158,7 @@ class Hall:
         return ";".join(self._day_text(first + n * DAY, liquid=liquid) for n in range(days))
 
     def _day_text(self, day: date, *, liquid: bool) -> str:
-        if not self.calendar.is_session(day):
+        if not self.is_session(day):
             return f"{day:%Y%m%d}:CLOSED"
         hours = self.hours(day)
         begin, end = (hours.opens, hours.closes) if liquid else (hours.starts, hours.ends)

@@ -141,6 +141,7 @@ class Universe:
     _stocks: dict[int, Traded] = field(default_factory=dict)
     _options: dict[int, Traded] = field(default_factory=dict)
     _boards: dict[str, tuple[date, Board]] = field(default_factory=dict)
+    _listed_boards: dict[str, Board] = field(default_factory=dict)  # every contract is known
 
     def __post_init__(self) -> None:
         """List the stocks."""
@@ -210,16 +211,18 @@ class Universe:
         )
 
     def search(self, pattern: str) -> list[Match]:
-        """Return stocks whose symbol begins with a pattern or whose name contains it."""
+        """Return stocks whose symbol, or a word of whose name, begins with a pattern."""
         wanted = pattern.strip().upper()
         if not wanted:
             return []
         fitting = [
             t.listing
             for t in self._stocks.values()
-            if t.listing.symbol.startswith(wanted) or wanted in t.listing.name.upper()
+            if any(word.startswith(wanted) for word in (t.listing.symbol, *t.listing.name.split()))
         ]
-        fitting.sort(key=lambda one: (one.symbol != wanted, one.symbol, one.con_id))
+        fitting.sort(
+            key=lambda one: (one.symbol != wanted, not one.symbol.startswith(wanted), one.symbol)
+        )
         return [
             Match(
                 contract=self._stocks[one.con_id].contract,
@@ -269,7 +272,8 @@ class Universe:
         """Find an option by its id among those listed today."""
         for symbol in [asked.symbol] if asked.symbol else [t.symbol for t in LISTINGS if t.chain]:
             board = self.board(symbol, at, price) if price is not None else None
-            if board is not None:
+            if board is not None and board is not self._listed_boards.get(symbol):
+                self._listed_boards[symbol] = board
                 for _ in self._all(board):
                     pass
         return self._options.get(asked.con_id)
@@ -395,7 +399,7 @@ def _expirations(day: date, hall: Hall) -> list[date]:
             thirds.append(third)
         month = (month + timedelta(days=32)).replace(day=1)
     found.update(thirds[:12], [one for one in thirds if one.month == 1][:2])
-    moved = {one if hall.calendar.is_session(one) else one - DAY for one in found}
+    moved = {one if hall.is_session(one) else one - DAY for one in found}
     return sorted(one for one in moved if one >= day)
 
 

@@ -83,7 +83,7 @@ class PracticeVenue:
         script: Iterable[Scripted] = (),
     ) -> None:
         self.account, self.seed = account, seed
-        self._now = start
+        self._now = self._ticked = start  # all ticks up to there are done
         self._tick = timedelta(seconds=tick_s)
         self._hall = Hall(calendar or Weekdays())
         extra = [
@@ -145,7 +145,7 @@ class PracticeVenue:
         while (due := self.next_due()) <= at:
             self._now = max(self._now, due)
             self._step()
-        self._now = max(self._now, at)
+        self._now = self._ticked = max(self._now, at)
 
     def next_due(self) -> datetime:
         """Return when something can happen next."""
@@ -175,11 +175,13 @@ class PracticeVenue:
             self._bell = self._hall.next_change(now)
         if self._midnight <= now:
             self._new_day()
-        self._seen.clear()
-        if is_on_grid(now, self._tick):
-            self._desk.tick(now, self._quote)
-        self._streams.tick(now, self._tick, self._quote)
-        self._agenda.run(now)
+        if now > self._ticked:
+            self._ticked = now
+            self._seen.clear()
+            if is_on_grid(now, self._tick):
+                self._desk.tick(now, self._quote)
+            self._streams.tick(now, self._tick, self._quote)
+            self._agenda.run(now)
 
     def _new_day(self) -> None:
         self._midnight = midnight_after(self._now)
@@ -499,7 +501,7 @@ class PracticeVenue:
             "executions": self._tape.export(),
             "next_perm_id": self._desk.next_perm_id,
             "last_ids": {str(k): v for k, v in self._desk.last_ids.items()},
-            "groups_done": sorted(self._desk.groups_done),
+            "groups": {name: str(part) for name, part in sorted(self._desk.groups.items())},
         }
 
     def restore(self, state: Mapping[str, object]) -> None:
@@ -525,15 +527,15 @@ class PracticeVenue:
         self._desk.next_perm_id = int(str(state["next_perm_id"]))
         last_ids: Mapping[str, int] = state["last_ids"]  # type: ignore[assignment]
         self._desk.last_ids = {int(client): last for client, last in last_ids.items()}
-        groups: Iterable[str] = state["groups_done"]  # type: ignore[assignment]
-        self._desk.groups_done = set(groups)
+        groups: Mapping[str, str] = state["groups"]  # type: ignore[assignment]
+        self._desk.groups = {name: Decimal(part) for name, part in groups.items()}
         self._take_up(datetime.fromisoformat(str(state["now"])))
 
     def _take_up(self, saved_at: datetime) -> None:
         """Go on from a saved instant: what the time between has ended, ends now."""
         if midnight_after(saved_at) <= self._now:
             self._new_day()
-        self._now = max(self._now, saved_at)
+        self._now = self._ticked = max(self._now, saved_at)
         self._midnight = midnight_after(self._now)
         self._bell = self._hall.next_change(self._now)
         for order in list(self._desk.live.values()):

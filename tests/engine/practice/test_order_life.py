@@ -400,7 +400,7 @@ def test_global_cancel_ends_everybodys_orders() -> None:
 
 
 def test_midnight_forgets_what_ended_and_keeps_what_lives() -> None:
-    venue, _ = open_venue(KO)
+    venue, _ = open_venue(KO, start=FRIDAY.replace(hour=20, minute=58))
     venue.place(order(1, "BUY 100 MKT"))
     venue.place(order(2, "BUY 100 LMT 40", tif="GTC"))
     venue.advance(1)
