@@ -119,7 +119,7 @@ def positions(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
         equity, value = worth.get(owner), row["market_value"]
         row["weight"] = value / equity if equity and value is not None else None
         wanted = targets.get(owner)
-        row["target_weight"] = None if wanted is None else float(wanted.get(row["symbol"], 0))
+        row["target_weight"] = float(wanted.get(row["symbol"], 0)) if wanted else None
         row["working"] = working.get((owner, row["instrument"]), 0.0)
     return rows
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from tui.format import UNKNOWN, Shown, day, money, percent, say, whole
+from tui.format import UNKNOWN, Shown, clip, day, money, percent, say, whole
 from tui.panes.pane import Pane, sign_ink
 from tui.panes.positions import provenance
 from tui.view import Row, View, session_day
@@ -75,10 +75,8 @@ class EquityPane(Pane):
         self._curve = Curve()
 
     def title_parts(self, view: View) -> list[Shown]:
-        """Sessions so far, and the fill rule."""
-        rows = view["snapshots"].rows or ()
-        parts = [say("{} sessions", whole(rows[-1]["ordinal"]))] if rows else []
-        return [*parts, *provenance(view)]
+        """Where the figures come from."""
+        return provenance(view)
 
     def nothing(self) -> tuple[Line, ...]:
         """Figures one below the other, then the curve."""
@@ -97,7 +95,15 @@ class EquityPane(Pane):
                 Shown("  drawdown "), _change(last.get("drawdown"), 1),
             ),
             line(
-                say(" cash {}  {}", money(last["cash"]), day(session_day(last, "session_date")))
+                clip(
+                    say(
+                        " cash {} · {} · {} sessions",
+                        money(last["cash"]),
+                        day(session_day(last, "session_date")),
+                        whole(last["ordinal"]),
+                    ),
+                    self.size.width,
+                )
             ),
         )  # fmt: skip
         room = self.size.height - 1 - len(figures)

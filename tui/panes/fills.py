@@ -42,7 +42,7 @@ COLUMNS = (
     Column(Shown("RefPx"), 8, lambda r, m: price(r.get("reference_price"), 8), right=True),
     Column(Shown("Order"), 6, lambda r, m: short_id(r["order_id"])),
     Column(Shown("From"), 8, lambda r, m: cell(r["strategy_id"] or "no owner"), grows=True),
-    Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1),
+    Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1, grows=True),
 )  # fmt: skip
 
 

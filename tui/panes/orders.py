@@ -61,7 +61,7 @@ COLUMNS = (
     Column(Shown("Age"), 4, lambda r, m: age(m.age(instant(r, "created_at"))), right=True),
     Column(Shown("From"), 8, lambda r, m: word(r["strategy_id"]), grows=True),
     Column(Shown("Signal"), 6, lambda r, m: short_id(r["signal_id"]), level=1),
-    Column(Shown("Reason"), 25, lambda r, m: cell(r["reason"] or ""), level=1),
+    Column(Shown("Reason"), 25, lambda r, m: cell(r["reason"] or ""), level=1, grows=True),
     Column(Shown("Ref"), 40, lambda r, m: cell(r["order_ref"]), level=2),
     Column(Shown("PermId"), 10, lambda r, m: cell(str(r["perm_id"] or "")), level=2),
 )

@@ -18,6 +18,7 @@ from tui.format import (
     age,
     both_instants,
     cell,
+    clip,
     exchange_time,
     fit,
     quantity,
@@ -90,7 +91,7 @@ class Pane(Table):
         if view is None:
             return line(say(" {}", self.title), ink=ink)
         parts = [self.title, *self.title_parts(view)]
-        spans = [Span(say(" {}", Shown(" · ".join(parts))))]
+        spans = [Span(say(" {}", clip(Shown(" · ".join(parts)), self.size.width - 1)))]
         if reading.failed:
             at = exchange_time(reading.read_at)
             spans = [

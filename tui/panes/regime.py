@@ -123,7 +123,7 @@ def regime_card(view: View, width: int) -> list[Line]:
             Shown("  "),
             Span(clip(safe(decision.get("text") or "", 120), max(1, width - 20)), "plain"),
         ),
-        _weights(view, decision.get("targets") or {}, width),
+        _weights(view, decision, width),
         line(say(" {}", cells([r["cell"] for r in readings], min(STRIP_SESSIONS, width - 2)))),
     ]
 
@@ -160,9 +160,14 @@ def _trend(last: Row | None) -> Shown:
     )
 
 
-def _weights(view: View, targets: Mapping[str, Any], width: int) -> Line:
-    """Target weight and actual weight of every symbol that has either."""
-    actual = {r["symbol"]: r.get("weight") for r in view["positions"].rows or () if r["quantity"]}
+def _weights(view: View, decision: Row, width: int) -> Line:
+    """Actual and target weight of every symbol that has either, of the strategy that decided."""
+    targets: Mapping[str, Any] = decision.get("targets") or {}
+    actual = {
+        row["symbol"]: row.get("weight")
+        for row in view["positions"].rows or ()
+        if row["quantity"] and row["strategy_id"] == decision.get("strategy")
+    }
     parts: list[Shown] = []
     for symbol in sorted(targets.keys() | actual.keys()):
         target, held = targets.get(symbol), actual.get(symbol)

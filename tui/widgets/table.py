@@ -44,7 +44,7 @@ class Column:
 def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
     """Return the columns of a pane `width` cells wide, each with its width.
 
-    Whole columns from the left as far as they fit; the growing one takes the rest.
+    Whole columns from the left as far as they fit; the last growing one takes the rest.
     """
     level = (width >= PLUS_WIDTH) + (width >= PLUS_PLUS_WIDTH)
     if width < SLIM_WIDTH and any(c.slim for c in columns):
@@ -58,7 +58,8 @@ def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, in
             break
         room -= needed
         chosen.append((column, size))
-    return tuple((c, size + (room if c.grows else 0)) for c, size in chosen)
+    growing = max((n for n, (c, _) in enumerate(chosen) if c.grows), default=-1)
+    return tuple((c, size + (room if n == growing else 0)) for n, (c, size) in enumerate(chosen))
 
 
 def anchored(cursor: str, before: Sequence[str], after: Iterable[str]) -> str | None:
