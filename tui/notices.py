@@ -42,8 +42,8 @@ def _end(view: View, engine_end: Span | None) -> Span | None:
         return engine_end
     return Span(
         say(
-            "SESSION ENDED {} ET: {} {}. Nothing here moves. Q leaves",
-            exchange_time(instant(session, "ended_at")),
+            "SESSION ENDED {} ET: {}. Nothing here moves. Q leaves · {}",
+            Shown(exchange_time(instant(session, "ended_at"))[:5]),
             word(session["state"]),
             safe(session["end_reason"] or "", 60),
         ),
