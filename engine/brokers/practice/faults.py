@@ -24,7 +24,6 @@ POINTS = {
     "client_id_busy": "connect",
     "silent_start": "connect",
     "restart": NOW,
-    "nightly": NOW,
     "slow": "request",
     "silent": "request",
     "empty": "request",
@@ -37,6 +36,7 @@ POINTS = {
     "reorder": "callback",
     "lose": "callback",
     # links and modes
+    "nightly": NOW,
     "upstream_lost": NOW,
     "tws_server_lost": NOW,
     "farm_flap": NOW,
@@ -78,7 +78,6 @@ GATEWAY = frozenset(
         "client_id_busy",
         "silent_start",
         "restart",
-        "nightly",
         "slow",
         "silent",
         "empty",

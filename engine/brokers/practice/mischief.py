@@ -12,7 +12,7 @@ from engine.brokers.practice.announcer import Announcer
 from engine.brokers.practice.desk import Desk
 from engine.brokers.practice.faults import CALLBACKS, GATEWAY, POINTS, FaultScript
 from engine.brokers.practice.history import Pacing
-from engine.brokers.practice.model import ZERO, ZONE, Contract, Fired, OrderRequest, Refusal
+from engine.brokers.practice.model import ZERO, ZONE, Contract, Fault, Fired, OrderRequest, Refusal
 from engine.brokers.practice.orders import Order
 from engine.brokers.practice.streams import BarTrouble, Distortion, Streams
 from engine.brokers.practice.tape import COMMISSION_AFTER, Print
@@ -77,6 +77,7 @@ class Mischief:
             "upstream_lost": self._upstream,
             "tws_server_lost": self._upstream,
             "farm_flap": self._farm,
+            "nightly": self._nightly,
             "read_only": self._read_only,
             "competing_session": self._competing,
             "limits": self._limits,
@@ -131,6 +132,17 @@ class Mischief:
             self._streams.distortions.append(Distortion("stale", "", until))
         if fired.flag("recover", default=True):
             self._agenda.at(until, lambda: self._say.link(well, text.format("OK")))
+
+    def _nightly(self, fired: Fired) -> None:
+        """Arm what happens every night: the gateway's restart and the broker's reset."""
+        down = {k: v for k, v in fired.fault.params.items() if k in ("down_s", "id_rollback")}
+        reset = {"s": fired.number("reset_s", 5400), "repeat_s": fired.number("repeat_s", 600)}
+        nights = (
+            Fault(name="restart", params={"down_s": 45, **down}, at="23:45:00", count=0),
+            Fault(name="upstream_lost", params=reset, at="00:15:00", count=0),
+        )
+        for one in nights:
+            self._script.add(one, self._now())
 
     def _read_only(self, fired: Fired) -> None:
         self._desk.rules.is_read_only = True

@@ -285,6 +285,7 @@ def save_order(order: Order) -> dict[str, object]:
         "request": request,
         "echo": dict(order.request.echo),
         "contract": save_contract(order.request.contract),
+        "parts": [str(part) for part in order.parts],
         "trail_stop": None if order.trail_stop is None else str(order.trail_stop),
         **{name: str(getattr(order, name)) for name in _ORDER_DECIMALS},
         **{name: getattr(order, name) for name in _ORDER_PLAIN},
@@ -311,6 +312,8 @@ def load_order(saved: Mapping[str, object], traded: Traded) -> Order:
         setattr(order, name, saved[name])
     for name in _ORDER_TIMES:
         setattr(order, name, _instant(saved[name]))
+    parts: list[str] = saved["parts"]  # type: ignore[assignment]
+    order.parts = [Decimal(part) for part in parts]
     if saved["trail_stop"] is not None:
         order.trail_stop = Decimal(str(saved["trail_stop"]))
     return order
