@@ -247,32 +247,52 @@ def snapshot_rows(rows: Iterable[Snapshot]) -> str:
     """Return the array of the rows of SnapshotTaken.
 
     A row: eight values, then an object of those that are not the default. A strategy without
-    a model and with one holding at most takes the short way, in half the time.
+    a model and with one holding at most takes the short way, 1 µs: most of its numbers are
+    those of the row before, and their texts are kept.
     """
     texts = []
+    had = _NOTHING_HAD  # numbers of the row before
+    equity_text = cash_text = high_text = start_text = held_text = rest_text = ""
     for row in rows:
         (
-            strategy, day, equity, cash, before, capital, high, holdings,
-            *_, baseline, fees, final,
+            strategy, day, equity, cash, before, start, high, holdings,
+            _, _, _, _, _, _, _, _, _, baseline, fees, final,
         ) = row  # fmt: skip
-        if row[_FIXED:_MODEL_END] != _NO_MODEL or before is None or not final or len(holdings) > 1:
+        is_plain = final and row[_FIXED:_MODEL_END] == _NO_MODEL
+        if not is_plain or before is None or len(holdings) > 1:
             texts.append(_any_row(row))
             continue
-        held = ""
-        for instrument, quantity, price in holdings:
-            held = f'[{_quoted(instrument)},"{quantity!s}","{price!s}"]'
-        known = "" if baseline is None else f'"baseline":"{baseline!s}"'
-        if fees:
-            known += f'{known and ","}"fees_to_date":"{fees!s}"'
+        had_equity, had_cash, had_start, had_high, had_fees, had_instrument, had_quantity = had
+        before_text = equity_text if before is had_equity else str(before)
+        equity_text = str(equity)
+        if cash is not had_cash:
+            cash_text = str(cash)
+        if start is not had_start:
+            start_text = str(start)
+        if high is not had_high:
+            high_text = str(high)
+        if fees is not had_fees:
+            rest_text = f'"fees_to_date":"{fees!s}"' if fees else ""
+        rest, shares = rest_text, ""
+        if baseline is not None:
+            rest = f'"baseline":"{baseline!s}"{rest and ","}{rest}'
+        instrument, quantity = had_instrument, had_quantity
+        if holdings:
+            ((instrument, quantity, price),) = holdings
+            if quantity is not had_quantity or instrument is not had_instrument:
+                held_text = f'{_quoted(instrument)},"{quantity!s}"'
+            shares = f'[{held_text},"{price!s}"]'
+        had = equity, cash, start, high, fees, instrument, quantity
         texts.append(
-            f'[{_quoted(strategy)},"{day!s}","{equity!s}","{cash!s}","{before!s}","{capital!s}",'
-            f'"{high!s}",[{held}],{{{known}}}]'
+            f'[{_quoted(strategy)},"{day!s}","{equity_text}","{cash_text}","{before_text}",'
+            f'"{start_text}","{high_text}",[{shares}],{{{rest}}}]'
         )
     return f"[{','.join(texts)}]"
 
 
 _MODEL_END = Snapshot._fields.index("baseline")
 _NO_MODEL = (None,) * (_MODEL_END - _FIXED)  # cell .. equity_at_fill
+_NOTHING_HAD: tuple[Any, ...] = (None,) * 7
 _quoted = lru_cache(maxsize=4096)(quote)
 
 

@@ -47,10 +47,11 @@ class SimulatedBroker:
         A unit caused by these reports carries the cursor without this input, so that after a
         kill the input is fed, and matched, again.
         """
-        if isinstance(given, BarsClosed):
-            said = self._exchange.on_bars(given)
-        elif isinstance(given, QuotesSeen):
-            said = self._exchange.on_quotes(given)
+        kind = type(given)
+        if kind is BarsClosed:
+            said = self._exchange.on_bars(given)  # type: ignore[arg-type]
+        elif kind is QuotesSeen:
+            said = self._exchange.on_quotes(given)  # type: ignore[arg-type]
         else:
             return
         if said:

@@ -85,13 +85,14 @@ def on_job(state: State, given: JobDue) -> Decision:
     job = given.job
     if job == "snapshot":
         return _snapshots(state, given)
+    recorded = state.context.recorded_clock
+    if job == "reconcile" and recorded and not state.active_since_reconciliation:
+        return NOTHING  # nothing was traded since: the last verdict still stands
     if (job, given.session_date) in state.jobs:
         return NOTHING
     if job == CLOSE_OUT:
         return _close_out(state, given)
     if job == "reconcile":
-        if state.context.recorded_clock and not state.active_since_reconciliation:
-            return NOTHING  # nothing was traded since: the last verdict still stands
         draft = Draft()
         draft.do(ReadAccount("daily"))
         return draft.done()

@@ -4,10 +4,12 @@ Pure: no clock, no I/O, no randomness; the state is only read. The type checker 
 that nobody handles.
 """
 
-from typing import assert_never
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
 
 from engine.core import daily, link, reports, requests, slot, trade
 from engine.core.draft import NOTHING, Decision, Draft
+from engine.core.evolve import TAKE
 from engine.core.state import State
 from engine.domain import event as ev
 from engine.domain.alert import Severity
@@ -30,7 +32,7 @@ from engine.domain.input import (
 from engine.domain.money import ZERO
 from engine.domain.session import SessionState, TradingState
 
-__all__ = ["NOTHING", "Decision", "decide"]
+__all__ = ["NOTHING", "STEPS", "Decision", "decide"]
 
 
 def decide(state: State, given: Input) -> Decision:  # noqa: C901  a case for each input
@@ -61,6 +63,18 @@ def decide(state: State, given: Input) -> Decision:  # noqa: C901  a case for ea
         case Fault():
             return _on_fault(state, given)
     assert_never(given)
+
+
+Step = tuple[Callable[[State, Any], None], Callable[[State, Any], Decision]]
+
+STEPS: Mapping[type, Step] = {
+    QuotesSeen: (TAKE[QuotesSeen], daily.on_quotes),
+    SlotDue: (TAKE[SlotDue], slot.on_slot),
+    BarsClosed: (TAKE[BarsClosed], daily.on_bars),
+    JobDue: (TAKE[JobDue], daily.on_job),
+}
+"""For each market input what `absorb` and `decide` come to: a feed that runs as fast as it goes
+takes five inputs a bar, and finding the two functions would cost as much as they do."""
 
 
 def _on_started(state: State) -> Decision:

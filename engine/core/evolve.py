@@ -493,33 +493,36 @@ INERT: frozenset[type] = frozenset(
 
 def absorb(state: State, given: Input) -> None:
     """Take a market input into the market half of the state. Others only move the clock."""
-    state.at = given.at
-    take = _TAKE.get(type(given))
-    if take is not None:
+    take = TAKE.get(type(given))
+    if take is None:
+        state.at = given.at
+    else:
         take(state, given)
 
 
 def _take_quotes(state: State, given: QuotesSeen) -> None:
+    state.at = state.quotes_at = given.at
     state.session_date = given.session_date
     state.ordinal = given.ordinal
     state.quotes = given.quotes
-    state.quotes_at = given.at
 
 
 def _take_slot(state: State, given: SlotDue) -> None:
+    state.at = given.at
     state.closes_at = given.closes_at
 
 
 def _take_job(state: State, given: JobDue) -> None:
+    state.at = given.at
     if given.job == "snapshot":
         mark(state, given.session_date)
 
 
 def _take_bars(state: State, given: BarsClosed) -> None:
+    state.at = given.at
     state.session_date = given.session_date
     state.ordinal = given.ordinal
-    bars = given.bars
-    state.bars.update(bars)
+    state.bars.update(given.bars)
     if state.quotes_at != given.at:
         state.quotes = NO_QUOTES  # a quote does not outlive its session; a closing auction's may
     state.history.append(given)
@@ -540,7 +543,7 @@ def _advance(book: StrategyBook, closed: BarsClosed) -> None:
         book.broken = f"{closed.session_date}: {type(error).__name__}: {error}"
 
 
-_TAKE: dict[type, Callable[[State, Any], None]] = {
+TAKE: dict[type, Callable[[State, Any], None]] = {
     QuotesSeen: _take_quotes,
     SlotDue: _take_slot,
     JobDue: _take_job,

@@ -19,8 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import chain, islice, starmap
-from typing import NamedTuple
+from itertools import islice
 
 from engine.domain.ids import InstrumentId
 from engine.domain.input import CLOSE_OUT, BarsClosed, Input, JobDue, QuotesSeen, SlotDue
@@ -132,19 +131,8 @@ class Days:
         return quotes
 
 
-class _Session(NamedTuple):
-    """What the inputs of one session are made of."""
-
-    day: date
-    ordinal: int
-    opens: datetime
-    closes: datetime
-    bars: dict[InstrumentId, Bar]
-    findings: tuple[DataFinding, ...]
-
-
 class RecordedFeed:
-    """The inputs of a range of session dates, in order.
+    """The inputs of a range of session dates, in order, made once.
 
     Iterating begins after `cursor` inputs; whoever takes them counts them.
     """
@@ -171,29 +159,18 @@ class RecordedFeed:
             span = f"{dates[0]} to {dates[-1]}" if dates else "nothing"
             raise MarketDataError(f"no session with data from {first} to {last}; there is {span}")
         self._ordinal = calendar.ordinal(self.sessions[0])
-        self._made_of = [
-            _Session(
-                day,
-                ordinal,
-                calendar.opens_at(day),
-                calendar.closes_at(day),
-                self._days.bars[day],
-                self._days.findings.get(day, _NO_FINDINGS),
-            )
-            for ordinal, day in enumerate(self.sessions, self._ordinal)
-        ]
         self._fill_rule = fill_rule
         self._slots = tuple(dict.fromkeys(slots))
         self._jobs = tuple(jobs)
-        quotes = 1 if fill_rule is FillRule.NEXT_OPEN else 2
-        self._width = quotes + len(self._slots) + 1 + len(self._jobs)  # inputs of a session
         self._closes_out_on = self.sessions[-1] if close_out else None
-        self._more = (3 - quotes) * close_out  # inputs that only the last session has
+        self._inputs: list[Input] = []
+        for ordinal, day in enumerate(self.sessions, self._ordinal):
+            self._inputs += self._session(day, ordinal)
         self.cursor = 0  # where iterating begins
 
     def __len__(self) -> int:
         """All inputs of the range."""
-        return len(self.sessions) * self._width + self._more
+        return len(self._inputs)
 
     @property
     def instants(self) -> int:
@@ -208,15 +185,11 @@ class RecordedFeed:
 
     def __iter__(self) -> Iterator[Input]:
         """Return the inputs from the cursor on."""
-        index = min(self.cursor // self._width, len(self.sessions) - 1)
-        skip = self.cursor - index * self._width
-        sessions = starmap(self._session, islice(self._made_of, index, None))
-        return islice(chain.from_iterable(sessions), skip, None)
+        return islice(self._inputs, self.cursor, None)
 
     def refeed(self, cursor: int) -> Iterator[Input]:
         """Return the first inputs of the range again, up to a cursor; ours does not move."""
-        sessions = starmap(self._session, self._made_of)
-        return islice(chain.from_iterable(sessions), cursor)
+        return islice(self._inputs, cursor)
 
     def warmup(self) -> Iterator[BarsClosed]:
         """Yield the final bars of every session that the source has before the range."""
@@ -227,18 +200,11 @@ class RecordedFeed:
 
     def _bars(self, day: date, ordinal: int, at: datetime) -> BarsClosed:
         days = self._days
-        return BarsClosed(at, day, ordinal, days.bars[day], days.findings.get(day, ()))
+        return BarsClosed(at, day, ordinal, days.bars[day], days.findings.get(day, _NO_FINDINGS))
 
-    def _session(
-        self,
-        day: date,
-        ordinal: int,
-        opens: datetime,
-        closes: datetime,
-        bars: dict[InstrumentId, Bar],
-        findings: tuple[DataFinding, ...],
-    ) -> list[Input]:
-        closed = BarsClosed(closes, day, ordinal, bars, findings)
+    def _session(self, day: date, ordinal: int) -> list[Input]:
+        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
+        closed = self._bars(day, ordinal, closes)
         given: list[Input] = [QuotesSeen(opens, day, ordinal, self._days.opening(day, opens))]
         if self._fill_rule is FillRule.NEXT_OPEN:
             for slot in self._slots:

@@ -17,27 +17,27 @@ class Inbox:
     alarm_at = 1_000
 
     def __init__(self) -> None:
-        self._reports: deque[Input] = deque()
+        self.reports: deque[Input] = deque()  # oldest first
         self._news = asyncio.Event()
 
     def put(self, given: Input) -> None:
         """Leave an input; it is taken in order of arrival."""
-        self._reports.append(given)
+        self.reports.append(given)
         self._news.set()
 
     def take(self) -> Input | None:
         """Return the oldest waiting input, None if nothing waits."""
-        return self._reports.popleft() if self._reports else None
+        return self.reports.popleft() if self.reports else None
 
     def __len__(self) -> int:
-        return len(self._reports)
+        return len(self.reports)
 
     def __bool__(self) -> bool:
-        return bool(self._reports)
+        return bool(self.reports)
 
     async def wait(self, timeout_s: float) -> None:
         """Return when something arrives or the time is over."""
-        if self._reports:
+        if self.reports:
             return
         self._news.clear()
         try:

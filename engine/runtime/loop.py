@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.core.daily import pending
-from engine.core.decide import decide
+from engine.core.decide import STEPS, decide
 from engine.core.draft import NOTHING, Decision
 from engine.core.evolve import absorb, evolve
 from engine.core.requests import is_stale
@@ -58,6 +58,9 @@ from engine.runtime.inbox import Inbox
 
 _GROUP = 256  # units that may wait for one commit
 _GROUP_S = 0.1  # and for how long
+_STAYS = frozenset({LookAgain, LookUpOrder, ReadAccount, SetPace})
+"""Commands that change nothing outside: on a recorded clock their cause may wait for company,
+for a kill only makes the exchange say again what it has said."""
 _YIELD_S = 0.005
 _POLL_S = 0.1  # request file, while waiting
 _STALL_S = 2.0  # a commit that takes longer halts
@@ -223,22 +226,23 @@ class Loop:
 
         The same steps as `_feed_one`, without a turn of the event loop for each input.
         """
-        state, market, reports = self.state, self._market, self.inbox
+        state, market, reports, steps = self.state, self._market, self.inbox.reports, STEPS
         deadline = self._breath + _YIELD_S
-        for given in self._feed:
-            self.position += 1
+        for position, given in enumerate(self._feed, self.position + 1):
+            self.position = position
             kind = type(given)
             if kind is QuotesSeen or kind is BarsClosed:
                 market(given)  # type: ignore[arg-type]
                 if reports:
                     await self._after_matching(given)
                     return
-            absorb(state, given)
-            decision = decide(state, given)
+            take, look = steps[kind]
+            take(state, given)
+            decision = look(state, given)
             if decision is not NOTHING and (commands := self._write(given, decision)):
                 await self._act(commands)
                 return
-            if not self.position & 31 and self._clock.monotonic() > deadline:
+            if not position & 63 and self._clock.monotonic() > deadline:
                 if len(state.pending) >= _GROUP:
                     self._write_pending(given)
                 return
@@ -302,7 +306,8 @@ class Loop:
     # -- act ---------------------------------------------------------------------------------
 
     async def _act(self, commands: Sequence[Command]) -> None:
-        await self._commit()  # nothing is sent before it is written
+        if not self._recorded or any(type(command) not in _STAYS for command in commands):
+            await self._commit()  # nothing is sent before it is written
         todo = deque(commands)
         while todo:
             match command := todo.popleft():

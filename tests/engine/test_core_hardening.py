@@ -228,7 +228,7 @@ async def test_a_send_that_raises_anything_becomes_unknown_and_is_looked_up(
 
 
 async def test_a_cancel_that_failed_can_be_asked_again(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, [script(limit_buy())], FLAT_MARKET, pace="100/s")
+    desk = Desk(tmp_path, [script(limit_buy())], FLAT_MARKET, pace="10/s")
     desk.wrap_broker = lambda broker: Moody(broker, once("cancel"))
 
     def twice() -> None:
@@ -258,7 +258,7 @@ async def test_a_stop_whose_cancels_nobody_confirms_ends_all_the_same(tmp_path: 
         desk.loop.stop_within_s = 0.2
         desk.inbox.put(desk.requested("STOP"))
 
-    desk.pace = "100/s"
+    desk.pace = "10/s"
     desk.before[step(0, CLOSE)] = stop
     assert await desk.run(within_s=3) is SessionState.STOPPED
     assert desk.statuses() == [_S.ACCEPTED]

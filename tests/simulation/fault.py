@@ -69,12 +69,12 @@ class SimInbox(Inbox):
 
     def take(self) -> Input | None:
         """Return the oldest input, after the world had its turn."""
-        self._on_turn(self._reports[0] if self._reports else None)
+        self._on_turn(self.reports[0] if self.reports else None)
         return super().take()
 
     async def wait(self, timeout_s: float) -> None:
         """Let virtual time pass."""
-        if not self._reports:
+        if not self.reports:
             self._clock.advance(timeout_s)
             self._on_idle()
 

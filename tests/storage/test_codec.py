@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from engine.domain import event as facts
 from engine.domain.event import Event
-from engine.domain.ids import ExecId, OrderId, RequestId, StrategyId
+from engine.domain.ids import ExecId, InstrumentId, OrderId, RequestId, StrategyId
 from engine.domain.report import Executed, Submitted
-from engine.domain.snapshot import Holding
+from engine.domain.snapshot import Holding, Snapshot
 from engine.errors import JournalError
 from storage.codec import KINDS, VERSION, decode, encode
-from tests.storage.samples import AT, QQQ, a_trade, context, order, signal, snapshot
+from tests.storage.samples import AT, QQQ, REGIME, a_trade, context, order, signal, snapshot
 
 st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(
@@ -133,3 +133,26 @@ def test_every_enum_value_needs_no_quoting() -> None:
 
     with pytest.raises(TypeError, match="Odd"):
         _expression(Odd, "o.x", {})
+
+
+_NUMBERS = [Decimal(n) for n in (0, 7, 100)]
+_DOLLARS = st.sampled_from([*_NUMBERS, Decimal("9.25")])
+_HELD = st.lists(
+    st.builds(Holding, st.sampled_from([QQQ, InstrumentId("STK:TLT:USD")]), _DOLLARS, _DOLLARS),
+    max_size=2,
+)
+_ROWS = st.builds(
+    Snapshot,
+    st.sampled_from([REGIME, StrategyId("crossover")]), st.dates(), _DOLLARS, _DOLLARS,
+    st.none() | _DOLLARS, _DOLLARS, _DOLLARS, _HELD.map(tuple),
+    held_cell=st.sampled_from([None, None, None, 3]), baseline=st.none() | _DOLLARS,
+    fees_to_date=_DOLLARS, final=st.sampled_from([True, True, False]),
+)  # fmt: skip
+
+
+@given(st.lists(_ROWS, min_size=1, max_size=12))
+def test_rows_that_share_numbers_read_back_as_they_were(rows: list[Snapshot]) -> None:
+    event = facts.SnapshotTaken(rows=tuple(rows))
+    assert round_trip(event) == event
+    alone = [encode(facts.SnapshotTaken(rows=(row,)))[9:-2] for row in rows]
+    assert encode(event) == f'{{"rows":[{",".join(alone)}]}}'
