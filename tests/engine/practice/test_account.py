@@ -93,7 +93,7 @@ def test_margin_of_stocks_and_leveraged_funds(symbol: str, initial: str, mainten
 
 def test_margin_of_long_and_short_options() -> None:
     book = account(mark="50")  # the option's mark is 50 too: only the rule matters here
-    assert book.margin({2: (OPTION, D(2))}) == (10_000, 10_000)
+    assert book.margin({2: (OPTION, D(2))}) == (D(10_000), D(10_000))
     assert book.margin({2: (OPTION, D(-2))})[0] == 10_000 + 2 * 100 * D("0.2") * 50
 
 
@@ -103,7 +103,7 @@ def test_one_ledger_feeds_every_view() -> None:
     venue.place(order(1, "BUY 100 MKT"))
     venue.advance(6)
     (row,) = venue.portfolio()
-    assert (row.position, row.market_price, row.average_cost) == (100, D("51.01"), D("50.03"))
+    assert (row.position, row.market_price, row.average_cost) == (D(100), D("51.01"), D("50.03"))
     assert row.unrealized_pnl == 98
     assert row.market_value == D("5101.00")
     assert value(venue, "UnrealizedPnL") == 98

@@ -127,7 +127,7 @@ def test_a_change_may_leave_two_live_orders() -> None:
     venue.place(order(1, "BUY 100 LMT 41"))
     venue.advance(1)
     views = venue.open_orders()
-    assert [(v.order_id, v.request.limit_price) for v in views] == [(1, 40), (1, 41)]
+    assert [(v.order_id, v.request.limit_price) for v in views] == [(1, D(40)), (1, D(41))]
     assert len({v.perm_id for v in views}) == 2
     assert len({v.request.order_ref for v in views}) == 1
 

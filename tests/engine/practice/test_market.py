@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from engine.brokers.practice.feed import Market
 from engine.brokers.practice.model import (
-    Bar,
     BidAskTick,
     Contract,
     DataType,
@@ -154,7 +153,7 @@ def test_an_option_id_is_a_hash_and_finds_the_option_again() -> None:
     venue, _ = open_venue()
     found = venue.qualify(Contract(con_id=1262772422, exchange="SMART"))
     assert isinstance(found, Contract)
-    assert (found.local_symbol, found.strike, found.multiplier) == (local, 600, "100")
+    assert (found.local_symbol, found.strike, found.multiplier) == (local, D(600), "100")
     named = venue.qualify(option(local_symbol=local, symbol=""))
     assert named == found
 
@@ -302,9 +301,9 @@ def test_history_before_now_returns_the_recorded_bars() -> None:
     found = venue.history(HistoryAsk(contract=stock("KO"), duration="5 D"))
     assert isinstance(found, History)
     assert [(b.day, b.close) for b in found.bars] == [
-        (date(2026, 11, 18), 50),
-        (date(2026, 11, 19), 52),
-        (TODAY, 52),  # the running day: only its open so far
+        (date(2026, 11, 18), D(50)),
+        (date(2026, 11, 19), D(52)),
+        (TODAY, D(52)),  # the running day: only its open so far
     ]
     assert found.bars[1].volume == 1000
 
@@ -483,7 +482,7 @@ def test_what_to_show(venue: PracticeVenue, what: str) -> None:
     asked = HistoryAsk(contract=stock("SPY"), duration="1800 S", bar_size="1 min", what=what)
     found = venue.history(asked)
     assert isinstance(found, History)
-    assert all(isinstance(bar, Bar) and bar.volume == -1 for bar in found.bars)
+    assert all(bar.volume == -1 for bar in found.bars)
 
 
 @pytest.mark.parametrize(

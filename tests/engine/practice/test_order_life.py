@@ -140,7 +140,7 @@ def test_a_change_that_is_refused_leaves_the_original_working() -> None:
     venue.place(order(1, "BUY 90000 LMT 49.00"))
     assert ear.codes() == [110, 201]
     (view,) = venue.open_orders()
-    assert (view.status, view.request.quantity) == ("Submitted", 100)
+    assert (view.status, view.request.quantity) == ("Submitted", D(100))
 
 
 def test_what_if_is_one_open_order_and_leaves_no_trace() -> None:
