@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench sim kills lock clean
+.PHONY: help run setup test check format bench sim kills clients lock clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -61,6 +61,12 @@ sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=
 
 kills: setup ## kill a running engine at N random moments: make kills N=200
 	@PILOTHOUSE_KILLS=$(N) $(BIN)/python -m pytest -n $(WORKERS) -m kills $(ARGS)
+
+clients: setup ## fetch other people's TWS clients, for the gateway's tests (the last needs npm)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target .clients/python ibapi==9.81.1.post1
+	@npm install --silent --no-audit --no-fund --prefix .clients \
+		@stoqey/ib@1.6.10 ib-tws-api@1.3.0
 
 lock: ## pin every dependency again (the only target that needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \

@@ -71,6 +71,12 @@ class Talker:
         """Send a request."""
         self.say_raw(frame.framed(request(name, self.version, **values)))
 
+    def stop_reading(self) -> None:
+        """Let everything wait from here on."""
+        assert self._listening is not None
+        self._listening.cancel()
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
     def say_raw(self, data: bytes) -> None:
         """Send bytes."""
         self._writer.write(data)
@@ -119,4 +125,4 @@ class Talker:
         """Hang up."""
         self._writer.close()
         if self._listening is not None:
-            await self._listening
+            await asyncio.gather(self._listening, return_exceptions=True)
