@@ -135,7 +135,7 @@ class IbkrBroker:
     @property
     def is_live(self) -> bool:
         """Say whether questions can be asked and orders sent, as far as the link goes."""
-        return self.machine.state is LinkState.LIVE
+        return self.machine.state is LinkState.LIVE and self.machine.upstream
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -275,6 +275,8 @@ class IbkrBroker:
         """Do what the translator asks for."""
         if isinstance(wish, Alarm):
             self._alarm(wish)
+            if wish.kind == "two_incarnations":
+                self.read_account(wish.kind)  # the second one shows as a difference
         elif isinstance(wish, AskOrder):
             _log.info("look up %s: %s", wish.order_id, wish.why)
             self.look_up(wish.order_id)

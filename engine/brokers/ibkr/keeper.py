@@ -43,8 +43,8 @@ class Keeper:
         self._asked_time = False
         self._news = asyncio.Event()
         self._told: Link | None = None
-        self.first = asyncio.get_running_loop().create_future()  # "" live, else why not
-        self._is_clash = False
+        self._settled = asyncio.Event()
+        self._why = ""
 
     def do(self, acts: Acts) -> None:
         """Note what is to be done, and tell if the link has changed."""
@@ -79,8 +79,14 @@ class Keeper:
             self._first(link.reason if self._machine.is_stopped else "")
 
     def _first(self, why: str) -> None:
-        if not self.first.done():
-            self.first.set_result(why)
+        if not self._settled.is_set():
+            self._why = why
+            self._settled.set()
+
+    async def settled(self) -> str:
+        """Wait until the first attempt has an end: "" when live, else why not."""
+        await self._settled.wait()
+        return self._why
 
     def on_closed(self, text: str) -> None:
         """The connection has ended."""
@@ -125,6 +131,7 @@ class Keeper:
         except BrokerUnreachable as error:
             _log.info("%s", error)
             self.do(self._machine.refused(str(error)))
+            self._first(str(error))
             return
         self._opened()
         self.do(self._machine.connected(opened.accounts, opened.next_order_id))

@@ -161,7 +161,7 @@ async def test_a_client_id_in_use_is_named_and_tried_again_until_it_is_free() ->
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as first:
         await first.live()
         async with desk(gateway) as second:
-            why = await asyncio.wait_for(second.broker.keeper.first, 5)
+            why = await asyncio.wait_for(second.broker.keeper.settled(), 5)
             assert why.startswith("client id 17 is in use")
             assert second.broker.machine.link.reason == "LINK_DOWN"
             await first.broker.end()
@@ -190,7 +190,7 @@ async def test_a_wrong_account_or_mode_stops_at_the_gate(
     changed: dict[str, object], reason: str, named: tuple[str, ...]
 ) -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway, **changed) as one:
-        why = await asyncio.wait_for(one.broker.keeper.first, 5)
+        why = await asyncio.wait_for(one.broker.keeper.settled(), 5)
         assert why == reason
         for word in named:
             assert word in one.broker.machine.link.text

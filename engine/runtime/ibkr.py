@@ -1,0 +1,186 @@
+"""A session's two connections to Interactive Brokers, as one thing to start and stop.
+
+Orders and account go over the first, quotes, history and contracts over the second: a hundred
+data requests never stand before an order.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from engine.brokers.ibkr import said
+from engine.brokers.ibkr.broker import IbkrBroker, Ledger
+from engine.brokers.ibkr.connection import Connection
+from engine.brokers.ibkr.contracts import Contracts
+from engine.brokers.ibkr.keeper import Keeper
+from engine.brokers.ibkr.link import LinkMachine
+from engine.brokers.ibkr.terms import ZONES, Terms, Timings, missing_zones, terms_of
+from engine.domain.fill import Fill
+from engine.domain.ids import InstrumentId
+from engine.domain.input import Fault
+from engine.domain.link import Link
+from engine.domain.order import Order, WorkingOrder
+from engine.errors import BrokerUnreachable, SafetyRefusal, SettingsError
+from engine.market.ibkr import IbkrMarket
+from engine.ports import Clock, ReportSink
+from engine.settings.model import Settings
+
+
+class IbkrSession:
+    """`broker` is the Broker port, `market` gives quotes and history.
+
+    Life: make it, `restore` what the journal knows, set `ledger`, `await start(...)`, trade,
+    `await stop()`. Everything that the broker says arrives in the sink, also while starting:
+    `LinkSeen`, `Reported`, and `Fault` for what a person must know.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: ReportSink,
+        clock: Clock,
+        *,
+        timings: Timings | None = None,
+        is_over: Callable[[Order, datetime], bool] | None = None,
+    ) -> None:
+        """Raises SettingsError if a key that the mode needs is missing."""
+        self.terms: Terms = terms_of(settings, timings)
+        self._sink = sink
+        self._clock = clock
+        self.broker = IbkrBroker(self.terms, sink, clock, is_over=is_over)
+        self._data_machine = LinkMachine(self.terms, self.terms.client_id + 1, trades=False)
+        self._data = Connection(
+            "data",
+            self.terms,
+            self.terms.client_id + 1,
+            clock,
+            self._hear_data,
+            self._on_data_closed,
+            tap=self._tap,
+        )
+        self.contracts = Contracts(self._data)
+        self.broker.contracts = self.contracts
+        times = self.terms.timings
+        self.market = IbkrMarket(
+            self._data,
+            self.contracts,
+            clock,
+            line_limit=self.terms.line_limit,
+            allow_delayed=self.terms.allow_delayed,
+            stale_after_s=times.stale_after,
+            history_s=times.history,
+        )
+        self._keeper: Keeper | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- life --------------------------------------------------------------------------------
+
+    def restore(self, orders: Iterable[WorkingOrder], fills: Iterable[Fill] = ()) -> None:
+        """Learn the orders and fills of the journal, so that references find their orders."""
+        self.broker.restore(orders, fills)
+
+    def set_ledger(self, ledger: Ledger) -> None:
+        """Say how many shares our ledger holds: an absent order is only then provable."""
+        self.broker.ledger = ledger
+
+    async def start(self, instruments: Sequence[InstrumentId] = ()) -> None:
+        """Connect, compare, qualify; return when orders could be sent.
+
+        Raises SettingsError (time zones), SafetyRefusal (a gate), BrokerUnreachable.
+        """
+        lacking = missing_zones((*ZONES, self.terms.tws_zone))
+        if lacking:
+            raise SettingsError(
+                f"time zones {', '.join(lacking)} cannot be loaded: install tzdata; without them "
+                "executions are lost"
+            )
+        self._keeper = self._data_keeper()
+        self.broker.begin()
+        self._tasks = [
+            asyncio.create_task(self._keeper.run(), name="ibkr data link"),
+            asyncio.create_task(self.market.run(), name="ibkr quotes"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._on_task_done)
+        try:
+            await self._ready()
+            await self.contracts.qualify(instruments, self._clock.wall())
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _ready(self) -> None:
+        """Wait for both links, or for the first reason why not."""
+        assert self._keeper is not None
+        try:
+            async with asyncio.timeout(self.terms.timings.ready):
+                for keeper in (self.broker.keeper, self._keeper):
+                    why = await keeper.settled()
+                    if why:
+                        raise self._refusal(why)
+        except TimeoutError:
+            text = self.broker.machine.text or self._data_machine.text
+            raise BrokerUnreachable(
+                f"{self.terms.where}: not ready within {self.terms.timings.ready:g} s: {text}"
+            ) from None
+
+    def _refusal(self, why: str) -> Exception:
+        barred = self.broker.machine.barred
+        return BrokerUnreachable(why) if barred is None else SafetyRefusal(barred[1])
+
+    async def stop(self) -> None:
+        """Close both connections and end every task; orders at the broker stay as they are."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.terms.timings.socket)
+        self._tasks = []
+        self._data.close("stopped")
+        await self.broker.end()
+
+    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            text = f"{task.get_name()}: {error!r}"
+            self._sink(Fault(self._clock.wall(), "task_failed", text, halt=True))
+
+    # -- the data connection -----------------------------------------------------------------
+
+    @property
+    def data_link(self) -> Link:
+        """The state of the data connection."""
+        return self._data_machine.link
+
+    @property
+    def broken_farms(self) -> list[str]:
+        """Data farms that are down, by name."""
+        return sorted(self._data_machine.farms | self.broker.machine.farms)
+
+    def _tap(self, ib: object) -> None:
+        self.market.tap(ib)
+
+    def _data_keeper(self) -> Keeper:
+        return Keeper(
+            self._data_machine,
+            self._data,
+            opened=lambda: self.market.lost(),
+            sync=_nothing,
+            changed=lambda link: None,
+            resubscribe=lambda text: self.market.lost(),
+            alert=lambda text: self._sink(Fault(self._clock.wall(), "data_link", text, halt=False)),
+        )
+
+    def _hear_data(self, heard: said.Heard) -> None:
+        one = heard.said
+        if isinstance(one, said.Error):
+            self.market.on_error(one.id, one.code, one.text)
+            if self._keeper is not None:
+                self._keeper.do(self._data_machine.heard(one.code, one.text, heard.monotonic))
+
+    def _on_data_closed(self, text: str) -> None:
+        self.market.lost()
+        if self._keeper is not None:
+            self._keeper.on_closed(text)
+
+
+async def _nothing() -> None:
+    """Data has nothing to compare."""

@@ -1,0 +1,235 @@
+"""Inputs of a real market on the wall clock: made when their time has come, never before.
+
+Behind the interface of a recorded feed. Nothing of a quote may be older than the input that
+carries it, so the source yields a Tick up to the next instant of interest, and looks again when
+it is asked for more. Bars of a session are final when the broker has them, minutes after the
+close; a task fetches them, and the source gives them in its turn.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from engine.domain.ids import InstrumentId
+from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue, Tick
+from engine.domain.instrument import symbol_of
+from engine.domain.market import Bar, DataFinding, Quote, Series
+from engine.domain.session import Slot
+from engine.errors import MarketDataError
+from engine.ports import Calendar, Clock, MarketHistory
+
+_log = logging.getLogger("pilothouse.market")
+
+QUOTE_EVERY = timedelta(seconds=5)
+LOOK_EVERY = timedelta(seconds=1)
+FINAL_AFTER = timedelta(seconds=90)
+"""After the close: when the broker's daily bar is asked for the first time."""
+
+FINAL_AGAIN_S = 60.0
+FINAL_UNTIL = timedelta(minutes=20)
+"""After the close: from here on the session goes without the bars that are still missing."""
+
+_RECENT = 5  # sessions asked for when one has closed
+
+SlotAt = Callable[[Calendar, date, Slot], datetime]
+Step = tuple[datetime, int, Callable[[datetime], list[Input]]]
+
+
+class Prices(Protocol):
+    """Quotes and bars of a broker (engine.market.ibkr.IbkrMarket)."""
+
+    def quotes(
+        self, at: datetime, age_max: timedelta = ...
+    ) -> tuple[dict[InstrumentId, Quote], dict[InstrumentId, str]]:
+        """Return the quotes that may decide, and why the others may not."""
+
+    def bars(
+        self, instrument: InstrumentId, calendar: Calendar, *, sessions: int = ...
+    ) -> Awaitable[Series]:
+        """Return the newest final bars."""
+
+
+class LiveSource:
+    """The feed of a session at a real broker; nothing can be given again."""
+
+    def __init__(
+        self,
+        prices: Prices,
+        history: MarketHistory,
+        calendar: Calendar,
+        clock: Clock,
+        *,
+        slots: Sequence[Slot],
+        slot_at: SlotAt,
+        jobs: Sequence[tuple[str, timedelta]] = (),
+    ) -> None:
+        """`jobs` are offsets from the close."""
+        self.position = 0
+        self.seen: datetime | None = None  # when this book was last written; None: never
+        self._prices = prices
+        self._history = history
+        self._calendar = calendar
+        self._clock = clock
+        self._slots = tuple(dict.fromkeys(slots))
+        self._slot_at = slot_at
+        self._jobs = tuple(jobs)
+        self._final: dict[date, dict[InstrumentId, Bar]] = {}
+        self._given: set[date] = set()
+
+    # -- recovery ----------------------------------------------------------------------------
+
+    def warmup(self) -> Iterator[BarsClosed]:
+        """Yield the final bars of every session that has closed."""
+        days: dict[date, dict[InstrumentId, Bar]] = {}
+        for key, series in self._history.series.items():
+            for bar in series.bars:
+                days.setdefault(bar.session_date, {})[key] = bar
+        for day in sorted(days):
+            self._given.add(day)
+            at, ordinal = self._calendar.closes_at(day), self._calendar.ordinal(day)
+            findings = tuple(f for f in self._history.findings if f.session_date == day)
+            yield BarsClosed(at, day, ordinal, days[day], findings)
+
+    def refeed(self, cursor: int) -> Iterator[Input]:
+        """Nothing: what was seen on a wall clock is gone."""
+        del cursor
+        return iter(())
+
+    def seek(self, cursor: int) -> None:
+        """Nothing to skip."""
+
+    def __len__(self) -> int:
+        return 0
+
+    # -- the feed ----------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Input]:
+        """Yield inputs for ever: what is due, made now, else a Tick to look again."""
+        began = self._clock.wall()
+        done = self.seen or began
+        quoted = began - QUOTE_EVERY
+        while True:
+            now = self._clock.wall()
+            for due, _, make in self._steps(done, now):
+                late = due < began
+                given = make(now)
+                yield from (one for one in given if not late or isinstance(one, SlotDue | JobDue))
+            done = now
+            yield from self._bars_due(now)
+            if now - quoted >= QUOTE_EVERY and (seen := self.quotes(now)) is not None:
+                quoted = now
+                yield seen
+            yield Tick(min(now + LOOK_EVERY, self._next(done) or now + LOOK_EVERY))
+
+    def quotes(self, at: datetime) -> QuotesSeen | None:
+        """Return the quotes of an instant while the exchange is open, else None."""
+        day = self._calendar.session_of(at)
+        return None if day is None else self._seen(day, at)
+
+    def _seen(self, day: date, at: datetime, *, tells: bool = False) -> QuotesSeen:
+        """`tells`: say why a quote is missing; at a slot it matters, each 5 s it does not."""
+        usable, refused = self._prices.quotes(at)
+        return QuotesSeen(
+            at,
+            day,
+            self._calendar.ordinal(day),
+            usable,
+            auction=False,
+            findings=_findings(refused, day) if tells else (),
+        )
+
+    def _steps(self, after: datetime, until: datetime) -> list[Step]:
+        """Return what is due in (after, until], in order."""
+        steps: list[Step] = []
+        day = self._calendar.previous_session(date.fromordinal(after.toordinal() - 1))
+        while self._calendar.opens_at(day) - timedelta(hours=12) <= until:
+            steps += [step for step in self._of(day) if after < step[0] <= until]
+            day = self._calendar.next_session(day)
+        return sorted(steps, key=lambda step: step[:2])
+
+    def _next(self, after: datetime) -> datetime | None:
+        steps = self._steps(after, after + LOOK_EVERY)
+        return steps[0][0] if steps else None
+
+    def _of(self, day: date) -> list[Step]:
+        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
+        ordinal = self._calendar.ordinal(day)
+
+        def slot_due(slot: Slot, due: datetime) -> Callable[[datetime], list[Input]]:
+            def make(at: datetime) -> list[Input]:
+                return [self._seen(day, at, tells=True), SlotDue(at, due, slot, day, ordinal, closes)]
+
+            return make
+
+        def job_due(job: str, due: datetime) -> Callable[[datetime], list[Input]]:
+            return lambda at: [JobDue(at, due, job, day)]
+
+        steps: list[Step] = [(opens, 0, lambda at: [self._seen(day, at)])]
+        for slot in self._slots:
+            due = self._slot_at(self._calendar, day, slot)
+            steps.append((due, 1, slot_due(slot, due)))
+        steps += [(closes + past, 2, job_due(job, closes + past)) for job, past in self._jobs]
+        return steps
+
+    def _bars_due(self, now: datetime) -> Iterator[BarsClosed]:
+        for day in sorted(self._final):
+            bars = self._final.pop(day)
+            if day in self._given:
+                continue
+            self._given.add(day)
+            absent = {
+                key: "the broker has no final bar"
+                for key in self._history.series
+                if key not in bars
+            }
+            findings = _findings(absent, day, blocks=True)
+            yield BarsClosed(now, day, self._calendar.ordinal(day), bars, findings)
+
+    # -- final bars --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Fetch the bars of each session that closes, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY.total_seconds())
+            now = self._clock.wall()
+            day = self._calendar.previous_session(date.fromordinal(now.toordinal() + 1))
+            while self._calendar.closes_at(day) > now:
+                day = self._calendar.previous_session(day)
+            past = now - self._calendar.closes_at(day)
+            if day in self._given or day in self._final or past < FINAL_AFTER:
+                continue
+            bars = await self._fetch(day)
+            if len(bars) == len(self._history.series) or past >= FINAL_UNTIL:
+                self._final[day] = bars
+            else:
+                await asyncio.sleep(FINAL_AGAIN_S)
+
+    async def _fetch(self, day: date) -> dict[InstrumentId, Bar]:
+        found: dict[InstrumentId, Bar] = {}
+        for key in self._history.series:
+            try:
+                series = await self._prices.bars(key, self._calendar, sessions=_RECENT)
+            except MarketDataError as error:
+                _log.warning("%s", error)
+                continue
+            newest = series.bars[-1]
+            if newest.session_date == day:
+                found[key] = newest
+        return found
+
+
+def _findings(
+    refused: Mapping[InstrumentId, str], day: date, *, blocks: bool = False
+) -> tuple[DataFinding, ...]:
+    return tuple(
+        DataFinding(
+            kind="no_bar" if blocks else "no_quote",
+            symbol=symbol_of(key),
+            session_date=day,
+            text=f"{symbol_of(key)}: {why}",
+            blocks=blocks,
+        )
+        for key, why in sorted(refused.items())
+    )
