@@ -72,7 +72,7 @@ def _row(state: State, book: StrategyBook, day: date) -> Snapshot | None:
             day,
             equity,
             cash,
-            book.equity or None,
+            (book.equity or None) if _follows(state, book) else None,
             book.capital,
             equity if equity > high else high,
             holdings,
@@ -85,6 +85,12 @@ def _row(state: State, book: StrategyBook, day: date) -> Snapshot | None:
             True,
         ),
     )
+
+
+def _follows(state: State, book: StrategyBook) -> bool:
+    """Say whether the row before this one is of the session before; else a return is unknown."""
+    history = state.history
+    return book.marked is None or (len(history) > 1 and history[-2].session_date == book.marked)
 
 
 def _baseline(state: State, book: StrategyBook) -> Decimal | None:

@@ -223,15 +223,18 @@ class State:
 
 
 def price_of(state: State, instrument: InstrumentId) -> Decimal | None:
-    """Return the newest price of this very instrument: today's quote, else the final close.
+    """Return the newest price of this very instrument: today's quote, else the last close.
 
-    None if there is neither; never another instrument's price.
+    None if there is neither; never another instrument's price, nor a close that has a session
+    after it from which this instrument is missing.
     """
     quote = state.quotes.get(instrument)
     if quote is not None:
         return quote.mid
     bar = state.bars.get(instrument)
-    return None if bar is None else bar.close
+    if bar is None or bar.session_date != state.history[-1].session_date:
+        return None
+    return bar.close
 
 
 def equity_of(state: State, book: StrategyBook) -> Decimal | None:

@@ -56,6 +56,11 @@ class Tentative:
                 total += quantity * self.prices[instrument]
         return total
 
+    @property
+    def unpriced(self) -> list[InstrumentId]:
+        """What is held and has no price: equity is unknown, nothing can be a share of it."""
+        return [key for key, quantity in self.shares.items() if quantity and key not in self.prices]
+
 
 def working_quantity(state: State, book: StrategyBook, instrument: InstrumentId) -> Decimal:
     """Return the signed remaining quantity of the strategy's live orders in an instrument."""
@@ -163,7 +168,8 @@ def _tentative(state: State, book: StrategyBook, plan: Plan) -> Tentative:
         )
         if instrument not in prices:
             price = price_of(state, instrument)
-            prices[instrument] = price if price is not None else ZERO
+            if price is not None:
+                prices[instrument] = price
     return Tentative(book.cash, shares, prices)
 
 
@@ -182,6 +188,9 @@ def _order_leg(
         return True
     owned = ledger.shares.get(signal.instrument, ZERO)
     tick = state.instruments[signal.instrument].tick
+    if signal.target_weight and ledger.unpriced:
+        _done(draft, book, leg, "no_price", cause, carried=False)
+        return False
     s, f, minimum_fee = _NO_COSTS  # of an exit that has no price to be sized by
     if leg.price:
         s, f, minimum_fee = state.terms.costs.expected(leg.price, tick)

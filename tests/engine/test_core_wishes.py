@@ -19,6 +19,7 @@ from tests.engine.desk import (
     OPEN,
     QQQ,
     ROOMY,
+    SLOT,
     D,
     Desk,
     Killed,
@@ -236,3 +237,38 @@ async def test_a_day_of_loss_stops_entries_until_the_next_open_and_outlives_a_ki
     assert [e.latch for e in desk.events(ev.LatchSet)] == ["loss_day"]
     assert [e.by for e in desk.events(ev.LatchReleased)] == ["next_open"]
     assert desk.owned() == 52
+
+
+# -- what is not known ---------------------------------------------------------------------
+
+
+async def test_a_day_without_a_price_has_no_row_and_the_next_return_is_unknown(
+    tmp_path: Path,
+) -> None:
+    market: Market = {"QQQ": ["100", "100", None, "104", "104"], "TLT": ["50"] * 5}
+    desk = Desk(tmp_path, [script(buys())], market)
+    await desk.run()
+    rows = desk.state.books[desk.strategies[0].id].snapshots
+    assert [row.session_date for row in rows] == [day(0), day(1), day(3), day(4)]
+    assert [row.daily_return is None for row in rows] == [False, False, True, False]
+    assert "QQQ" in desk.alerts()["snapshot_missing"]
+
+
+async def test_no_share_of_an_unknown_equity_is_bought(tmp_path: Path) -> None:
+    market: Market = {"QQQ": ["100", "100", None, None, "100"], "TLT": ["50"] * 5}
+    rows = (buys(), f"{day(3)},TLT,TARGET,,,0.5,,,,")
+    desk = Desk(tmp_path, [script(*rows)], market)
+    await desk.run()
+    assert desk.owned("TLT") == 0
+    assert [e.outcome for e in desk.events(ev.SignalDone)] == ["filled", "no_price"]
+
+
+async def test_a_gap_looks_the_same_after_a_kill(tmp_path: Path) -> None:
+    market: Market = {"QQQ": ["100", "100", None, "104", "104"], "TLT": ["50"] * 5}
+    desk = Desk(tmp_path, [script(buys())], market)
+    desk.before[step(3, SLOT)] = desk.kill
+    with pytest.raises(Killed):
+        await desk.run()
+    await desk.run()
+    rows = desk.state.books[desk.strategies[0].id].snapshots
+    assert [row.daily_return is None for row in rows] == [False, False, True, False]
