@@ -14,11 +14,12 @@ from typing import Any
 from engine.errors import DatabaseUnusable
 
 BUSY_TIMEOUT_MS = 5_000
+CHECKPOINT_PAGES = 1_000  # of the write-ahead log: 4 MB
 
 _COMMON = ("temp_store=MEMORY", "cache_size=-32000", "mmap_size=0")
 _WRITING = (
     "foreign_keys=ON",
-    "wal_autocheckpoint=1000",
+    f"wal_autocheckpoint={CHECKPOINT_PAGES}",
     "synchronous=NORMAL",
     "trusted_schema=OFF",
     *_COMMON,

@@ -25,7 +25,7 @@ from engine.errors import JournalError
 from engine.ports import Entry, Heartbeat
 from storage import head, latest
 from storage.codec import VERSION, encode
-from storage.connect import BUSY_TIMEOUT_MS, prepare_writer, reason
+from storage.connect import BUSY_TIMEOUT_MS, CHECKPOINT_PAGES, prepare_writer, reason
 from storage.hashchain import Link, last, link
 from storage.migrate import NOW
 from storage.projections import project
@@ -33,6 +33,7 @@ from storage.projections.row import Place
 
 HEAD_EVERY_S = 1.0
 QUICK_S = 0.02  # a disk that took longer for the last group is left to the other thread
+LONG_LOG_PAGES = 8_000  # 32 MB; the alarm is at 64
 ANCHOR_EVERY = 10_000  # rows: a start checks the chain from the last anchor, 40 ms at most
 
 _INSERT_EVENT = (
@@ -98,7 +99,7 @@ class WritingConnection(sqlite3.Connection):
     link: Link
     running: Running | None = None
     quick = False  # the last group took no time to speak of
-    _full = False
+    _full: bool | None = None  # not set yet
     _patient = True
     _busy_timeout_ms = BUSY_TIMEOUT_MS
     _head_at = float("-inf")
@@ -212,9 +213,15 @@ class WritingConnection(sqlite3.Connection):
             raise
 
     def _ready(self, *, full: bool, patient: bool) -> None:
-        """Set how the next transaction is written; a pragma only where it differs."""
+        """Set how the next transaction is written; a pragma only where it differs.
+
+        What need not reach the disk does not wait for a checkpoint either: it comes with the
+        next durable group, a second later at most, or when the log has grown long.
+        """
         if full is not self._full:
             self.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+            pages = CHECKPOINT_PAGES if full else LONG_LOG_PAGES
+            self.execute(f"PRAGMA wal_autocheckpoint={pages}")
             self._full = full
         if patient is not self._patient:
             self.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms if patient else 0}")
