@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import SettingsError
 from engine.settings.model import Settings
 from tui import terminal
 
@@ -27,8 +26,6 @@ def run_app(settings: Settings) -> int:
     if why is not None:
         print(why, file=sys.stderr)  # noqa: T201  there is no screen to show it on
         return 2
-    if settings.screen.keys:
-        raise SettingsError("screen.keys: own keys come with a later version; leave it empty")
     terminal.prepare(os.environ)
 
     from engine.runtime.clock import SystemClock

@@ -19,6 +19,7 @@ from tests.tui.screens import (
     text_of,
     until,
 )
+from tui import steering
 from tui.actions import ACTIONS, PANES
 from tui.dialogs import confirm
 from tui.shell import Left, ScreenOptions
@@ -34,8 +35,11 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers may come at once: keys of a test are not type-ahead."""
+    """Answers may come at once or late: keys of a test are not type-ahead."""
     monkeypatch.setattr(confirm, "OPENED_S", -60.0)
+    monkeypatch.setattr(confirm, "KEY_AGE_S", 60.0)
+    monkeypatch.setattr(steering, "KEY_AGE_S", 60.0)
+    monkeypatch.setattr(steering, "ESC_S", 0.0)
 
 
 # -- looking -------------------------------------------------------------------------------
