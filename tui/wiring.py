@@ -257,8 +257,8 @@ class Jobs:
             )
             await asyncio.to_thread(backup.prune, folder, self._settings.storage.keep)
             ok, detail = True, str(made.path)
-        except (EngineError, OSError) as error:
-            ok, detail = False, str(error)
+        except Exception as error:  # noqa: BLE001  a job that fails says so, whatever it was
+            ok, detail = False, str(error) or type(error).__name__
         self._inbox.put(JobFinished(self._now(), job.job, job.session_date, ok, detail))
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from engine.domain import event as ev
+from engine.domain.ids import StrategyId
 from engine.domain.market import DataFinding
 from engine.domain.order import OrderStatus, Side
 from engine.domain.session import SessionState
 from engine.domain.signal import SignalKind
+from engine.exchange.costs import Costs
 from engine.strategy.base import SlotFacts, StrategyVerdict, Wish
 from tests.engine.desk import (
     CLOSE,
@@ -27,7 +29,16 @@ from tests.engine.desk import (
     script,
     step,
 )
-from tests.engine.props import FLAT_MARKET, Market, Odd, buys, failing, second, sells
+from tests.engine.props import (
+    FLAT_MARKET,
+    Market,
+    Odd,
+    buys,
+    failing,
+    limit_buy,
+    second,
+    sells,
+)
 
 _S = OrderStatus
 
@@ -272,3 +283,32 @@ async def test_a_gap_looks_the_same_after_a_kill(tmp_path: Path) -> None:
     await desk.run()
     rows = desk.state.books[desk.strategies[0].id].snapshots
     assert [row.daily_return is None for row in rows] == [False, False, True, False]
+
+
+# -- two strategies ------------------------------------------------------------------------
+
+
+async def test_one_instrument_belongs_to_one_strategy(tmp_path: Path) -> None:
+    """Claims go by the order of the strategies, and last while there is a position."""
+    first = script(buys(1), buys(3), buys(5, "4"))
+    other = second(buys(0, "3"), buys(3, "3"), sells(4), buys(5, "3"))
+    desk = Desk(tmp_path, [first, other], FLAT_MARKET)
+    await desk.run()
+    refused = [(e.signal.strategy, e.reason) for e in desk.events(ev.SignalRejected)]
+    assert refused == [
+        ("script", "instrument_leased"),
+        ("script", "instrument_leased"),
+        ("second", "instrument_leased"),
+    ]
+    owners = [b.position(QQQ).quantity for b in desk.state.books.values()]
+    assert owners == [D(4), D(0)]
+
+
+async def test_the_cash_of_one_strategy_is_not_spent_by_another(tmp_path: Path) -> None:
+    rows = (buys(0, "30"), limit_buy(0, "19", "101"), limit_buy(0, "1", "101"))
+    desk = Desk(tmp_path, [script(*rows), second()], FLAT_MARKET, costs=Costs(half_spread_bps=D(9)))
+    await desk.run()
+    for book in desk.state.books.values():
+        assert book.cash >= 0
+    assert desk.state.books[StrategyId("second")].cash == 5_000
+    assert sum((b.cash for b in desk.state.books.values()), D(0)) == desk.exchange.account().cash

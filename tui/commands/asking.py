@@ -92,6 +92,8 @@ def _wait(box: SqliteRequestBox, database: Path, request: Request, holder: Holde
             f"pid {holder.pid} has not answered; nothing is sent before it has",
             holder,
         )
+    if request.kind is RequestKind.STOP and read_holder(database) is None:
+        return Answer(request, DONE, "the engine has ended", holder)
     return Answer(request, NOT_TAKEN, f"pid {holder.pid} has not taken it yet", holder)
 
 
