@@ -2,7 +2,7 @@
 
 import typer
 
-from tui.commands import control, rows, runs, status, upkeep
+from tui.commands import control, gateway, rows, runs, status, upkeep
 
 app = typer.Typer(
     name="pilothouse",
@@ -33,5 +33,5 @@ def pilothouse() -> None:
     """
 
 
-for module in (runs, status, rows, control, upkeep):
+for module in (runs, status, rows, control, upkeep, gateway):
     module.register(app)

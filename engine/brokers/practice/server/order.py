@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from engine.brokers.practice.clock import parse_instant
 from engine.brokers.practice.model import ExecutionFilter, OrderView
 from engine.brokers.practice.server.session import NO_ID, Session
 from engine.brokers.practice.server.translate import (
     commission_words,
     execution_words,
-    instant_of,
     order_of,
     order_words,
     status_words,
@@ -79,7 +79,7 @@ def executions(session: Session, given: Given) -> None:
     """reqExecutions: client id 0 asks for those of all clients."""
     r = given["r"] or 0
     try:
-        since = instant_of(given["time"]) if given["time"] else None
+        since = parse_instant(given["time"])
     except ValueError as error:
         session.error(r, 321, f"Error validating request: time: {error}")
         return

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.brokers.practice.clock import parse_instant
 from engine.brokers.practice.model import (
     Bar,
     BidAskTick,
@@ -23,7 +24,7 @@ from engine.brokers.practice.model import (
     TradeTick,
 )
 from engine.brokers.practice.server.session import Session, Stream
-from engine.brokers.practice.server.translate import bar_words, contract_of, instant_of
+from engine.brokers.practice.server.translate import bar_words, contract_of
 
 Given = dict[str, Any]
 Words = dict[str, Any]
@@ -244,7 +245,7 @@ def history(session: Session, given: Given) -> None:
         session.error(r, 321, "Error validating request: end time must be empty")
         return
     try:
-        end = instant_of(given["end"]) if given["end"] else None
+        end = parse_instant(given["end"])
     except ValueError as error:
         session.error(r, 321, f"Error validating request: end time: {error}")
         return
@@ -369,7 +370,7 @@ def past_ticks(session: Session, given: Given) -> None:
         session.error(r, 321, f"Error validating request: whatToShow '{given['what']}'")
         return
     try:
-        start, end = (instant_of(given[name]) if given[name] else None for name in ("start", "end"))
+        start, end = parse_instant(given["start"]), parse_instant(given["end"])
     except ValueError as error:
         session.error(r, 321, f"Error validating request: time: {error}")
         return

@@ -1,10 +1,8 @@
 """The venue's facts as words of the wire, and a client's words as the venue's requests."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.brokers.practice.model import (
     ZERO,
@@ -360,21 +358,3 @@ def bar_words(bar: Bar, version: int, format_date: int) -> Words:
         "wap": bar.wap,
         "count": bar.count,
     }
-
-
-def instant_of(text: str) -> datetime:
-    """Return the instant that a client wrote; ValueError if it is none.
-
-    Known: `20261120`, `20261120 15:59:58` in New York, with a zone behind it, and
-    `20261120-15:59:58` in UTC; blanks may be doubled.
-    """
-    if "-" in text and " " not in text:
-        return datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
-    day, *rest = text.split()
-    clock = rest[0] if rest else "00:00:00"
-    try:
-        zone = ZoneInfo(rest[1] if len(rest) > 1 else ZONE)
-    except (ZoneInfoNotFoundError, OSError) as error:
-        raise ValueError(f"no time zone '{rest[1]}'") from error
-    local = datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone)
-    return local.astimezone(UTC)

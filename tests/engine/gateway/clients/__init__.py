@@ -1,0 +1,1 @@
+"""Scripts that other people's TWS clients run against the practice gateway."""
