@@ -159,7 +159,10 @@ class LiveSource:
 
         def slot_due(slot: Slot, due: datetime) -> Callable[[datetime], list[Input]]:
             def make(at: datetime) -> list[Input]:
-                return [self._seen(day, at, tells=True), SlotDue(at, due, slot, day, ordinal, closes)]
+                return [
+                    self._seen(day, at, tells=True),
+                    SlotDue(at, due, slot, day, ordinal, closes),
+                ]
 
             return make
 

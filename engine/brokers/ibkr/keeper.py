@@ -149,8 +149,12 @@ class Keeper:
 
     def _look(self, now: float) -> None:
         """Look at the clock and at the silence."""
-        if self._machine.clock(self._connection.clock.wall()):
+        at = self._connection.clock.wall()
+        if self._machine.clock(at):
             self.tell()
+        overdue = self._machine.overdue(now, at)
+        if overdue:
+            self.do(overdue)
         connection, times = self._connection, self._connection.terms.timings
         if not connection.is_open:
             return

@@ -119,6 +119,8 @@ class LinkMachine:
         self._clashes = 0
         self._failed_syncs = 0
         self._breaches: list[float] = []
+        self._down_since: float | None = None
+        self._has_alarmed = False
 
     @property
     def link(self) -> Link:
@@ -293,6 +295,21 @@ class LinkMachine:
         before = self.blackout
         self.blackout = in_blackout(at, self._terms.restart_at)
         return before is not self.blackout
+
+    def overdue(self, now: float, at: datetime) -> Acts:
+        """Raise the alarm when the broker is out of reach for long and not for its reset."""
+        if self.reason not in ("LINK_DOWN", "UPSTREAM_DOWN"):
+            self._down_since, self._has_alarmed = None, False
+            return ()
+        if self._down_since is None:
+            self._down_since = now
+        since = now - self._down_since
+        if self._has_alarmed or since < self._times.down_alarm:
+            return ()
+        if self.blackout or in_reset(at, self._terms.reset_region):
+            return ()
+        self._has_alarmed = True
+        return (Do(Act.ALERT, text=f"{self.reason} for {since / 60:.0f} min: {self.text}"),)
 
     def took_id(self, broker_order_id: int) -> None:
         """An order id was seen in use: the next one is above it."""

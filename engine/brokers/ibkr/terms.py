@@ -62,6 +62,7 @@ class Timings:
     sync_tries: int = 3
     heartbeat_after: float = 10
     silence: float = 30
+    down_alarm: float = 300
     stale_after: float = 60  # a quote stream, before it is asked for anew
 
 
