@@ -22,7 +22,7 @@ POINTS = {
     "fragment": NOW,
     "coalesce": NOW,
     "client_id_busy": "connect",
-    "silent_start": "connect",
+    "silent_start": "greeting",
     "restart": NOW,
     "slow": "request",
     "silent": "request",
@@ -90,7 +90,9 @@ GATEWAY = frozenset(
 
 CALLBACKS = frozenset({"delay", "duplicate", "reorder", "lose"})
 
-_EVENTS = frozenset({"place", "ack", "fill", "cancel", "modify", "connect", "request", "callback"})
+_EVENTS = frozenset(
+    {"place", "ack", "fill", "cancel", "modify", "greeting", "connect", "request", "callback"}
+)
 _FILTERS = {field.name for field in fields(Fault)} - {"name", "params", "fault_id"}
 
 
@@ -228,7 +230,9 @@ def parse_fault(name: str, given: Mapping[str, object]) -> Fault:
     shaped: dict[str, object] = {}
     params: dict[str, object] = {}
     for key, value in given.items():
-        if key in _FILTERS:
+        if key == "kind" and not str(value).isdigit():
+            params[key] = value  # of a farm or of a bad frame: no message id
+        elif key in _FILTERS:
             shaped[key] = _shape(name, key, value)
         elif key == "times" and name != "duplicate":
             shaped["count"] = _shape(name, "count", value)

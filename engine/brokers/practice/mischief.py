@@ -125,7 +125,7 @@ class Mischief:
             one()
 
     def _farm(self, fired: Fired) -> None:
-        broken, well, text = _FARMS.get(fired.text("farm", "data"), _FARMS["data"])
+        broken, well, text = _FARMS.get(fired.text("kind", fired.text("farm")), _FARMS["data"])
         self._say.link(broken, text.format("broken"))
         until = self._now() + timedelta(seconds=fired.number("s", 30))
         if broken == 2103:

@@ -91,7 +91,7 @@ def at_callback(server: "Server", connection: Connection, name: str, payload: by
     data = frame.framed(payload)
     for fired in server.venue.strike("callback", client_id=client_id, kind=BY_NAME[name].number):
         if fired.fault.name == "bad_frame":
-            data = spoiled(payload, fired.text("how", "drop"), fired.fault.fault_id)
+            data = spoiled(payload, fired.text("kind", "drop"), fired.fault.fault_id)
         else:
             carry_out(server, fired)
     return data
@@ -134,8 +134,6 @@ def carry_out(server: "Server", fired: Fired) -> None:
         case "restart":
             down_s = fired.number("down_s", 1)
             server.on_restart(down_s, int(fired.number("id_rollback", 0)))
-        case "nightly":
-            server.on_restart(fired.number("down_s", 45), int(fired.number("id_rollback", 0)))
         case _:
             pass  # the venue's own
 
