@@ -21,7 +21,7 @@ class Absence:
     upstream_s_min: float
     first_s: float | None  # since the first answered look-up without it; None: this is the first
     again_s: float
-    next_order_id: int  # that the gateway gave when this connection began
+    next_order_id: int  # that the gateway gave at the first connection after the send
     broker_order_id: int  # that the order had; 0 unknown
     position_agrees: bool | None  # broker = ledger; None: not known
 

@@ -89,6 +89,7 @@ class IbkrBroker:
         self._offsets: deque[float] = deque(maxlen=5)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alarmed: set[tuple[str, str]] = set()
+        self._reads = 0
 
     # -- life --------------------------------------------------------------------------------
 
@@ -211,7 +212,8 @@ class IbkrBroker:
 
     def read_account(self, trigger: str) -> None:
         """Ask for positions, cash and open orders; the answer comes as AccountRead."""
-        self._spawn(f"account {trigger}", self._read_account(trigger))
+        self._reads += 1  # every question has its answer, however soon the next one comes
+        self._spawn(f"account {self._reads} {trigger}", self._read_account(trigger))
 
     async def _read_account(self, trigger: str) -> None:
         answer: BrokerAccount | AnswerFailed
@@ -302,6 +304,9 @@ class IbkrBroker:
         self._sink(LinkSeen(self._clock.wall(), link))
 
     def _on_opened(self) -> None:
+        for trace in self.translator.unanswered():
+            if trace.next_id_then is None:
+                trace.next_id_then = self.first_order_id
         self.translator.begin_epoch()
         self.queries.begin_epoch()
         self.watch.begin_epoch()

@@ -78,6 +78,7 @@ class Trace:
     sent_at: datetime | None = None  # by this process
     address: int = 0  # broker order id in this epoch; 0: none
     last_address: int = 0  # in an earlier epoch
+    next_id_then: int | None = None  # the gateway's next id at the first connection after the send
     incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
     was_heard: bool = False  # any sign of life, ever
     signs: int = 0  # how many

@@ -170,7 +170,7 @@ class Watch:
     async def _absence(self, trace: Trace) -> Absence:
         broker, now = self._broker, self._now
         first = self._absent.get(trace.order.order_id)
-        since = broker.upstream_since
+        since, then = broker.upstream_since, trace.next_id_then
         return Absence(
             asked_at=broker.connection.clock.wall(),
             sent_at=_sent(trace),
@@ -178,7 +178,7 @@ class Watch:
             upstream_s_min=self._times.upstream_for,
             first_s=None if first is None else now - first,
             again_s=self._times.absent_again,
-            next_order_id=broker.first_order_id,
+            next_order_id=broker.first_order_id if then is None else then,
             broker_order_id=trace.address or trace.last_address,
             position_agrees=await self._position_agrees(trace),
         )

@@ -40,6 +40,8 @@ FAST = Timings(
     clash_again=0.2,
     clash_jitter=0.05,
     sync_again=0.1,
+    heartbeat_after=0.5,
+    silence=1.5,
 )
 
 
@@ -128,6 +130,11 @@ class Desk:
             for one in self.said
             if isinstance(one, LinkSeen)
         ]
+
+    @property
+    def texts(self) -> list[str]:
+        """What the links said to people."""
+        return [one.link.text for one in self.said if isinstance(one, LinkSeen)]
 
     @property
     def faults(self) -> list[str]:
