@@ -64,6 +64,7 @@ _TOPICS = {
     "DifferenceAccepted": "reconciliations",
     "DataGapFound": "data",
     "LinkChanged": "sessions",
+    "BaselineAdopted": "positions",
     "TradingStateChanged": "control",
     "AlertRaised": "alerts",
     "AlertStateChanged": "alerts",

@@ -33,16 +33,18 @@ def compare(
     cash: Decimal,
     working: Iterable[WorkingOrder],
     answer: BrokerAccount | AnswerFailed,
+    cash_tolerance: Decimal = ZERO,
 ) -> tuple[Verdict, int, tuple[Difference, ...]]:
     """Return verdict, number of equal items, and differences: positions, cash, then orders.
 
-    ours: signed shares from fills, over all owners; working: our live orders.
+    ours: signed shares from fills, over all owners; working: our live orders; cash_tolerance:
+    dollars of cash that may differ.
     """
     if isinstance(answer, AnswerFailed):
         return Verdict.UNKNOWN, 0, ()
     found: list[Difference] = []
     matched = _positions(ours, answer.positions, found)
-    if cash == answer.cash:
+    if abs(cash - answer.cash) <= cash_tolerance:
         matched += 1
     else:
         effect = answer.cash - cash

@@ -9,7 +9,7 @@ from engine.core.state import State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import Severity
 from engine.domain.command import LookAgain, ReadAccount, RunJob
-from engine.domain.ids import OrderRef, short_hash
+from engine.domain.ids import order_ref, short_hash
 from engine.domain.input import CLOSE_OUT, BarsClosed, JobDue, JobFinished, QuotesSeen
 from engine.domain.instrument import symbol_of
 from engine.domain.session import JobOutcome, TradingState
@@ -119,7 +119,7 @@ def _close_out(state: State, given: JobDue) -> Decision:
         for instrument, position in book.positions.items():
             left = position.quantity + trade.working_quantity(state, book, instrument)
             if left:
-                ref = OrderRef(f"end_{short_hash(f'{book.strategy.id}|{instrument}')}")
+                ref = order_ref(short_hash(f"end|{book.strategy.id}|{instrument}"), 0)
                 order = trade.close_order(state, book, ref, instrument, left, given.at)
                 trade.submit(state, draft, book, order, None)
     return draft.done()

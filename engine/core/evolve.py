@@ -14,13 +14,15 @@ from engine.core.mark import mark, take_row
 from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State, StrategyBook
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
+from engine.domain.ids import InstrumentId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
+from engine.domain.link import Link, LinkState
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
 from engine.domain.reconciliation import DifferenceKind
 from engine.domain.report import Accepted, CancelRefused, CommissionReported, Submitted
 from engine.domain.request import RequestKind
-from engine.domain.session import SessionState, TradingState, Verdict
+from engine.domain.session import Mode, SessionState, TradingState, Verdict
 from engine.domain.signal import ORDERLESS, SignalState
 
 _MINUTE = timedelta(seconds=60)
@@ -44,6 +46,8 @@ def _session_created(state: State, event: ev.SessionCreated, seq: int) -> None:
     state.session_state = SessionState.CREATED
     state.end_as = None
     state.verdict = Verdict.UNKNOWN
+    if event.context.mode in (Mode.PAPER, Mode.LIVE):
+        state.link = Link(state=LinkState.DOWN, reason="LINK_DOWN")
     if state.fills_digest is None:
         state.fills_digest = hashlib.sha256()
         state.decisions_digest = hashlib.sha256()
@@ -142,6 +146,11 @@ def _reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
     open_items = [d for d in found if state.accepted.get(d.item) != d.gap]
     state.verdict = Verdict.DIFFERENCES if open_items else Verdict.CLEAN
     state.blocked = {d.item for d in open_items}
+
+
+def _baseline(state: State, event: ev.BaselineAdopted, seq: int) -> None:
+    state.baseline = {InstrumentId(key): quantity for key, quantity in event.positions.items()}
+    state.baseline_cash = event.cash
 
 
 def _accepted(state: State, event: ev.DifferenceAccepted, seq: int) -> None:
@@ -456,6 +465,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.LinkChanged: _link,
     ev.ReconciliationDone: _reconciled,
     ev.DifferenceAccepted: _accepted,
+    ev.BaselineAdopted: _baseline,
     ev.RegimeRead: _regime,
     ev.DecisionMade: _decision,
     ev.SignalRaised: _signal_raised,

@@ -14,7 +14,7 @@ from engine.core.state import State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import AlertState, Severity
 from engine.domain.command import LookAgain, ReadAccount, SetPace
-from engine.domain.ids import AlertId, InstrumentId, OrderId, OrderRef, short_hash
+from engine.domain.ids import REF_PREFIX, AlertId, InstrumentId, OrderId, order_ref, short_hash
 from engine.domain.input import Requested
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
@@ -176,18 +176,14 @@ def _exit_all(
     left = position.quantity + trade.working_quantity(state, book, key)
     if left == 0:
         return
+    name = short_hash(f"{state.flatten}|{book.strategy.id}|{key}")
     attempt = sum(
-        1
-        for row in state.orders.values()
-        if row.order.instrument == key
-        and row.order.order_ref.startswith(f"flt_{short_hash(state.flatten or '')}")
-        and row.order.strategy == book.strategy.id
+        1 for row in state.orders.values() if row.order.order_ref.startswith(f"{REF_PREFIX}{name}")
     )
     if attempt >= 3:
         _alert_left(state, draft, book, key, f"{attempt} exits have ended")
         return
-    name = short_hash(f"{book.strategy.id}|{key}", 8)
-    ref = OrderRef(f"flt_{short_hash(state.flatten or '')}.{name}.{attempt + 1}")
+    ref = order_ref(name, attempt)
     order = trade.close_order(state, book, ref, key, left, at)
     if not trade.submit(state, draft, book, order, None):
         _alert_left(state, draft, book, key, "its exit did not go")

@@ -185,6 +185,8 @@ class State:
     alerts: dict[AlertId, AlertState] = field(default_factory=dict)
     link: Link = SIMULATED
     next_order_id: int = 1  # the broker's number for our next order; never goes back
+    baseline: dict[InstrumentId, Decimal] | None = None  # the account's own at the book's start
+    baseline_cash: Decimal = ZERO
     verdict: Verdict = Verdict.UNKNOWN
     blocked: set[str] = field(default_factory=set)  # items that differ from the broker
     accepted: dict[str, str] = field(default_factory=dict)  # item → the gap a person accepted

@@ -20,6 +20,7 @@ from engine.domain.ids import (
     OrderId,
     OrderRef,
     SignalId,
+    order_ref,
     ulid,
 )
 from engine.domain.money import ZERO, to_tick
@@ -209,7 +210,7 @@ def _order_leg(
     order = make_order(
         state,
         book,
-        ref=OrderRef(signal.signal_id),
+        ref=order_ref(signal.signal_id.removeprefix("sig_"), signal.leg),
         instrument=signal.instrument,
         side=side,
         quantity=abs(quantity),

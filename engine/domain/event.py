@@ -420,6 +420,14 @@ class ReconciliationDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineAdopted:
+    """What the account held when its book began: owned by no strategy, shown, never traded."""
+
+    positions: Mapping[str, Decimal]  # signed shares by instrument id
+    cash: Decimal  # dollars beyond the strategies' capital, may be negative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceAccepted:
     """A person settled a difference."""
 
@@ -539,6 +547,7 @@ Event = (
     | CashChanged
     | SnapshotTaken
     | ReconciliationDone
+    | BaselineAdopted
     | DifferenceAccepted
     | DataGapFound
     | LinkChanged

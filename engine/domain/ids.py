@@ -17,6 +17,15 @@ AlertId = NewType("AlertId", str)
 
 MANUAL = StrategyId("manual")
 
+REF_PREFIX = "PH-"
+"""Order references that begin so are ours, or those of another engine of ours."""
+
+
+def order_ref(key: str, number: int) -> OrderRef:
+    """Return PH-<12 hex>-<number>: what a broker echoes; 12 hex of a decision's or wish's key."""
+    return OrderRef(f"{REF_PREFIX}{key}-{number}")
+
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 

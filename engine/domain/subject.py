@@ -44,6 +44,7 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     ev.CashChanged: lambda e: e.strategy,
     ev.SnapshotTaken: lambda e: e.rows[-1].strategy,
     ev.ReconciliationDone: lambda e: e.run_id,
+    ev.BaselineAdopted: lambda e: "account",
     ev.DifferenceAccepted: lambda e: e.item,
     ev.DataGapFound: lambda e: e.symbol,
     ev.LinkChanged: lambda e: e.after.state.value,

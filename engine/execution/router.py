@@ -35,7 +35,7 @@ class Router:
             self._say(Canceled(order_id=order.order_id, text=f"{why} before it was sent"))
             return
         try:
-            self._broker.submit(order, len(state.orders))
+            self._broker.submit(order, state.orders[order.order_id].broker_order_id)
         except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
             self._say(SendFailed(order_id=order.order_id, text=_words(error)))
 

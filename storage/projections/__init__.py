@@ -73,6 +73,7 @@ INERT: frozenset[type] = frozenset(
         facts.FillUnmatched,
         facts.DataGapFound,
         facts.LinkChanged,
+        facts.BaselineAdopted,
     }
 )
 """Kinds that only the journal holds."""
