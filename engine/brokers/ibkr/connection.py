@@ -21,6 +21,10 @@ from engine.ports import Clock
 
 _log = logging.getLogger("pilothouse.ibkr")
 
+for _name in ("ib_insync", "eventkit", "pilothouse.ibkr"):
+    # without any handler, errors would go to stderr and tear the screen
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
 
 class ClientIdInUse(BrokerUnreachable):
     """Another program is connected with this client id."""
