@@ -13,6 +13,7 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.domain import event as facts
 from engine.domain.ids import InstrumentId, SessionId
@@ -98,8 +99,17 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def measure(folder: Path, rate: float, seconds: float) -> None:
-    """Run the screen beside a writer and print what it cost."""
+class Cost(NamedTuple):
+    """What a screen cost."""
+
+    first_s: float
+    cpu: float  # of one core, a fraction
+    bytes_per_s: float
+    resident_mb: float
+
+
+async def measure(folder: Path, rate: float, seconds: float) -> Cost:
+    """Run the screen beside a writer; print and return what it cost."""
     path = folder / "bench.db"
     prepare(path)
     async with await SqliteJournal.open(path, wall=now) as journal:
@@ -109,7 +119,8 @@ async def measure(folder: Path, rate: float, seconds: float) -> None:
         with Terminal(arguments, size=(120, 40), env=home(folder)) as terminal:
             pid = terminal.process.pid
             await asyncio.to_thread(terminal.shows, "Positions")
-            print(f"first screen          {1000 * (time.monotonic() - began):8.0f} ms")
+            first_s = time.monotonic() - began
+            print(f"first screen          {1000 * first_s:8.0f} ms")
             await asyncio.to_thread(terminal.shows, "PARTIALLY")
             print(f"first rows            {1000 * (time.monotonic() - began):8.0f} ms")
             n, start, marks = 0, time.monotonic(), None
@@ -126,10 +137,17 @@ async def measure(folder: Path, rate: float, seconds: float) -> None:
                 await asyncio.sleep(min(1.0, 1 / rate if rate else 1.0))
             assert marks is not None
             wall = time.monotonic() - marks[0]
+            cost = Cost(
+                first_s,
+                (cpu_s(pid) - marks[1]) / wall,
+                (len(terminal.raw) - marks[2]) / wall,
+                resident_mb(pid),
+            )
             print(f"row changes           {rate:8.0f} /s")
-            print(f"CPU of one core       {100 * (cpu_s(pid) - marks[1]) / wall:8.1f} %")
-            print(f"bytes to terminal     {(len(terminal.raw) - marks[2]) / wall:8.0f} /s")
-            print(f"resident memory       {resident_mb(pid):8.0f} MB")
+            print(f"CPU of one core       {100 * cost.cpu:8.1f} %")
+            print(f"bytes to terminal     {cost.bytes_per_s:8.0f} /s")
+            print(f"resident memory       {cost.resident_mb:8.0f} MB")
+    return cost
 
 
 def beat() -> Heartbeat:
