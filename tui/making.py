@@ -11,6 +11,7 @@ from importlib.metadata import version
 from engine.core.state import StrategyBook, Terms
 from engine.domain.event import TradingStateChanged
 from engine.domain.ids import Book, StrategyId
+from engine.domain.market import Feed
 from engine.domain.session import (
     Mode,
     SessionContext,
@@ -25,7 +26,7 @@ from engine.settings.model import Settings
 from engine.settings.strategies import limits_of
 from engine.strategy import registry
 from engine.strategy.base import Strategy
-from tui.plan import Plan, make, on_wall_clock
+from tui.plan import Plan, at_broker, make, on_wall_clock
 
 
 def terms(settings: Settings, plan: Plan) -> Terms:
@@ -92,6 +93,8 @@ def context(
     parent = next((old for old in older if _continues(old, settings, plan)), None)
     root = sid if parent is None else None
     book = Book(f"{mode.value}:{root}") if parent is None else parent.book
+    if at_broker(settings):
+        book = Book(f"{mode.value}:{settings.ibkr.account}")
     share = shares(settings)
     series = list(plan.history.series.values())
     return SessionContext(
@@ -100,7 +103,7 @@ def context(
         book=Book(f"{book}:dry") if settings.run.dry_run and parent is None else book,
         mode=mode,
         dry_run=settings.run.dry_run,
-        account="SIM",
+        account=settings.ibkr.account or "" if at_broker(settings) else "SIM",
         strategies=tuple(
             StrategyInfo(
                 strategy=one.id,
@@ -119,7 +122,7 @@ def context(
         pace=settings.run.pace,
         recorded_clock=not on_wall_clock(settings),
         source=plan.history.source,
-        feed=series[0].feed.value,
+        feed=series[0].feed.value if series else Feed.LIVE.value,
         data_hash=_data_hash(plan),
         data_from=plan.first,
         data_to=plan.last,
@@ -147,6 +150,8 @@ def _continues(old: SessionContext, settings: Settings, plan: Plan) -> bool:
     """
     if old.mode is not settings.run.mode or old.dry_run != settings.run.dry_run:
         return False
+    if at_broker(settings):
+        return old.account == settings.ibkr.account
     if on_wall_clock(settings):
         return not old.recorded_clock
     return (

@@ -16,7 +16,7 @@ from engine.domain.times import utc_text
 from engine.errors import MarketDataError, SettingsError
 from engine.exchange.costs import Costs
 from engine.market.files import load_folder
-from engine.market.history import coverage
+from engine.market.history import coverage, stock
 from engine.market.quality import NO_BANDS, REGIME_BANDS, Bands
 from engine.market.replay import RecordedFeed, WallFeed
 from engine.market.synthetic import synthetic_market
@@ -53,7 +53,7 @@ class Plan:
     strategies: tuple[Strategy, ...]
     calendar: Calendar
     history: MarketHistory
-    feed: RecordedFeed | WallSource
+    feed: RecordedFeed | WallSource | None  # None: the broker's, once it is connected
     sessions: Sequence[date]  # the range; of a market on the wall clock only its first
     first: date
     before: date  # the session before the first
@@ -92,16 +92,7 @@ def prepare(settings: Settings, now: datetime) -> Plan:
         sessions = feed.sessions
         warnings = _coverage(settings, history, calendar, sessions)
     adjusted = any(s.adjustment is Adjustment.SPLIT for s in history.series.values())
-    costs = Costs(
-        half_spread_bps=settings.sim.half_spread_bps,
-        slippage_bps=settings.sim.slippage_bps,
-        commission_bps=settings.sim.commission_bps,
-        commission_per_share=settings.sim.commission_per_share,
-        commission_min=settings.sim.commission_min,
-        commission_max_fraction=settings.sim.commission_max_fraction,
-        volume_share=settings.sim.volume_share,
-        adjusted=adjusted,
-    )
+    costs = _costs(settings, adjusted=adjusted)
     return Plan(
         strategies,
         calendar,
@@ -117,8 +108,58 @@ def prepare(settings: Settings, now: datetime) -> Plan:
     )
 
 
+def _costs(settings: Settings, *, adjusted: bool) -> Costs:
+    return Costs(
+        half_spread_bps=settings.sim.half_spread_bps,
+        slippage_bps=settings.sim.slippage_bps,
+        commission_bps=settings.sim.commission_bps,
+        commission_per_share=settings.sim.commission_per_share,
+        commission_min=settings.sim.commission_min,
+        commission_max_fraction=settings.sim.commission_max_fraction,
+        volume_share=settings.sim.volume_share,
+        adjusted=adjusted,
+    )
+
+
+def prepare_at_broker(settings: Settings, now: datetime) -> Plan:
+    """Check what can be checked before a broker is asked for the history."""
+    today = date.fromordinal(now.toordinal())
+    calendar = _exchange(settings, FIRST, year_ahead(today))
+    strategies = tuple(
+        make(settings.strategy(name), settings, calendar) for name in settings.run.strategy
+    )
+    ids = dict.fromkeys(i for s in strategies for i in (*s.inputs, *s.legs))
+    history = MarketHistory(
+        instruments={i: stock(symbol_of(i), Adjustment.NONE) for i in ids},
+        series={},
+        findings=(),
+        source=f"IB {settings.ibkr.host}:{settings.ibkr.port}",
+        data_hash="",
+    )
+    return Plan(
+        strategies,
+        calendar,
+        history,
+        None,
+        (today,),
+        today,
+        _before(calendar, today),
+        today,
+        FillRule.NEXT_OPEN,
+        _costs(settings, adjusted=False),
+        (),
+    )
+
+
+def at_broker(settings: Settings) -> bool:
+    """Say whether orders of this run go to a broker."""
+    return settings.run.mode in (Mode.PAPER, Mode.LIVE)
+
+
 def on_wall_clock(settings: Settings) -> bool:
-    """Say whether this run goes with the clock on the wall: built-in market, now, realtime."""
+    """Say whether this run goes with the clock on the wall: at a broker, or built-in and now."""
+    if at_broker(settings):
+        return True
     run = settings.run
     return (
         run.mode is Mode.OFFLINE
@@ -195,21 +236,21 @@ def _market(
             )
         return built_in, history
     folder, adjustment = Path(settings.run.data), Adjustment(settings.market.adjustment)
-    bands = _bands(settings)
+    believable = bands(settings)
     if settings.market.calendar == "always":
         history = load_folder(
-            folder, None, now, symbols=symbols, adjustment=adjustment, bands=bands
+            folder, None, now, symbols=symbols, adjustment=adjustment, bands=believable
         )
         days = {bar.session_date for s in history.series.values() for bar in s.bars}
         return AlwaysCalendar(days), history
     calendar = _exchange(settings, FIRST, year_ahead(yesterday))
     history = load_folder(
-        folder, calendar, now, symbols=symbols, adjustment=adjustment, bands=bands
+        folder, calendar, now, symbols=symbols, adjustment=adjustment, bands=believable
     )
     return calendar, history
 
 
-def _bands(settings: Settings) -> Bands:
+def bands(settings: Settings) -> Bands:
     """Return the believable moves of the symbols that the regime strategy reads."""
     if "regime" not in settings.run.strategy:
         return NO_BANDS

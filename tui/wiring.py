@@ -14,10 +14,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.brokers.ibkr.probe import gateway_time
 from engine.brokers.simulated import SimulatedBroker
-from engine.core.state import initial, left_open
+from engine.core.state import initial, left_open, shares_of
 from engine.domain.command import RunJob
-from engine.domain.event import SessionCreated
+from engine.domain.event import SessionCreated, SessionStateChanged
 from engine.domain.input import JobDue, JobFinished, Requested, Started
 from engine.domain.request import Request
 from engine.domain.session import Mode, SessionContext, SessionState
@@ -27,17 +28,20 @@ from engine.exchange.book import SimulatedExchange
 from engine.execution.router import Router
 from engine.ports import Entry, Unit
 from engine.research.backtest import result
-from engine.runtime.clock import SystemClock
+from engine.runtime.clock import PracticeClock, SystemClock
 from engine.runtime.heartbeat import Pulse
+from engine.runtime.ibkr import IbkrSession
 from engine.runtime.ids import SystemIds
 from engine.runtime.inbox import Inbox
+from engine.runtime.live import LiveSource
 from engine.runtime.lock import Holder, InstanceLock
 from engine.runtime.loop import Loop
 from engine.runtime.pace import Pacer
-from engine.runtime.start import recover, restore_exchange, withheld
+from engine.runtime.start import fold, recover, restore_exchange, warm_up, withheld
 from engine.runtime.wall import WallPacer, WallSource
-from engine.schedule.slots import BACKUP_AGE_MAX
+from engine.schedule.slots import BACKUP_AGE_MAX, slot_at
 from engine.settings.model import Settings
+from engine.settings.places import state_folder
 from storage import backup, controls, start
 from storage.emergency import EmergencyFile
 from storage.journal import SqliteJournal
@@ -91,10 +95,14 @@ class Watched:
 
 async def run_engine(settings: Settings, watched: Watched) -> None:
     """Run one session from the instance lock to its end. Raises EngineError if it cannot."""
-    clock = SystemClock()
+    clock = await _clock(settings)
     database = Path(settings.storage.path)
     with InstanceLock(database) as lock, ExitStack() as held:
-        plan = plans.prepare(settings, clock.wall())  # bad data is refused before a row is written
+        if plans.at_broker(settings):
+            held.enter_context(InstanceLock(state_folder() / f"account-{settings.ibkr.account}"))
+            plan = plans.prepare_at_broker(settings, clock.wall())
+        else:  # bad data is refused before a row is written
+            plan = plans.prepare(settings, clock.wall())
         lost = start.prepare(database)
         journal = await SqliteJournal.open(database, wall=clock.wall, tail_lost=lost)
         async with journal:
@@ -104,7 +112,8 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
             lock.note(
                 Holder(context.pid, context.session_id, context.host, utc_text(context.started_at))
             )
-            await _trade(settings, plan, context, journal, clock, watched, emergency)
+            trade = _trade_at_broker if plans.at_broker(settings) else _trade
+            await trade(settings, plan, context, journal, clock, watched, emergency)
             await journal.truncate_log()
 
 
@@ -158,6 +167,7 @@ async def _trade(
         making.books(settings, plan),
     )
     feed = plan.feed
+    assert feed is not None, "only a broker's session has no feed yet"
     if isinstance(feed, WallSource) and context.parent_session_id is not None:
         feed.seen = making.last_written(journal, context.book)
     cursor = recover(state, journal, feed)
@@ -189,6 +199,21 @@ async def _trade(
     inbox.put(Started(loop.now()))
     broker.resume(withheld(state))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
+    began = clock.monotonic()
+    await _run(loop, watched)
+    if context.recorded_clock:
+        watched.result = result(
+            state,
+            plan.history,
+            plan.sessions,
+            plan.before,
+            clock.monotonic() - began,
+            plan.warnings,
+        )
+
+
+async def _run(loop: Loop, watched: Watched) -> None:
+    """Run the loop to the end of its session, and say how it ended."""
     gc.collect()
     gc.freeze()  # the history is there to stay: the collector need not walk it again
     gc.set_threshold(*_COLLECT)
@@ -196,19 +221,98 @@ async def _trade(
     for say in watched.early:
         say(loop)
     watched.ready.set()
-    began = clock.monotonic()
     watched.end = await loop.run()
-    watched.left_open = left_open(state)
-    if not context.recorded_clock:
-        return
-    watched.result = result(
-        state,
-        plan.history,
-        plan.sessions,
-        plan.before,
-        clock.monotonic() - began,
-        plan.warnings,
+    watched.left_open = left_open(loop.state)
+
+
+async def _clock(settings: Settings) -> SystemClock:
+    """Return the clock on the wall, or that of a practice gateway which runs faster."""
+    speed, ibkr = settings.ibkr.practice_speed, settings.ibkr
+    if not plans.at_broker(settings) or speed == 1 or ibkr.port is None:
+        return SystemClock()
+    return PracticeClock(await gateway_time(ibkr.host, ibkr.port), float(speed))
+
+
+async def _trade_at_broker(
+    settings: Settings,
+    plan: plans.Plan,
+    context: SessionContext,
+    journal: SqliteJournal,
+    clock: SystemClock,
+    watched: Watched,
+    emergency: EmergencyFile,
+) -> None:
+    """Connect, recover, warm up from the broker's own history, then trade until stopped."""
+    state = initial(
+        context,
+        making.terms(settings, plan),
+        dict(plan.history.instruments),
+        making.books(settings, plan),
     )
+    fold(state, journal)
+    inbox = Inbox()
+    session = IbkrSession(settings, inbox.put, clock)
+    session.restore(state.orders.values(), state.fills.values())
+    session.set_ledger(lambda instrument: shares_of(state, instrument))
+    instruments = list(state.instruments)
+    try:
+        await session.start(instruments)
+        history = await session.market.history(
+            instruments, plan.calendar, bands=plans.bands(settings)
+        )
+    except EngineError as error:
+        await session.stop()
+        await _never_started(journal, clock.wall(), error)
+        raise
+    state.instruments.update(history.instruments)
+    session.market.watch(instruments)
+    feed = LiveSource(
+        session.market,
+        history,
+        plan.calendar,
+        clock,
+        slots=[strategy.slot for strategy in plan.strategies],
+        slot_at=slot_at,
+        jobs=plans.WALL_JOBS,
+    )
+    if context.parent_session_id is not None:
+        feed.seen = making.last_written(journal, context.book)
+    warm_up(state, feed)
+    loop = Loop(
+        state=state,
+        inbox=inbox,
+        journal=journal,
+        router=Router(session.broker, inbox.put, lambda: loop.now()),
+        requests=controls.SqliteRequestBox(journal.path),
+        feed=iter(feed),
+        position=0,
+        market=lambda given: None,
+        pacer=WallPacer(clock),
+        clock=clock,
+        pulse=Pulse(clock, 0, lambda at: plans.next_slot(plan, at)),
+        jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
+        emergency=emergency,
+    )
+    inbox.put(Started(loop.now()))
+    _back_up_if_old(settings, context, journal, inbox, clock.wall())
+    bars = asyncio.create_task(feed.run(), name="final bars")
+    try:
+        await _run(loop, watched)
+    finally:
+        bars.cancel()
+        await session.stop()
+
+
+async def _never_started(journal: SqliteJournal, at: datetime, error: EngineError) -> None:
+    """Write the end of a session that could not start."""
+    failed = SessionStateChanged(
+        before=SessionState.CREATED,
+        after=SessionState.FAILED,
+        reason=str(error),
+        actor="engine",
+    )
+    journal.put(Unit(at, at, [Entry(failed, -1)], durable=True))
+    await journal.commit()
 
 
 def _back_up_if_old(

@@ -16,7 +16,7 @@ from engine.domain.ids import DecisionId, InstrumentId, short_hash
 from engine.domain.input import SlotDue
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
-from engine.domain.session import FillRule, JobOutcome, Slot
+from engine.domain.session import FillRule, JobOutcome, Mode, Slot
 from engine.domain.signal import EXITS, ORDERLESS, Signal, SignalKind, signal_id
 from engine.errors import BrokenInvariant
 from engine.strategy.base import StrategyVerdict, Wish
@@ -138,6 +138,9 @@ class Facts:
     @property
     def blocked(self) -> tuple[GateVerdict, ...]:
         """Quality findings that forbid a decision on the strategy's series or legs."""
+        short = self._too_short()
+        if short is not None:
+            return (short,)
         findings = self._state.findings
         if not findings:
             return ()
@@ -148,6 +151,16 @@ class Facts:
             for f in findings.values()
             if f.symbol in mine
         )
+
+    def _too_short(self) -> GateVerdict | None:
+        """A real account is not traded on a history that is too short to be believed."""
+        if self._state.context.mode not in (Mode.PAPER, Mode.LIVE):
+            return None
+        reading = self._book.strategy.reading(self._book.memory)
+        if reading is None or not reading.short_history:
+            return None
+        text = f"short history: {reading.bars} bars, a real account needs more"
+        return GateVerdict(gate="history", passed=False, text=text, reason="short_history")
 
 
 class FactsAfter(Facts):

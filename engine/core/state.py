@@ -267,3 +267,11 @@ def initial(
 ) -> State:
     """Return the state before the first event of a book."""
     return State(context=context, terms=terms, instruments=instruments, books=books)
+
+
+def shares_of(state: State, instrument: InstrumentId) -> Decimal:
+    """Return all shares the account should hold: our strategies' and what was there before."""
+    total = (state.baseline or {}).get(instrument, ZERO)
+    for book in state.books.values():
+        total += book.position(instrument).quantity
+    return total

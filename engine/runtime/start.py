@@ -34,18 +34,27 @@ class RecordedSource(Protocol):
 
 def recover(state: State, journal: Journal, source: RecordedSource) -> int:
     """Rebuild the state of a book; return the cursor from which its feed goes on."""
-    book = state.context.book
-    for recorded in journal.replay(book):
+    fold(state, journal)
+    warm_up(state, source)
+    cursor = journal.cursor(state.context.book)
+    for given in source.refeed(cursor):
+        absorb(state, given)
+    return cursor
+
+
+def fold(state: State, journal: Journal) -> None:
+    """Rebuild the ledger half of a book: orders, fills, positions, cash, states."""
+    for recorded in journal.replay(state.context.book):
         evolve(state, recorded.event, recorded.seq, recorded.at)
+
+
+def warm_up(state: State, source: RecordedSource) -> None:
+    """Give the strategies the history before the range."""
     for closed in source.warmup():
         absorb(state, closed)
     for one in state.books.values():
         bar = state.bars.get(one.strategy.inputs[0]) if one.strategy.inputs else None
         one.baseline_start = None if bar is None else bar.close
-    cursor = journal.cursor(book)
-    for given in source.refeed(cursor):
-        absorb(state, given)
-    return cursor
 
 
 def withheld(state: State) -> frozenset[OrderId]:

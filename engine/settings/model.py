@@ -358,6 +358,13 @@ class Ibkr(Section):
         "north_america", "whose nightly reset of the broker's servers raises no alert"
     )
     allow_delayed: bool = key(False, "delayed quotes may decide; paper only")
+    practice_speed: Number = key(
+        Decimal(1),
+        "how fast the clock of a practice gateway runs, as its --speed says",
+        unit="times the clock on the wall",
+        ge=1,
+        le=100_000,
+    )
     reissue_lost: Literal["ask", "limit"] = key(
         "ask", "orders that provably never arrived: ask a person, or send limit orders once more"
     )

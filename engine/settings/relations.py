@@ -81,3 +81,9 @@ def _live(settings: Settings) -> Iterator[str]:
 def _ibkr(settings: Settings) -> Iterator[str]:
     if settings.run.mode is Mode.LIVE and settings.ibkr.allow_delayed:
         yield "ibkr.allow_delayed = true: mode live decides on live quotes only"
+    loopback = settings.ibkr.host in ("127.0.0.1", "localhost", "::1")
+    if settings.ibkr.practice_speed != 1 and not (settings.run.mode is Mode.PAPER and loopback):
+        yield (
+            f"ibkr.practice_speed = {text(settings.ibkr.practice_speed)}: only for mode paper at a"
+            " practice gateway on loopback"
+        )

@@ -208,9 +208,9 @@ def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
 
 
 def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
-    """Refuse live without its three keys (exit 3), and what has no broker yet (exit 4)."""
+    """Refuse live without its three keys, and for now with them (exit 3)."""
     from engine.domain.session import Mode
-    from engine.errors import BrokerUnreachable, SafetyRefusal
+    from engine.errors import SafetyRefusal
 
     mode = settings.run.mode
     if mode is Mode.LIVE:
@@ -221,10 +221,9 @@ def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
             missing.append("--confirm is not given")
         if missing:
             raise SafetyRefusal(f"--mode live is refused: {' and '.join(missing)}")
-    if mode in (Mode.PAPER, Mode.LIVE):
-        raise BrokerUnreachable(
-            f"mode {mode.value} needs Interactive Brokers, and this version has no broker "
-            "adapter; modes offline and backtest need none"
+        raise SafetyRefusal(
+            "--mode live is refused: this version has been proven against a practice gateway only; "
+            "use --mode paper"
         )
 
 
