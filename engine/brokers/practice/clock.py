@@ -1,70 +1,10 @@
-"""The practice gateway's clock: the wall's, one started elsewhere and sped up, or a stepped one.
-
-Every time on the wire comes from the venue, and the venue's time moves only when somebody calls
-`advance_to`; the clock says up to where. A stepped clock stands still until it is stepped.
-"""
+"""Times of the practice exchange: New York's day, and the texts in which clients write times."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from engine.ports import Clock
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
-
-
-class Pacer(Protocol):
-    """What says up to where the venue's time has come."""
-
-    def instant(self) -> datetime:
-        """Return the instant that the venue should have reached by now."""
-
-    def wait_s(self, until: datetime) -> float | None:
-        """Return the real seconds until an instant of the venue; None: not by waiting."""
-
-
-class PacedClock:
-    """Wall time, or time from a given start at a multiple of the wall's speed."""
-
-    def __init__(self, clock: Clock, start: datetime | None = None, speed: float = 1.0) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed is {speed}, more than zero is needed")
-        self._clock = clock
-        self._start = start if start is not None else clock.wall()
-        self._origin = clock.monotonic()
-        self._speed = speed
-
-    def instant(self) -> datetime:
-        """Return start + speed × the time since."""
-        passed = (self._clock.monotonic() - self._origin) * self._speed
-        return self._start + timedelta(seconds=passed)
-
-    def wait_s(self, until: datetime) -> float | None:
-        """Return the real seconds until an instant."""
-        return max(0.0, (until - self.instant()).total_seconds() / self._speed)
-
-
-class SteppedClock:
-    """Time that moves only by `step`: for tests and the control port's `advance`."""
-
-    def __init__(self, start: datetime) -> None:
-        self._at = start
-
-    def instant(self) -> datetime:
-        """Return the instant stepped to."""
-        return self._at
-
-    def wait_s(self, until: datetime) -> float | None:
-        """Return None: no waiting brings it there."""
-        return 0.0 if until <= self._at else None
-
-    def step(self, seconds: float) -> datetime:
-        """Move on and return the new instant."""
-        if seconds < 0:
-            raise ValueError(f"step of {seconds} s, time does not go back")
-        self._at += timedelta(seconds=seconds)
-        return self._at
 
 
 def new_york(at: datetime) -> datetime:

@@ -375,11 +375,13 @@ class Desk:
 
     def has_work(self, at: datetime) -> bool:
         """Say whether any order could meet the market at the next tick."""
-        if not self.rules.matches or not any(_looks(one) for one in self.live.values()):
+        if not self.live or not self.rules.matches or not self.hall.trades(at, outside=True):
             return False
-        return self.hall.is_regular(at) or (
-            any(o.request.outside_rth or o.request.tif in _AT_ONCE for o in self.live.values())
-            and self.hall.trades(at, outside=True)
+        if self.hall.is_regular(at):
+            return any(_looks(one) for one in self.live.values())
+        return any(
+            (one.request.outside_rth or one.request.tif in _AT_ONCE) and _looks(one)
+            for one in self.live.values()
         )
 
     def tick(self, at: datetime, quote_of: Callable[[Traded], Quote]) -> None:

@@ -38,6 +38,7 @@ class OrderType(Enum):
     LIMIT_ON_CLOSE = "LOC"
 
 
+TYPES = {one.value: one for one in OrderType}
 _T = OrderType
 _PRICED = frozenset({_T.LIMIT, _T.STOP_LIMIT, _T.LIMIT_ON_CLOSE})
 _STOPPED = frozenset({_T.STOP, _T.STOP_LIMIT})
@@ -88,7 +89,7 @@ class Order:
     @property
     def type(self) -> OrderType:
         """Return its type."""
-        return OrderType(self.request.type)
+        return TYPES[self.request.type]
 
     @property
     def sign(self) -> int:
@@ -171,7 +172,7 @@ def refusal(request: OrderRequest, traded: Traded, account: str) -> Refusal | No
     if request.unsupported:
         named = ", ".join(request.unsupported)
         return Refusal(387, f"Unsupported order type for this exchange and security type: {named}")
-    if request.type not in {one.value for one in OrderType}:
+    if request.type not in TYPES:
         return Refusal(387, "Unsupported order type for this exchange and security type.")
     if request.action not in ("BUY", "SELL"):
         return _invalid(f"Invalid order action '{request.action}'")

@@ -26,6 +26,8 @@ _MOVE_MAX = 0.07  # of a factor or an own return, night or day
 _EDGE = 0.15  # deviation before the open and after the close, in parts of a day's
 _DEPTH = 18  # 2¹⁸ cells bridge a segment: below a tick of 100 ms
 _CELLS = 1 << _DEPTH
+_COARSE = 4  # depth of a descent to a sixteenth of a session
+_MARKS = 1 << _COARSE
 
 
 class Nature(NamedTuple):
@@ -121,6 +123,7 @@ class Paths:
         self._index: dict[date, int] = {}
         self._closes: dict[str, list[float]] = {}
         self._trends: dict[str, float] = {}
+        self._marks: dict[str, tuple[date, list[float]]] = {}
         self._sessions: dict[tuple[str, date], _Session] = {}
         self._bridges: dict[tuple[str, date, int], _Bridge] = {}
 
@@ -143,22 +146,35 @@ class Paths:
         hours = self._hall.hours(day)
         before = self.before(symbol, day)
         until = min(until, hours.closes)
-        span = (hours.closes - hours.opens) / 16
-        marks = [hours.opens + span * n for n in range(17)]
-        # the points of a coarse descent lie on the path itself: cheap, and never beyond it
-        moves = [self._move(symbol, hours, mark, 4) for mark in marks if mark < until]
-        moves.append(
+        moves = self._marked(symbol, hours, until)
+        last = (
             self._day_move(symbol, day)
             if until == hours.closes
             else self._move(symbol, hours, until, _DEPTH)
         )
         return Day(
             before * (1 + moves[0]),
-            before * (1 + max(moves)),
-            before * (1 + min(moves)),
-            before * (1 + moves[-1]),
+            before * (1 + max(last, *moves)),
+            before * (1 + min(last, *moves)),
+            before * (1 + last),
             self.volume(symbol, hours, until),
         )
+
+    def _marked(self, symbol: str, hours: Hours, until: datetime) -> list[float]:
+        """Return the moves at the sixteenths of a session that an instant has passed.
+
+        The points of a coarse descent lie on the path itself: cheap, and never beyond it. Those
+        of the newest session asked for are kept, or every look would cost a whole session.
+        """
+        kept_day, kept = self._marks.get(symbol, (None, []))
+        if kept_day != hours.day:
+            kept = []
+            self._marks[symbol] = (hours.day, kept)
+        span = (hours.closes - hours.opens) / _MARKS
+        passed = min(_MARKS, int((until - hours.opens) / span) + 1)
+        while len(kept) < passed:
+            kept.append(self._move(symbol, hours, hours.opens + span * len(kept), _COARSE))
+        return kept[:passed]
 
     def volume(self, symbol: str, hours: Hours, until: datetime) -> int:
         """Return the shares traded since the open, growing evenly."""

@@ -316,14 +316,14 @@ class Streams:
 
     def _tell_pnl(self, stream: _Stream) -> None:
         wanted = stream.wanted
-        if wanted.kind is Kind.PNL:
-            item = self._account.pnl()
-        else:
-            item = self._account.pnl_single(wanted.contract.con_id)
-        trades = self._market.hall.trades(self._now(), outside=True)
-        if trades or stream.last != item:
-            stream.last = item
-            self._say.item(wanted.key, item)
+        if stream.last is not None and not self._market.hall.trades(self._now(), outside=True):
+            return
+        stream.last = item = (
+            self._account.pnl()
+            if wanted.kind is Kind.PNL
+            else self._account.pnl_single(wanted.contract.con_id)
+        )
+        self._say.item(wanted.key, item)
 
 
 _BAR_KINDS = frozenset({"TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST"})

@@ -124,7 +124,8 @@ class PracticeVenue:
         )
         self._midnight = midnight_after(start)
         self._bell = self._hall.next_change(start)
-        self._seen: dict[int, Quote] = {}  # quotes of the running tick
+        self._seen: dict[int, Quote] = {}  # quotes of one instant
+        self._seen_at = start
 
     def listen(self, listener: Listener) -> None:
         """Announce to this listener from now on."""
@@ -177,7 +178,6 @@ class PracticeVenue:
             self._new_day()
         if now > self._ticked:
             self._ticked = now
-            self._seen.clear()
             if is_on_grid(now, self._tick):
                 self._desk.tick(now, self._quote)
             self._streams.tick(now, self._tick, self._quote)
@@ -190,14 +190,17 @@ class PracticeVenue:
         self._book.midnight()
 
     def _quote(self, traded: Traded) -> Quote:
-        con_id = traded.contract.con_id
-        known = self._seen.get(con_id)
+        if self._seen_at != self._now:
+            self._seen_at = self._now
+            self._seen.clear()
+        key = traded.contract.con_id if traded.multiplier > 1 else traded.listing.con_id
+        known = self._seen.get(key)
         if known is None:
-            known = self._seen[con_id] = self.market.quote(traded, self._now)
+            known = self._seen[key] = self.market.quote(traded, self._now)
         return known
 
     def _mark(self, traded: Traded) -> Decimal:
-        return self.market.quote(traded, self._now).mark
+        return self._quote(traded).mark
 
     # -- orders ------------------------------------------------------------------------------------
 
@@ -482,6 +485,7 @@ class PracticeVenue:
     def direct(self, line: Scripted) -> None:
         """Add a scripted quote: the control port's `market`."""
         self.market.direct(line)
+        self._seen.clear()
 
     # -- state -------------------------------------------------------------------------------------
 

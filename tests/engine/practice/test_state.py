@@ -1,11 +1,11 @@
 """What survives a restart of the gateway's process, and that nothing depends on chance."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from engine.brokers.practice.clock import PacedClock, SteppedClock, parse_instant
+from engine.brokers.practice.clock import parse_instant
 from engine.brokers.practice.faults import POINTS
 from engine.brokers.practice.model import Contract, ExecutionFilter, Kind, Subscription
 from engine.brokers.practice.venue import PracticeVenue
@@ -119,43 +119,6 @@ def test_the_same_seed_and_requests_give_the_same_events() -> None:
     assert first == _story(7)
     assert len(first) > 500
     assert first != _story(8)
-
-
-# -- clocks
-
-
-class Wall:
-    """A clock moved by hand."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def wall(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        return 1000.0 + self.passed
-
-
-def test_time_starts_where_it_is_told_and_runs_at_its_speed() -> None:
-    wall = Wall()
-    plain, fast = PacedClock(wall), PacedClock(wall, FRIDAY, speed=60)
-    wall.passed = 2.0
-    assert plain.instant() == datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
-    assert fast.instant() == FRIDAY + timedelta(minutes=2)
-    assert fast.wait_s(FRIDAY + timedelta(minutes=3)) == pytest.approx(1.0)
-    assert fast.wait_s(FRIDAY) == 0.0
-    with pytest.raises(ValueError, match="more than zero"):
-        PacedClock(wall, speed=0)
-
-
-def test_a_stepped_clock_stands_still() -> None:
-    clock = SteppedClock(FRIDAY)
-    assert clock.wait_s(FRIDAY + timedelta(seconds=1)) is None
-    assert clock.step(1.5) == FRIDAY + timedelta(seconds=1.5) == clock.instant()
-    assert clock.wait_s(FRIDAY) == 0.0
-    with pytest.raises(ValueError, match="does not go back"):
-        clock.step(-1)
 
 
 @pytest.mark.parametrize(
