@@ -127,7 +127,9 @@ class Streams:
         self._streams.clear()
 
     def next_tick(self, now: datetime, tick: timedelta) -> datetime | None:
-        """Return when the streams want to be looked at next; None: there are none."""
+        """Return when the streams want to be looked at next; None: never, or not this night."""
+        if not self._streams or not self._market.hall.trades(now, outside=True):
+            return None
         kinds = {s.wanted.kind for s in self._streams.values()}
         steps = []
         if kinds & {Kind.QUOTES, Kind.TICKS}:
