@@ -29,6 +29,7 @@ class Watch:
         self._tries: dict[OrderId, int] = {}
         self._misses: dict[OrderId, int] = {}
         self._absent: dict[OrderId, float] = {}  # first answered look-up without it, monotonic
+        self._again: dict[OrderId, float] = {}  # when to look for it once more, monotonic
         self._canceling: dict[OrderId, tuple[int, float]] = {}  # tries, when again
         self._uncharged: dict[str, float] = {}  # exec id → since when
         self._polled = self._executed = 0.0
@@ -69,6 +70,10 @@ class Watch:
         now = self._now
         self._cancel_again(now)
         self._in_flight()
+        for order_id in [key for key, due in self._again.items() if due <= now]:
+            del self._again[order_id]
+            if not self._broker.translator.traces[order_id].is_done:
+                self._broker.look_up(order_id)
         self._commissions(now)
         if now - self._executed >= self._times.executions_every:
             self._executed = now
@@ -137,35 +142,37 @@ class Watch:
 
     async def look_up(self, trace: Trace) -> None:
         """Ask all three lists for an order; what they hold is reported as it arrives."""
-        broker, queries = self._broker, self._broker.queries
+        queries, order_id = self._broker.queries, trace.order.order_id
         before = trace.signs
-        await queries.open_orders()
-        await queries.completed()
-        await queries.executions()
-        order_id = trace.order.order_id
-        if trace.signs != before or trace.is_done:
-            self._absent.pop(order_id, None)
-            return
-        text = "not among open, completed and executed orders"
-        broker.tell(rp.SendFailed(order_id=order_id, text=text))
-        await self._conclude(trace)
+        try:
+            await queries.open_orders()
+            await queries.completed()
+            await queries.executions()
+            if trace.signs != before or trace.is_done:
+                self._absent.pop(order_id, None)
+                return
+            known = await self._absence(trace)
+        except BrokerError:
+            self._again[order_id] = self._now + self._times.in_flight_every
+            raise
+        self._conclude(trace, known)
 
-    async def _conclude(self, trace: Trace) -> None:
+    def _conclude(self, trace: Trace, known: Absence) -> None:
         """Report an order as never arrived if that is certain; else look again later."""
         order_id, broker = trace.order.order_id, self._broker
-        known = await self._absence(trace)
         if not known.doubt:
             self._absent.pop(order_id, None)
             broker.translator.closed(order_id)
             broker.tell(rp.NotFound(order_id=order_id))
             return
+        text = "not among open, completed and executed orders"
+        broker.tell(rp.SendFailed(order_id=order_id, text=text))
+        is_first = order_id not in self._absent
         first = self._absent.setdefault(order_id, self._now)
-        if self._now - first < self._times.absent_again:
-            await asyncio.sleep(self._times.absent_again - (self._now - first))
-            if broker.is_live and not trace.is_done:
-                await self.look_up(trace)
-            return
-        broker.wish(Alarm("order_undecided", f"{trace.order.order_ref}: {known.doubt}"))
+        wait = self._times.absent_again
+        self._again[order_id] = first + wait if is_first else self._now + wait * 5
+        if not is_first and self._now - first >= wait:
+            broker.wish(Alarm("order_undecided", f"{trace.order.order_ref}: {known.doubt}"))
 
     async def _absence(self, trace: Trace) -> Absence:
         broker, now = self._broker, self._now
