@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from engine.brokers.practice.gateway import PracticeGateway
+from tests.engine.gateway.talker import Talker
 
 Opening = Callable[..., Any]
+Joining = Callable[..., Any]
 
 
 @pytest.fixture
@@ -25,3 +27,20 @@ async def opened() -> AsyncIterator[Opening]:
         yield open_
         for gateway in gateways:
             assert gateway.server.failures == []
+
+
+@pytest.fixture
+async def joined() -> AsyncIterator[Joining]:
+    """Connect strict clients; all hang up in the end."""
+    talkers: list[Talker] = []
+
+    async def join(
+        gateway: PracticeGateway, client: int | None = 17, version: int = 178, options: str = ""
+    ) -> Talker:
+        talker = Talker(gateway, version)
+        talkers.append(talker)
+        return await talker.connect(client, options)
+
+    yield join
+    for talker in talkers:
+        await talker.leave()

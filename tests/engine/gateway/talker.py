@@ -9,6 +9,7 @@ from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.answer import ANSWERS
 from engine.brokers.practice.wire.request import request
 from tests.engine.gateway.strict import strict
+from tests.engine.gateway.strict_fields import Amiss
 
 Told = tuple[str, dict[str, Any]]
 
@@ -28,6 +29,8 @@ class Talker:
         self.heard: list[Told] = []
         self.raw = bytearray()
         self.is_closed = False
+        self.is_strict = True  # else what cannot be read is put aside
+        self.refused: list[bytes] = []
         self._frames = frame.Frames()
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
@@ -56,7 +59,8 @@ class Talker:
                     self._hear(payload)
         except ConnectionError:
             pass
-        self.is_closed = True
+        finally:
+            self.is_closed = True
 
     def _hear(self, payload: bytes) -> None:
         if not self.heard:
@@ -64,8 +68,17 @@ class Talker:
             self.version = int(version)
             self.heard.append(("welcome", {"version": version, "time": time}))
             return
+        try:
+            self.heard.append(self.read(payload))
+        except (Amiss, ValueError):
+            if self.is_strict:
+                raise
+            self.refused.append(payload)
+
+    def read(self, payload: bytes) -> Told:
+        """Read a message strictly."""
         number, values = strict(payload, self.version)
-        self.heard.append((NAMES[number], values))
+        return NAMES[number], values
 
     def say(self, name: str, **values: Any) -> None:
         """Send a request."""

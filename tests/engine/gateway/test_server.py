@@ -1,7 +1,6 @@
 """Sessions, client ids, the pace guard, limits and errors, spoken to by a strict client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -9,28 +8,8 @@ import pytest
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.wire import frame
 from engine.errors import SafetyRefusal, SettingsError
-from tests.engine.gateway.conftest import Opening
-from tests.engine.gateway.talker import SPY, Talker
-
-Joining = Callable[..., Any]
-
-
-@pytest.fixture
-async def joined() -> AsyncIterator[Joining]:
-    """Connect strict clients; all hang up in the end."""
-    talkers: list[Talker] = []
-
-    async def join(
-        gateway: PracticeGateway, client: int | None = 17, version: int = 178, options: str = ""
-    ) -> Talker:
-        talker = Talker(gateway, version)
-        talkers.append(talker)
-        return await talker.connect(client, options)
-
-    yield join
-    for talker in talkers:
-        await talker.leave()
-
+from tests.engine.gateway.conftest import Joining, Opening
+from tests.engine.gateway.talker import SPY
 
 # -- greeting and start --------------------------------------------------------------------
 

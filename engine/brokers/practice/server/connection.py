@@ -173,7 +173,9 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send a frame; a reader that does not read loses its connection."""
-        if self._transport is None or self._is_closing or self.is_silent:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._is_closing or self.is_silent:
             return
         if self._transport.get_write_buffer_size() + len(self._held) > WAITING_MAX:
             self.abort()

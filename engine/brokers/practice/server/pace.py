@@ -87,7 +87,9 @@ class Pace:
         due = self._venue.next_due()
         if self._timers:
             due = min(due, self._timers[0][0])
-        wait = (due - self._wanted()).total_seconds() / self._speed
+        wanted = self._wanted()
+        is_behind = self._venue.now() + SLICE < wanted
+        wait = 0.0 if is_behind else (due - wanted).total_seconds() / self._speed
         pause = min(max(wait, PAUSE_MIN_S), PAUSE_MAX_S)
         self._handle = asyncio.get_running_loop().call_later(pause, self._tick)
 

@@ -61,6 +61,8 @@ class Record:
     def _write(
         self, at: datetime, connection: int, client: int | None, line: Mapping[str, Any]
     ) -> None:
+        if self._file.closed:
+            return
         document = {"at": at.isoformat(), "connection": connection, "client": client, **line}
         self._file.write(json.dumps(document, default=_plain) + "\n")
 
