@@ -260,6 +260,11 @@ class IbkrMarket:
         stream = self._streams.get(instrument)
         return None if stream is None else stream.tape
 
+    def request_of(self, instrument: InstrumentId) -> int:
+        """Return the number of a stream's request in this connection, 0 if it has none."""
+        stream = self._streams.get(instrument)
+        return 0 if stream is None else stream.request
+
     def quotes(
         self, at: datetime, age_max: timedelta = AGE_MAX
     ) -> tuple[dict[InstrumentId, Quote], dict[InstrumentId, str]]:

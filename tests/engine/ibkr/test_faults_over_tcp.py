@@ -101,6 +101,39 @@ async def test_a_refused_cancel_leaves_the_order_alive(code: int) -> None:
         await one.until(lambda: row.status is _S.CANCELED)
 
 
+async def test_a_cancel_that_nobody_answers_is_asked_again() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        silent = await gateway.fault("silent", on="request:4", count=2)
+        one.broker.cancel(row.order.order_id)
+        await one.until(lambda: row.status is _S.CANCELED)
+        assert gateway.venue.fired(silent) == 2
+
+
+async def test_a_cancel_that_is_never_answered_raises_the_alarm() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        await gateway.fault("silent", on="request:4", count=0)
+        one.broker.cancel(row.order.order_id)
+        await one.until(lambda: "cancel_unconfirmed" in one.faults)
+        assert row.status is not _S.CANCELED
+
+
+async def test_a_cancel_asked_without_a_link_goes_out_with_the_next_one() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        gateway.restart(down_s=0.3)
+        await one.until(lambda: one.broker.machine.reason == "LINK_DOWN")
+        one.broker.cancel(row.order.order_id)
+        await one.until(lambda: row.status is _S.CANCELED)
+
+
 async def test_more_than_was_ordered_is_booked() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from engine.brokers.ibkr.terms import Timings
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
 from engine.domain.input import Input, LinkSeen, QuotesSeen, Reported, SlotDue, Tick
@@ -41,10 +43,14 @@ def wanted(gateway: PracticeGateway, **changed: object) -> Settings:
 class Room:
     """A session and all that it has said."""
 
-    def __init__(self, gateway: PracticeGateway, **changed: object) -> None:
+    def __init__(
+        self, gateway: PracticeGateway, timings: Timings = FAST, **changed: object
+    ) -> None:
         self.said: list[Input] = []
         self.clock = MarketClock(gateway)
-        self.session = IbkrSession(wanted(gateway, **changed), self._hear, self.clock, timings=FAST)
+        self.session = IbkrSession(
+            wanted(gateway, **changed), self._hear, self.clock, timings=timings
+        )
 
     def _hear(self, given: Input) -> None:
         self.said.append(given)
@@ -59,7 +65,7 @@ class Room:
 @asynccontextmanager
 async def room(gateway: PracticeGateway, **changed: object) -> AsyncIterator[Room]:
     """A session that has started with QQQ and PSQ qualified."""
-    made = Room(gateway, **changed)
+    made = Room(gateway, FAST, **changed)
     await made.session.start([QQQ, PSQ])
     try:
         yield made
@@ -189,6 +195,44 @@ async def test_a_price_that_means_unknown_is_no_quote(mode: str) -> None:
         await one.until(lambda: QQQ in market.quotes(one.clock.wall())[0])
         await gateway.fault("quote", symbol="QQQ", mode=mode)
         await one.until(lambda: QQQ in market.quotes(one.clock.wall())[1])
+
+
+async def test_a_stream_that_falls_silent_is_asked_for_anew() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        one = Room(gateway, timings=replace(FAST, stale_after=0.4))
+        await one.session.start([QQQ])
+        try:
+            market = one.session.market
+            market.watch([QQQ])
+            await one.until(lambda: QQQ in market.quotes(one.clock.wall())[0])
+            first = market.request_of(QQQ)
+            await gateway.fault("quote", symbol="QQQ", mode="stale", s=60)
+            await one.until(lambda: market.request_of(QQQ) not in (0, first))
+        finally:
+            await one.session.stop()
+
+
+async def test_an_order_does_not_wait_behind_data_requests() -> None:
+    async with PracticeGateway(seed=7) as gateway, room(gateway) as one:
+        symbols = [stock_id(f"Q{number:03d}") for number in range(100)]
+        asking = asyncio.create_task(one.session.contracts.qualify(symbols, one.clock.wall()))
+        asked = [
+            asyncio.create_task(one.session.contracts.qualify([symbol], one.clock.wall()))
+            for symbol in symbols
+        ]
+        await asyncio.sleep(0.05)
+        one.session.broker.submit(order("x", quantity=10), 1)
+        await one.until(
+            lambda: any(
+                isinstance(given, Reported) and isinstance(given.report, rp.Accepted)
+                for given in one.said
+            ),
+            within_s=0.5,
+        )
+        assert not all(task.done() for task in asked)
+        for task in (asking, *asked):
+            task.cancel()
+        await asyncio.wait({asking, *asked})
 
 
 # -- history -----------------------------------------------------------------------------------
