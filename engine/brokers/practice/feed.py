@@ -124,16 +124,6 @@ class Market:
         """Add a scripted quote; the newest of equal instants holds."""
         insort(self._script.setdefault(line.symbol, []), line)
 
-    def scripted_between(self, after: datetime, until: datetime) -> datetime | None:
-        """Return the first scripted change after an instant and not after another."""
-        found = [
-            lines[index].at
-            for lines in self._script.values()
-            if (index := bisect_right(lines, Scripted(after, ""))) < len(lines)
-            and lines[index].at <= until
-        ]
-        return min(found, default=None)
-
     # -- one instant ---------------------------------------------------------------------------
 
     def quote(self, traded: Traded, at: datetime) -> Quote:

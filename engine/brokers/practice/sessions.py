@@ -55,7 +55,58 @@ class Weekdays:
         return day if inside else None
 
 
-_WEEKDAYS = Weekdays()
+class Endless:
+    """A calendar that goes on with weekdays where the one it was given ends.
+
+    Options expire, and a fast gateway runs, later than the sessions of an exchange are known.
+    """
+
+    def __init__(self, known: Calendar) -> None:
+        self._known = known
+        self._after = Weekdays()
+
+    def sessions(self, first: date, last: date) -> Sequence[date]:
+        """Return the session dates from first to last, both included."""
+        try:
+            return self._known.sessions(first, last)
+        except SettingsError:
+            days = (first + DAY * n for n in range((last - first).days + 1))
+            return [day for day in days if self.is_session(day)]
+
+    def is_session(self, day: date) -> bool:
+        """Say whether the exchange opens that day."""
+        try:
+            return self._known.is_session(day)
+        except SettingsError:
+            return self._after.is_session(day)
+
+    def opens_at(self, day: date) -> datetime:
+        """Return the opening instant of a session date."""
+        try:
+            return self._known.opens_at(day)
+        except SettingsError:
+            return self._after.opens_at(day)
+
+    def closes_at(self, day: date) -> datetime:
+        """Return the closing instant of a session date."""
+        try:
+            return self._known.closes_at(day)
+        except SettingsError:
+            return self._after.closes_at(day)
+
+    def next_session(self, after: date) -> date:
+        """Return the first session date after a day."""
+        day = after + DAY
+        while not self.is_session(day):
+            day += DAY
+        return day
+
+    def previous_session(self, before: date) -> date:
+        """Return the last session date before a day."""
+        day = before - DAY
+        while not self.is_session(day):
+            day -= DAY
+        return day
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +132,7 @@ class Hall:
     """The hours of every date, remembered."""
 
     def __init__(self, calendar: Calendar) -> None:
-        self.calendar = calendar
+        self.calendar = Endless(calendar)
         self._hours: dict[date, Hours] = {}
         self._newest: tuple[datetime, datetime, Hours] | None = None  # from, until
 
@@ -89,32 +140,22 @@ class Hall:
         """Return the hours of a session date."""
         known = self._hours.get(day)
         if known is None:
-            try:
-                opens, closes = self.calendar.opens_at(day), self.calendar.closes_at(day)
-            except SettingsError:  # beyond what the calendar knows: far expirations
-                opens, closes = _WEEKDAYS.opens_at(day), _WEEKDAYS.closes_at(day)
+            opens, closes = self.calendar.opens_at(day), self.calendar.closes_at(day)
             known = Hours(day, in_new_york(day, _EARLIEST), opens, closes, closes + _AFTER)
             self._hours[day] = known
         return known
 
-    def is_session(self, day: date) -> bool:
-        """Say whether a date is a session; beyond the calendar every weekday is."""
-        try:
-            return self.calendar.is_session(day)
-        except SettingsError:
-            return _WEEKDAYS.is_session(day)
-
     def today(self, at: datetime) -> Hours | None:
         """Return the hours of the New York date of an instant; None if nothing opens then."""
         day = new_york(at).date()
-        return self.hours(day) if self.is_session(day) else None
+        return self.hours(day) if self.calendar.is_session(day) else None
 
     def current(self, at: datetime) -> Hours:
         """Return the session that runs, or ran last, at an instant: it has begun (04:00)."""
         if self._newest is not None and self._newest[0] <= at < self._newest[1]:
             return self._newest[2]
         day = new_york(at).date()
-        if not self.is_session(day) or at < self.hours(day).starts:
+        if not self.calendar.is_session(day) or at < self.hours(day).starts:
             day = self.calendar.previous_session(day)
         hours = self.hours(day)
         following = self.hours(self.calendar.next_session(day))
@@ -124,7 +165,7 @@ class Hall:
     def coming(self, at: datetime) -> Hours:
         """Return the first session that has not closed at an instant."""
         day = new_york(at).date()
-        if self.is_session(day) and at < self.hours(day).closes:
+        if self.calendar.is_session(day) and at < self.hours(day).closes:
             return self.hours(day)
         return self.hours(self.calendar.next_session(day))
 
@@ -143,7 +184,7 @@ class Hall:
     def next_change(self, at: datetime) -> datetime:
         """Return the next start, open, close or end after an instant."""
         day = new_york(at).date()
-        if not self.is_session(day):
+        if not self.calendar.is_session(day):
             day = self.calendar.next_session(day)
         while True:
             hours = self.hours(day)
@@ -158,7 +199,7 @@ class Hall:
         return ";".join(self._day_text(first + n * DAY, liquid=liquid) for n in range(days))
 
     def _day_text(self, day: date, *, liquid: bool) -> str:
-        if not self.is_session(day):
+        if not self.calendar.is_session(day):
             return f"{day:%Y%m%d}:CLOSED"
         hours = self.hours(day)
         begin, end = (hours.opens, hours.closes) if liquid else (hours.starts, hours.ends)

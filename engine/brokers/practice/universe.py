@@ -399,7 +399,7 @@ def _expirations(day: date, hall: Hall) -> list[date]:
             thirds.append(third)
         month = (month + timedelta(days=32)).replace(day=1)
     found.update(thirds[:12], [one for one in thirds if one.month == 1][:2])
-    moved = {one if hall.is_session(one) else one - DAY for one in found}
+    moved = {one if hall.calendar.is_session(one) else one - DAY for one in found}
     return sorted(one for one in moved if one >= day)
 
 

@@ -31,7 +31,7 @@ from engine.brokers.practice.model import (
 )
 from engine.brokers.practice.options import black_scholes
 from engine.brokers.practice.paths import Paths
-from engine.brokers.practice.sessions import Hall, Weekdays
+from engine.brokers.practice.sessions import Endless, Hall, Weekdays
 from engine.brokers.practice.universe import RULES, fits, option_id, step_at
 from engine.brokers.practice.venue import PracticeVenue
 from engine.domain.ids import InstrumentId
@@ -106,6 +106,18 @@ def test_hours_of_seven_days_come_from_the_calendar() -> None:
     assert len(spy.liquid_hours.split(";")) == 7
     found = venue.qualify(option(expiry="20261127", strike=D(600), right="C"))
     assert isinstance(found, Contract)  # a Friday that is a session
+
+
+def test_time_goes_on_where_the_calendar_ends() -> None:
+    calendar = ExchangeCalendar("XNYS", date(2026, 1, 1), date(2026, 11, 23))
+    venue, _ = open_venue(calendar=calendar, tick_s=60)
+    venue.place(order(1, "BUY 1 LMT 1.00"))
+    venue.advance_to(datetime(2026, 11, 30, 15, 0, tzinfo=UTC))
+    assert venue.open_orders() == []
+    (spy,) = venue.details(stock("SPY"))
+    assert spy.liquid_hours.startswith("20261130:0930-20261130:1600;")
+    sessions = Endless(calendar).sessions(date(2026, 11, 20), date(2026, 11, 25))
+    assert [day.day for day in sessions] == [20, 23, 24, 25]
 
 
 @pytest.mark.parametrize(
