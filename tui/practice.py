@@ -24,6 +24,7 @@ from engine.domain.market import Bar
 from engine.errors import SettingsError
 from engine.market.files import load_folder
 from engine.market.quality import NO_BANDS
+from engine.runtime.clock import SystemClock
 from engine.schedule.calendar import FIRST, ExchangeCalendar, year_ahead
 from engine.settings.places import read_toml, state_folder
 
@@ -122,8 +123,7 @@ async def _until(done: asyncio.Event, gateway: PracticeGateway, state: Path | No
 
 
 def _venue(wanted: Wanted) -> PracticeVenue:
-    today = wanted.start.date()
-    calendar = ExchangeCalendar("XNYS", FIRST, year_ahead(today))
+    calendar = ExchangeCalendar("XNYS", FIRST, year_ahead(max(wanted.start, _now()).date()))
     venue = PracticeVenue(
         start=wanted.start,
         calendar=calendar,
@@ -140,6 +140,10 @@ def _venue(wanted: Wanted) -> PracticeVenue:
     return venue
 
 
+def _now() -> datetime:
+    return SystemClock().wall()
+
+
 def tick_s(speed: float) -> float:
     """Return how often the market moves, in its own seconds: a fast clock has coarser ticks."""
     return TICK_S * max(1, round(speed / SPEED_OF_FINE_TICKS))
@@ -148,7 +152,7 @@ def tick_s(speed: float) -> float:
 def _bars(wanted: Wanted, calendar: ExchangeCalendar) -> dict[str, tuple[Bar, ...]] | None:
     if wanted.bars is None:
         return None
-    history = load_folder(wanted.bars, calendar, wanted.start, bands=NO_BANDS)
+    history = load_folder(wanted.bars, calendar, _now(), bands=NO_BANDS)
     return {
         history.instruments[key].symbol: tuple(series.bars)
         for key, series in history.series.items()

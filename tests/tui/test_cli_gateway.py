@@ -1,0 +1,192 @@
+"""pilothouse gateway as a process: one line, faults from outside, frames on file, state kept."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.brokers.practice.control import ask
+from engine.brokers.practice.wire import frame
+from engine.brokers.practice.wire.answer import read_answer
+from engine.brokers.practice.wire.request import request
+from tests.architecture.sources import ROOT
+from tests.tui.commands import Here, Said, home
+
+START = ("--start", "2026-11-20T15:00:00Z")
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """The command line in this process."""
+    return Here(tmp_path, monkeypatch, capsys)
+
+
+class Running:
+    """A gateway in a process of its own."""
+
+    def __init__(self, child: "subprocess.Popen[str]") -> None:
+        self.child = child
+        assert child.stdout is not None
+        text = child.stdout.readline()
+        while not text.rstrip().endswith("}"):
+            more = child.stdout.readline()
+            assert more, f"no line; {child.stderr.read() if child.stderr else ''}"
+            text += more
+        self.where: dict[str, Any] = json.loads(text)
+
+    def ask(self, **document: Any) -> dict[str, Any]:
+        """Ask the control port."""
+        return ask(self.where["host"], self.where["control_port"], document)
+
+    def end(self, number: int = signal.SIGTERM) -> Said:
+        """Send a signal and wait."""
+        self.child.send_signal(number)
+        out, err = self.child.communicate(timeout=20)
+        return Said(self.child.returncode, out, err)
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Running]:
+    """Run a gateway until the test is done with it."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tui", "gateway", "--port", "0", "--json", *arguments],
+        cwd=folder, env={**home(folder), "PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield Running(child)
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def started(gateway: Running, client: int = 17) -> Any:
+    """A started client's socket."""
+    import socket
+
+    line = socket.create_connection((gateway.where["host"], gateway.where["port"]), timeout=10)
+    line.sendall(frame.hello(151, 178) + frame.framed(request("startApi", 178, clientId=client)))
+    heard = b""
+    while b"secdefil" not in heard:
+        heard += line.recv(4096)
+    return line
+
+
+ORDER = {
+    "orderId": 1, "conId": 756733, "secType": "STK", "exchange": "SMART", "currency": "USD",
+    "symbol": "SPY", "action": "BUY", "totalQuantity": 10, "orderType": "LMT", "lmtPrice": 100,
+    "tif": "GTC", "account": "DU0000001", "orderRef": "kept", "transmit": True,
+}  # fmt: skip
+
+
+def test_a_gateway_tells_where_it_listens_serves_and_ends_cleanly(
+    tmp_path: Path, here: Here
+) -> None:
+    frames, state = tmp_path / "frames.jsonl", tmp_path / "state.json"
+    options = (*START, "--json-log", str(frames), "--state", str(state))
+    with running(tmp_path, *options) as gateway:
+        assert gateway.where.keys() == {"host", "port", "control_port", "account"}
+        line = started(gateway)
+        line.sendall(frame.framed(request("placeOrder", 178, **ORDER)))
+        while b"PreSubmitted" not in line.recv(2**16):
+            pass
+        said = here("gateway", "fault", "drop_socket", "client=17")
+        assert (said.code, said.out) == (0, "fault 1: drop_socket\n")
+        assert gateway.ask(op="wait", id=1) == {"ok": True}
+        line.close()
+        ended = gateway.end()
+    assert ended.code == 0
+    assert ended.out == ""
+    assert ended.err.splitlines()[0] == "client 17 started at version 178"
+    lines = [json.loads(one) for one in frames.read_text().splitlines()]
+    assert [one["message"] for one in lines if one["way"] == "in"] == ["startApi", "placeOrder"]
+    with running(tmp_path, *START, "--state", str(state), "--quiet") as again:
+        kept = again.ask(op="state")["state"]["orders"]
+        assert [one["request"]["order_ref"] for one in kept] == ["kept"]
+        line = started(again)
+        assert again.ask(op="quit") == {"ok": True}
+        again.child.wait(timeout=20)
+        line.close()
+        assert again.child.returncode == 0
+        assert again.child.stderr is not None
+        assert again.child.stderr.read() == ""
+
+
+def test_a_fault_without_a_gateway_is_exit_4(here: Here) -> None:
+    said = here("gateway", "fault", "restart")
+    assert said.code == 4
+    assert "no practice gateway runs" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("--host", "0.0.0.0"), 3, "0.0.0.0"),
+        (("--start", "2026-11-20"), 2, "--start"),
+        (("--cash", "0"), 2, "--cash"),
+        (("--server-version", "150"), 2, "--server-version"),
+        (("--faults", "nowhere.toml"), 2, "nowhere.toml"),
+        (("--script", "nowhere.csv"), 2, "nowhere.csv"),
+        (("--bars", "nowhere"), 2, "nowhere"),
+        (("fault", "restart", "down_s"), 2, "down_s"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_value(
+    here: Here, arguments: tuple[str, ...], code: int, word: str
+) -> None:
+    said = here("gateway", *arguments)
+    assert said.code == code, said.err
+    assert word in said.err
+    assert "Traceback" not in said.err
+
+
+def test_faults_and_a_script_of_quotes_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "faults.toml").write_text(
+        '[[fault]]\nname = "clock_skew"\ns = 5\n\n[[fault]]\nname = "slow"\non = "request:61"\n'
+    )
+    (tmp_path / "quotes.csv").write_text("at,symbol,bid,ask,last\n+0,SPY,500.00,500.02,500.01\n")
+    options = ("--faults", "faults.toml", "--script", "quotes.csv", "--speed", "0")
+    with running(tmp_path, *START, *options) as gateway:
+        assert gateway.ask(op="wait", id=1) == {"ok": True}
+        assert gateway.ask(op="clear", name="slow") == {"ok": True, "cleared": 1}
+        assert gateway.ask(op="advance", s=60)["now"] == "2026-11-20T15:01:00+00:00"
+        assert gateway.end(signal.SIGINT).code == 0
+    assert not (tmp_path / "state" / "pilothouse" / "gateway.json").exists()
+
+
+def test_bars_of_a_folder_are_the_market(tmp_path: Path) -> None:
+    folder = ROOT.parent / "shared" / "data" / "market"
+    if not folder.is_dir():
+        pytest.skip("the shared market data is not here")
+    only = tmp_path / "bars"
+    only.mkdir()
+    os.symlink(folder / "QQQ.csv", only / "QQQ.csv")
+    options = ("--bars", str(only), "--start", "2018-06-01T15:00:00Z", "--speed", "0")
+    with running(tmp_path, *options) as gateway:
+        line = started(gateway)
+        words = {
+            "symbol": "QQQ", "secType": "STK", "exchange": "SMART", "currency": "USD", "r": 3,
+            "duration": "3 D", "barSize": "1 day", "what": "TRADES", "useRTH": True,
+            "formatDate": 1,
+        }  # fmt: skip
+        line.sendall(frame.framed(request("reqHistoricalData", 178, **words)))
+        frames = frame.Frames()
+        while (payload := frames.take()) is None:
+            frames.feed(line.recv(2**16))
+        line.close()
+        assert gateway.end().code == 0
+    bars = read_answer(payload, 178)[1]["bars"]
+    known = (folder / "QQQ.csv").read_text().splitlines()
+    closes = {row.split(",")[0].replace("-", ""): row for row in known}
+    for bar in bars[:-1]:  # the last one is of the running day
+        assert str(bar["close"]) in closes[bar["date"]]
