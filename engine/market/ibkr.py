@@ -97,6 +97,7 @@ class IbkrMarket:
         allow_delayed: bool = False,
         stale_after_s: float = 60,
         history_s: float = 60,
+        age_max: timedelta = AGE_MAX,
     ) -> None:
         self._line = line
         self._contracts = contracts
@@ -105,6 +106,7 @@ class IbkrMarket:
         self._allow_delayed = allow_delayed
         self._stale_after_s = stale_after_s
         self._history_s = history_s
+        self._age_max = age_max
         self._streams: dict[InstrumentId, Stream] = {}
         self._by_request: dict[int, Stream] = {}
         self._histories = asyncio.Semaphore(_OPEN_REQUESTS)
@@ -265,14 +267,12 @@ class IbkrMarket:
         stream = self._streams.get(instrument)
         return 0 if stream is None else stream.request
 
-    def quotes(
-        self, at: datetime, age_max: timedelta = AGE_MAX
-    ) -> tuple[dict[InstrumentId, Quote], dict[InstrumentId, str]]:
+    def quotes(self, at: datetime) -> tuple[dict[InstrumentId, Quote], dict[InstrumentId, str]]:
         """Return the quotes that may decide, and why the others may not."""
         usable: dict[InstrumentId, Quote] = {}
         refused: dict[InstrumentId, str] = {}
         for instrument, stream in self._streams.items():
-            why = stream.tape.refusal(at, allow_delayed=self._allow_delayed, age_max=age_max)
+            why = stream.tape.refusal(at, allow_delayed=self._allow_delayed, age_max=self._age_max)
             quote = stream.tape.quote
             if why or quote is None:
                 refused[instrument] = why or "no two-sided quote"

@@ -21,7 +21,7 @@ from engine.domain.input import Fault
 from engine.domain.link import Link
 from engine.domain.order import Order, WorkingOrder
 from engine.errors import BrokerUnreachable, SafetyRefusal, SettingsError
-from engine.market.ibkr import IbkrMarket
+from engine.market.ibkr import AGE_MAX, IbkrMarket
 from engine.ports import Clock, ReportSink
 from engine.settings.model import Settings
 
@@ -69,6 +69,7 @@ class IbkrSession:
             allow_delayed=self.terms.allow_delayed,
             stale_after_s=times.stale_after,
             history_s=times.history,
+            age_max=AGE_MAX * float(settings.ibkr.practice_speed),  # of that market's seconds
         )
         self._keeper: Keeper | None = None
         self._tasks: list[asyncio.Task[None]] = []

@@ -27,11 +27,12 @@ LOOK_EVERY = timedelta(seconds=1)
 FINAL_AFTER = timedelta(seconds=90)
 """After the close: when the broker's daily bar is asked for the first time."""
 
-FINAL_AGAIN_S = 60.0
+FINAL_AGAIN = timedelta(seconds=60)
 FINAL_UNTIL = timedelta(minutes=20)
 """After the close: from here on the session goes without the bars that are still missing."""
 
-_RECENT = 5  # sessions asked for when one has closed
+_WAKE_S = 0.1  # of the machine: a practice market may run much faster
+_RECENT = 10  # sessions asked for when one has closed
 
 SlotAt = Callable[[Calendar, date, Slot], datetime]
 Step = tuple[datetime, int, Callable[[datetime], list[Input]]]
@@ -40,9 +41,7 @@ Step = tuple[datetime, int, Callable[[datetime], list[Input]]]
 class Prices(Protocol):
     """Quotes and bars of a broker (engine.market.ibkr.IbkrMarket)."""
 
-    def quotes(
-        self, at: datetime, age_max: timedelta = ...
-    ) -> tuple[dict[InstrumentId, Quote], dict[InstrumentId, str]]:
+    def quotes(self, at: datetime) -> tuple[dict[InstrumentId, Quote], dict[InstrumentId, str]]:
         """Return the quotes that may decide, and why the others may not."""
 
     def bars(
@@ -77,6 +76,7 @@ class LiveSource:
         self._jobs = tuple(jobs)
         self._final: dict[date, dict[InstrumentId, Bar]] = {}
         self._given: set[date] = set()
+        self._asking_at = clock.wall()
 
     # -- recovery ----------------------------------------------------------------------------
 
@@ -193,34 +193,41 @@ class LiveSource:
     # -- final bars --------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Fetch the bars of each session that closes, until cancelled."""
+        """Fetch the bars of each session that closes, in order, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_EVERY.total_seconds())
-            now = self._clock.wall()
-            day = self._calendar.previous_session(date.fromordinal(now.toordinal() + 1))
-            while self._calendar.closes_at(day) > now:
-                day = self._calendar.previous_session(day)
-            past = now - self._calendar.closes_at(day)
-            if day in self._given or day in self._final or past < FINAL_AFTER:
+            await asyncio.sleep(_WAKE_S)
+            day, now = self._next_day(), self._clock.wall()
+            if day is None or now < self._asking_at:
                 continue
             bars = await self._fetch(day)
-            if len(bars) == len(self._history.series) or past >= FINAL_UNTIL:
+            is_whole = len(bars) == len(self._history.series)
+            if is_whole or now - self._calendar.closes_at(day) >= FINAL_UNTIL:
                 self._final[day] = bars
             else:
-                await asyncio.sleep(FINAL_AGAIN_S)
+                self._asking_at = now + FINAL_AGAIN
+
+    def _next_day(self) -> date | None:
+        """Return the first session without bars whose broker should have them by now."""
+        known = [*self._given, *self._final]
+        if not known:
+            return None
+        day = self._calendar.next_session(max(known))
+        due = self._calendar.closes_at(day) + FINAL_AFTER
+        return day if due <= self._clock.wall() else None
 
     async def _fetch(self, day: date) -> dict[InstrumentId, Bar]:
-        found: dict[InstrumentId, Bar] = {}
-        for key in self._history.series:
-            try:
-                series = await self._prices.bars(key, self._calendar, sessions=_RECENT)
-            except MarketDataError as error:
-                _log.warning("%s", error)
-                continue
-            newest = series.bars[-1]
-            if newest.session_date == day:
-                found[key] = newest
-        return found
+        answers = await asyncio.gather(
+            *(self._bar(key, day) for key in self._history.series), return_exceptions=False
+        )
+        return {bar.instrument: bar for bar in answers if bar is not None}
+
+    async def _bar(self, key: InstrumentId, day: date) -> Bar | None:
+        try:
+            series = await self._prices.bars(key, self._calendar, sessions=_RECENT)
+        except MarketDataError as error:
+            _log.warning("%s", error)
+            return None
+        return next((bar for bar in series.bars if bar.session_date == day), None)
 
 
 def _findings(
