@@ -17,12 +17,12 @@ from engine.brokers.practice.model import (
     Execution,
     Fired,
     Item,
-    Listener,
     OrderView,
     PortfolioRow,
     PositionRow,
     SubKey,
 )
+from engine.brokers.practice.seam import Listener
 
 
 class Kind(IntEnum):

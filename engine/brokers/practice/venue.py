@@ -35,7 +35,6 @@ from engine.brokers.practice.model import (
     HistoryAsk,
     Item,
     Kind,
-    Listener,
     MarketRule,
     Match,
     MidTick,
@@ -52,6 +51,7 @@ from engine.brokers.practice.model import (
 )
 from engine.brokers.practice.options import black_scholes, implied
 from engine.brokers.practice.orders import load_contract, load_order, save_contract, save_order
+from engine.brokers.practice.seam import Listener
 from engine.brokers.practice.sessions import Hall, Weekdays
 from engine.brokers.practice.streams import Streams, computed, grid_after, is_on_grid
 from engine.brokers.practice.tape import Tape

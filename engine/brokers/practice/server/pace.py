@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
-from engine.brokers.practice.model import Venue
+from engine.brokers.practice.seam import Venue
 
 SLICE = timedelta(seconds=2)
 """Time that passes at most before the sockets are looked at again."""

@@ -22,8 +22,8 @@ from engine.brokers.practice.model import (
     PortfolioRow,
     PositionRow,
     SubKey,
-    Venue,
 )
+from engine.brokers.practice.seam import Venue
 from engine.brokers.practice.server import account, mischief, order, quote, reference
 from engine.brokers.practice.server.connection import Connection
 from engine.brokers.practice.server.pace import Pace

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.brokers.practice.model import ZONE, Contract, Kind, Refusal, Venue
+from engine.brokers.practice.model import ZONE, Contract, Kind, Refusal
+from engine.brokers.practice.seam import Venue
 from engine.brokers.practice.wire.value import time_text
 
 NO_ID = -1
