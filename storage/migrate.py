@@ -79,6 +79,19 @@ def version_of(path: Path) -> int:
         reader.close()
 
 
+def refuse_other_schema(path: Path) -> None:
+    """Raise DatabaseUnusable, naming both versions, for a schema that is not exactly ours.
+
+    For who only reads: nothing is migrated under an engine's feet. No database yet is fine.
+    """
+    had, known = version_of(path), len(migrations())
+    if had and had != known:
+        raise DatabaseUnusable(
+            f"the database {path} has schema {had}, this program reads {known}: "
+            f"use the program of its engine, or start an engine of this one"
+        )
+
+
 def migrate(path: Path) -> int:
     """Create or update a database; return the version it had (0: it is new).
 

@@ -7,6 +7,7 @@ paint → engine. Nothing here imports the screen's library before `run_app` run
 import locale
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,11 @@ from engine.settings.model import Settings
 from tui import terminal
 
 if TYPE_CHECKING:
+    from engine.domain.request import Request
+    from engine.ports import Clock
     from tui.application import Pilothouse
+    from tui.shell import ScreenOptions
+    from tui.steering import Requests
     from tui.wiring import EngineThread
 
 ASK_WITHIN_S = 0.2  # the stop key has no more: what was not written by then goes another way
@@ -22,32 +27,15 @@ ASK_WITHIN_S = 0.2  # the stop key has no more: what was not written by then goe
 
 def run_app(settings: Settings) -> int:
     """Run the engine with its screen; return the exit code."""
-    why = terminal.unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
-    if why is not None:
-        print(why, file=sys.stderr)  # noqa: T201  there is no screen to show it on
+    if not _fit_for_a_screen():
         return 2
-    terminal.prepare(os.environ)
-
     from engine.runtime.clock import SystemClock
-    from engine.runtime.ids import SystemIds
-    from storage import controls
     from tui.application import Pilothouse
-    from tui.decoder import forgive_bad_bytes
-    from tui.shell import ScreenOptions
     from tui.source import DatabaseSource
-    from tui.steering import Requests
-    from tui.theme import theme_name
 
-    forgive_bad_bytes()
     clock = SystemClock()
     path = settings.storage.path
-    requests = Requests(
-        lambda request: controls.ask(path, request, within_s=ASK_WITHIN_S),
-        clock,
-        SystemIds(),
-        terminal.actor(),
-    )
-    screen = settings.screen
+    requests = _requests(path, clock)
     app = Pilothouse(
         make_source=lambda: DatabaseSource(
             path, lambda: app.session_id, clock.wall, lambda: requests.last_id
@@ -55,16 +43,73 @@ def run_app(settings: Settings) -> int:
         requests=requests,
         clock=clock,
         launch=lambda: _launch(settings),
-        options=ScreenOptions(
-            theme=theme_name(screen.theme, screen.color, dict(os.environ)),
-            ascii_only=screen.ascii or terminal.needs_ascii(os.environ, _encoding()),
-            read_only=screen.read_only,
-            no_color=screen.color == "none",
-            log=settings.log.path,
-        ),
+        options=_options(settings),
     )
-    app.run(mouse=screen.mouse)
+    app.run(mouse=settings.screen.mouse)
     return afterwards(app, settings.log.path)
+
+
+def run_attach(settings: Settings) -> int:
+    """Show the screen on the engine of another process; return the exit code."""
+    if not _fit_for_a_screen():
+        return 2
+    from engine.runtime.clock import SystemClock
+    from engine.runtime.holder import running
+    from storage.migrate import refuse_other_schema
+    from tui.attached import Attached, AttachedSource
+
+    clock = SystemClock()
+    path = settings.storage.path
+    refuse_other_schema(path)
+    requests = _requests(path, clock)
+    look = partial(running, path)
+    app = Attached(
+        look,
+        make_source=lambda: AttachedSource(path, look, clock.wall, lambda: requests.last_id),
+        requests=requests,
+        clock=clock,
+        options=_options(settings),
+    )
+    app.run(mouse=settings.screen.mouse)
+    return afterwards(app, settings.log.path)
+
+
+def _fit_for_a_screen() -> bool:
+    """Say whether there can be a screen here; set what its library reads when it is imported."""
+    why = terminal.unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
+    if why is not None:
+        print(why, file=sys.stderr)  # noqa: T201  there is no screen to show it on
+        return False
+    terminal.prepare(os.environ)
+    from tui.decoder import forgive_bad_bytes
+
+    forgive_bad_bytes()
+    return True
+
+
+def _requests(path: Path, clock: "Clock") -> "Requests":
+    from engine.runtime.ids import SystemIds
+    from storage import controls
+    from tui.steering import Requests
+
+    def commit(request: "Request") -> None:
+        controls.ask(path, request, within_s=ASK_WITHIN_S)
+
+    return Requests(commit, clock, SystemIds(), terminal.actor())
+
+
+def _options(settings: Settings) -> "ScreenOptions":
+    from tui.shell import ScreenOptions
+    from tui.theme import theme_name
+
+    screen = settings.screen
+    return ScreenOptions(
+        theme=theme_name(screen.theme, screen.color, dict(os.environ)),
+        ascii_only=screen.ascii or terminal.needs_ascii(os.environ, _encoding()),
+        read_only=screen.read_only,
+        no_color=screen.color == "none",
+        log=settings.log.path,
+    )
 
 
 def _launch(settings: Settings) -> "EngineThread":

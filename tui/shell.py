@@ -216,15 +216,20 @@ class Shell(App[None], inherit_bindings=False):
 
     def paint(self) -> None:
         """Paint the frame with messages as they are now."""
-        hint = None
-        if self._hint is not None:
-            span, until = self._hint
-            hint = span if monotonic() < until else None
-        own = self.requests.last
-        end = self._engine_end()
-        found = messages(self.view, self.clock.wall(), hint=hint, engine_end=end, own=own)
         self.dashboard.armed = self.arming.shown
-        self.dashboard.paint_frame(found)
+        self.dashboard.paint_frame(self.notices())
+
+    def notices(self) -> list[Span]:
+        """Return what the message line has to say now, the most important first."""
+        own, end = self.requests.last, self._engine_end()
+        return messages(self.view, self.clock.wall(), hint=self.hint, engine_end=end, own=own)
+
+    @property
+    def hint(self) -> Span | None:
+        """What is said about the last key, for a few seconds."""
+        if self._hint is None or monotonic() >= self._hint[1]:
+            return None
+        return self._hint[0]
 
     def say_hint(self, text: Shown, ink: str = "warn") -> None:
         """Say something about the last key, for a few seconds."""

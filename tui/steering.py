@@ -12,10 +12,23 @@ from time import monotonic
 
 from engine.domain.ids import RequestId
 from engine.domain.request import Request, RequestKind
+from engine.domain.times import parse_utc
 from engine.ports import Clock, IdSource
 from engine.runtime.ids import request_id
 from tui.dialogs.confirm import Facts, Question, reason_needed, word_needed
-from tui.format import BLANK, Shown, age, countdown, number, price, quantity, safe, say, word
+from tui.format import (
+    BLANK,
+    Shown,
+    age,
+    countdown,
+    exchange_time,
+    number,
+    price,
+    quantity,
+    safe,
+    say,
+    word,
+)
 from tui.view import Row, View, instant
 
 ENDED = frozenset({"DENIED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "DRY_RUN"})
@@ -162,6 +175,15 @@ def session_facts(view: View) -> Facts:
     )
 
 
+def engine_facts(view: View) -> Facts:
+    """Return which engine an attached screen is on; nothing where it is in this process."""
+    engine = view["engine"].first()
+    if engine is None or engine["pid"] is None:
+        return ()
+    since = exchange_time(parse_utc(engine["since"]))
+    return (say("attached to pid {}, since {} ET", Shown(str(engine["pid"])), since),)
+
+
 def arm_question(then: Callable[[str, str], None], view: View) -> Question:
     """Ask for how long."""
     return Question(
@@ -246,7 +268,7 @@ def state_question(then: Callable[[str, str], None], view: View, *, armed: bool)
     """Ask which trading state; only what tightens needs no arming."""
     state = view["trading"].first()
     name = state["state"] if state else ""
-    facts = list(session_facts(view))
+    facts = [*session_facts(view), *engine_facts(view)]
     if state and name != "ACTIVE":
         facts.append(
             say(

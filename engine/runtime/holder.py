@@ -19,6 +19,11 @@ class Holder:
     since: str  # UTC text
 
 
+def lock_path(database: Path) -> Path:
+    """Return the lock file of a database."""
+    return database.with_name(database.name + ".lock")
+
+
 def holder_path(database: Path) -> Path:
     """Return the note beside a database."""
     return database.with_name(database.name + ".holder")
@@ -37,6 +42,36 @@ def read_holder(database: Path) -> Holder | None:
     except PermissionError:
         pass  # alive, and another user's
     return holder
+
+
+def running(database: Path) -> Holder | None:
+    """Return the engine that holds a database now, None if there is none.
+
+    A note outlives an engine that was killed, and its number may be another process by now:
+    where the system can tell, the process must have the lock file open.
+    """
+    holder = read_holder(database)
+    if holder is None or _has_open(holder.pid, lock_path(database)) is False:
+        return None
+    return holder
+
+
+def _has_open(pid: int, path: Path) -> bool | None:
+    """Say whether a process has a file open, None where that cannot be told."""
+    try:
+        wanted = path.stat()
+        descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:
+        return False if Path("/proc/self/fd").exists() else None
+    except OSError:
+        return None
+    for descriptor in descriptors:
+        try:
+            if os.path.samestat(descriptor.stat(), wanted):
+                return True
+        except OSError:
+            continue  # closed meanwhile, or it leads nowhere
+    return False
 
 
 def write_holder(database: Path, holder: Holder) -> None:

@@ -12,11 +12,7 @@ from filelock import FileLock, Timeout
 from engine.errors import DatabaseUnusable, EngineRunning
 from engine.runtime.holder import Holder as Holder
 from engine.runtime.holder import holder_path, read_holder, write_holder
-
-
-def lock_path(database: Path) -> Path:
-    """Return the lock file of a database."""
-    return database.with_name(database.name + ".lock")
+from engine.runtime.holder import lock_path as lock_path
 
 
 class InstanceLock:

@@ -1,0 +1,159 @@
+"""Screens on the engine of another process: either may die, the other goes on."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.runtime.holder import Holder, running, write_holder
+from engine.runtime.lock import InstanceLock, lock_path
+from storage.queries.lineage import lineage
+from tests.architecture.sources import ROOT
+from tests.tui.ptys import Terminal, home
+from tests.tui.test_terminal import ask_stop, value
+
+HALT = b"\x0b"
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine without a screen, at a brisk pace."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui", "run", "--no-ui", "--pace", "25/s",
+         "--db", str(folder / "a.db")],
+        cwd=ROOT, env={**os.environ, **home(folder)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def attached(folder: Path, *more: str) -> Terminal:
+    """A screen on the engine of this folder."""
+    arguments = ["-m", "tui", "attach", "--db", str(folder / "a.db"), *more]
+    return Terminal(arguments, size=(120, 40), env=home(folder))
+
+
+def seconds_until(terminal: Terminal, condition: Callable[[], Any], what: str) -> float:
+    """Wait, and say how long it took."""
+    began = time.monotonic()
+    terminal.until(condition, what)
+    return time.monotonic() - began
+
+
+def newest(folder: Path) -> Any:
+    """The number of the last event."""
+    return value(folder, "SELECT max(seq) FROM events")
+
+
+def test_screens_and_engine_survive_each_other(tmp_path: Path) -> None:
+    with (
+        engine(tmp_path) as first,
+        attached(tmp_path) as screen,
+        attached(tmp_path, "--read-only") as other,
+    ):
+        for terminal in (screen, other):
+            terminal.shows(f"attached to pid {first.pid}")
+            terminal.shows("ACTIVE")
+
+        other.process.kill()  # no screen is missed
+        seen = newest(tmp_path)
+        screen.until(lambda: newest(tmp_path) > seen, "an engine that goes on")
+
+        screen.send(HALT)
+        halted = "SELECT count(*) FROM books WHERE trading_state = 'HALTED'"
+        assert seconds_until(screen, lambda: value(tmp_path, halted), "HALTED") < 1.0
+        screen.shows("EMERGENCY STOP")
+        screen.send(b"\x1b")
+
+        first.kill()
+        first.wait()
+        shown = seconds_until(
+            screen, lambda: "no heartbeat since" in screen.text, "an engine that is missed"
+        )
+        assert shown < 2.0
+        with engine(tmp_path) as second:
+            screen.shows("restarted as")
+            screen.until(lambda: "NO ENGINE" not in screen.text, "the recovery")
+            assert running(tmp_path / "a.db") is not None
+            assert value(tmp_path, "SELECT state FROM sessions WHERE parent_session_id IS NOT NULL")
+            screen.send(b"T")
+            screen.shows(f"attached to pid {second.pid}")
+            screen.process.send_signal(signal.SIGTERM)
+            assert screen.exit_code() == 0
+            screen.assert_restored()
+            assert second.poll() is None
+            ask_stop(tmp_path)
+            assert second.wait(30) == 0
+
+
+def test_a_halt_that_cannot_be_written_is_signalled(tmp_path: Path) -> None:
+    with engine(tmp_path) as process, attached(tmp_path) as screen:
+        screen.shows("ACTIVE")
+        with closing(sqlite3.connect(tmp_path / "a.db.requests", isolation_level=None)) as locked:
+            locked.execute("BEGIN EXCLUSIVE")
+            screen.send(HALT)
+            screen.shows(f"halt signalled to pid {process.pid}")
+            screen.until(
+                lambda: value(tmp_path, "SELECT trading_state FROM books") == "HALTED", "HALTED"
+            )
+        screen.hang_up()
+        screen.until(lambda: screen.process.poll() is not None, "the end of the screen")
+        assert screen.process.returncode == 0
+        assert process.poll() is None
+
+
+def test_a_screen_waits_for_the_first_engine_and_says_how_its_session_ended(tmp_path: Path) -> None:
+    with attached(tmp_path) as screen:
+        screen.shows("NO ENGINE, and no session yet")
+        with engine(tmp_path) as process:
+            screen.shows(f"attached to pid {process.pid}")
+            ask_stop(tmp_path)
+            assert process.wait(30) == 0
+            screen.shows("SESSION ENDED")
+            screen.send(b"Q")
+            assert screen.exit_code() == 0
+            screen.assert_restored()
+
+
+def test_another_schema_is_refused_with_both_numbers(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+        db.execute("CREATE TABLE t (n)")
+    with attached(tmp_path) as screen:
+        assert screen.exit_code() == 5
+        screen.shows("schema 99")
+
+
+def test_a_note_is_believed_only_of_a_process_that_holds_the_lock(tmp_path: Path) -> None:
+    database = tmp_path / "a.db"
+    lock_path(database).touch()
+    me = Holder(os.getpid(), "s", "here", "2026-11-20T14:30:00.000000Z")
+    write_holder(database, me)
+    assert running(database) is None
+    with InstanceLock(database) as lock:
+        lock.note(me)
+        assert running(database) == me
+    assert running(database) is None
+
+
+def test_a_line_of_sessions_is_followed_and_a_stranger_is_not() -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE sessions (session_id, parent_session_id, created_seq)")
+        assert lineage(db, None) == (None, None)
+        db.executemany(
+            "INSERT INTO sessions VALUES (?, ?, ?)",
+            [("a", None, 1), ("b", "a", 2), ("c", "b", 3), ("x", None, 4)],
+        )
+        assert lineage(db, "a") == ("c", "x")
+        assert lineage(db, "x") == ("x", None)
+        assert lineage(db, None) == ("x", None)
