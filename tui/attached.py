@@ -175,12 +175,19 @@ def no_engine(view: View) -> Span | None:
     today = view.moment.wall.astimezone(EXCHANGE_ZONE).date()
     if session["state"] == "INTERRUPTED":
         at = when(instant(session, "ended_at"), today)
-        text = "NO ENGINE. Last session {}: {} {} ET. halt waits for the next start"
-        return Span(say(text, id, state, at), "danger")
+        text = say(
+            "NO ENGINE. Last session {}: {} {} ET. halt waits for the next start", id, state, at
+        )
+        return Span(text, "danger")
     beat = view["beat"].first()
     at = UNKNOWN if beat is None else when(instant(beat, "wall_at"), today)
-    text = "NO ENGINE, no heartbeat since {} ET. {} was {}. halt waits for the next start"
-    return Span(say(text, at, id, state), "danger")
+    text = say(
+        "NO ENGINE, no heartbeat since {} ET. {} was {}. halt waits for the next start",
+        at,
+        id,
+        state,
+    )
+    return Span(text, "danger")
 
 
 def _short(session_id: str) -> Shown:

@@ -56,8 +56,10 @@ def _silent(view: View, now: datetime) -> Span | None:
     if silent is None or silent <= SILENT_S or ended(view["session"].first()):
         return None
     at = exchange_time(instant(view["beat"].first() or {}, "wall_at"))
-    text = "ENGINE SILENT {}: values as of {} ET; halt works, other requests expire"
-    return Span(say(text, age(silent), at), "danger")
+    text = say(
+        "ENGINE SILENT {}: values as of {} ET; halt works, other requests expire", age(silent), at
+    )
+    return Span(text, "danger")
 
 
 def _trading_state(view: View) -> Span | None:
