@@ -96,13 +96,12 @@ class Talker:
 
     def place(self, order_id: int, quantity: Any, kind: str = "MKT", **values: Any) -> None:
         """Send a plain order for SPY."""
-        words = {
-            "action": "BUY", "tif": "DAY", "transmit": True, "account": self.gateway.account,
+        words = SPY | {
+            "orderId": order_id, "totalQuantity": quantity, "orderType": kind, "action": "BUY",
+            "tif": "DAY", "transmit": True, "account": self.gateway.account,
             "orderRef": f"ref-{order_id}",
         } | values  # fmt: skip
-        self.say(
-            "placeOrder", **SPY, orderId=order_id, totalQuantity=quantity, orderType=kind, **words
-        )
+        self.say("placeOrder", **words)
 
     def all(self, name: str) -> list[dict[str, Any]]:
         """Every message of a name so far."""

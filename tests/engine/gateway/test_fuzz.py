@@ -49,6 +49,8 @@ PLAUSIBLE = {
     "group": "All", "tags": "NetLiquidation", "strike": None, "multiplier": "", "comboLegs": [],
     "right": "", "expiry": "", "localSymbol": "", "tradingClass": "", "primaryExchange": "",
     "secIdType": "", "secId": "", "conditions": [], "ocaGroup": "", "side": "", "options": "",
+    "scaleInitLevelSize": None, "scaleSubsLevelSize": None, "referenceContractId": None,
+    "parentId": None, "exemptCode": -1, "whatIf": False, "volatilityType": None,
 }  # fmt: skip
 
 

@@ -263,6 +263,9 @@ class Server:
     def open_order(self, view: OrderView) -> None:
         """Message 5."""
         for session in self._of(view.client_id):
+            if session.auto_bind and view.order_id < 0 and view.perm_id not in session.bound:
+                session.bound.add(view.perm_id)
+                session.tell("orderBound", permId=view.perm_id, clientId=0, orderId=view.order_id)
             session.send("openOrder", order_words(view, session.version))
 
     def order_status(self, view: OrderView) -> None:

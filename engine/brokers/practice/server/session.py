@@ -40,6 +40,7 @@ class Session:
         self.later = later  # after some seconds of the venue's clock
         self.data_type = 1
         self.auto_bind = False
+        self.bound: set[int] = set()  # permIds of orders by hand that client 0 was told of
         self.is_open = True
         self.wants_positions = False
         self.wants_account = False
