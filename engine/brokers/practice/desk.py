@@ -19,7 +19,7 @@ from engine.brokers.practice import matching
 from engine.brokers.practice.account import Account
 from engine.brokers.practice.agenda import Agenda
 from engine.brokers.practice.announcer import Announcer
-from engine.brokers.practice.clock import new_york, parse_instant
+from engine.brokers.practice.clock import DAY, new_york, parse_instant
 from engine.brokers.practice.feed import Market, Quote
 from engine.brokers.practice.model import ZERO, ZONE, OrderRequest, OrderView, Refusal, WhatIf
 from engine.brokers.practice.orders import Order, complete, refusal
@@ -192,7 +192,7 @@ class Desk:
             order.submits_at,
             order.held_until,
             parse_instant(order.request.good_after_time),
-            parse_instant(order.request.good_till_date),
+            good_till(order.request),
         )
         for at in times:
             if at is not None:
@@ -342,7 +342,7 @@ class Desk:
         if order.is_done or order.perm_id not in self.live:
             return
         now = self.now()
-        till = parse_instant(order.request.good_till_date) if order.request.tif == "GTD" else None
+        till = good_till(order.request)
         if till is not None and till <= now:
             self.finish(order, "Cancelled", 202, "Order Canceled - reason:Good till date passed")
             return
@@ -556,6 +556,15 @@ class Desk:
             for view in (order.view() for order in self.live.values())
             if client_id is None or view.client_id == client_id
         ]
+
+
+def good_till(request: OrderRequest) -> datetime | None:
+    """Return when a GTD order ends: a date alone means the end of that day."""
+    if request.tif != "GTD":
+        return None
+    till = parse_instant(request.good_till_date)
+    has_clock = len(request.good_till_date.replace("-", " ").split()) > 1
+    return till if till is None or has_clock else till + DAY - timedelta(seconds=1)
 
 
 def _looks(order: Order) -> bool:

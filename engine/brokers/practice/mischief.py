@@ -15,7 +15,7 @@ from engine.brokers.practice.history import Pacing
 from engine.brokers.practice.model import ZERO, ZONE, Contract, Fault, Fired, OrderRequest, Refusal
 from engine.brokers.practice.orders import Order
 from engine.brokers.practice.streams import BarTrouble, Distortion, Streams
-from engine.brokers.practice.tape import COMMISSION_AFTER, Print
+from engine.brokers.practice.tape import COMMISSION_AFTER, Print, root_of
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 _INSIDE = frozenset(POINTS) - CALLBACKS
@@ -460,7 +460,7 @@ class Mischief:
         """Carry out what follows a fill: corrections, busts, overfills."""
         pending, self._pending = self._pending, []
         for one in pending:
-            name, exec_id = one.fault.name, done.execution.exec_id
+            name, root = one.fault.name, root_of(done.execution.exec_id)
             after = self._now() + timedelta(seconds=one.number("s", 1))
             if name in ("exec_correction", "bust"):
                 shares, price = ZERO, done.execution.price
@@ -469,18 +469,16 @@ class Mischief:
                     price = Decimal(one.text("price", str(done.execution.price)))
                 self._agenda.at(
                     after,
-                    lambda e=exec_id, s=shares, p=price: self.correct(order, e, s, p),  # type: ignore[misc]
+                    lambda r=root, s=shares, p=price: self.correct(order, r, s, p),  # type: ignore[misc]
                 )
             elif name == "overfill":
                 extra = Decimal(one.text("shares", "1"))
                 self._agenda.at(after, lambda x=extra: self._overfill(order, x))  # type: ignore[misc]
 
-    def correct(self, order: Order, exec_id: str, shares: Decimal, price: Decimal) -> None:
+    def correct(self, order: Order, root: str, shares: Decimal, price: Decimal) -> None:
         """Correct an execution, or bust it with shares 0."""
-        before = next(
-            (e for e in self._desk.tape.of_order(order.perm_id) if e.exec_id == exec_id), None
-        )
-        if before is None or self._desk.tape.correct(exec_id, shares, price) is None:
+        before = self._desk.tape.correct(root, shares, price)
+        if before is None:  # the day it was of is over
             return
         order.filled += shares - before.shares
         order.value += shares * price - before.shares * before.price

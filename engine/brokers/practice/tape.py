@@ -101,12 +101,13 @@ class Tape:
             self._agenda.at(one.known_at, lambda: self._tell_fee(one))
         self.tell_account(one.traded)
 
-    def correct(self, exec_id: str, shares: Decimal, price: Decimal) -> Print | None:
-        """Replace an execution by its next revision: shares 0 busts it. None: no such one."""
-        old = next((p for p in reversed(self._prints) if p.execution.exec_id == exec_id), None)
+    def correct(self, root: str, shares: Decimal, price: Decimal) -> Execution | None:
+        """Replace an execution by its next revision: shares 0 busts it. Returns the one before."""
+        prints = (p for p in reversed(self._prints) if root_of(p.execution.exec_id) == root)
+        old = next(prints, None)
         if old is None:
             return None
-        head, _, revision = exec_id.rpartition(".")
+        head, _, revision = old.execution.exec_id.rpartition(".")
         change = shares - old.execution.shares
         execution = replace(
             old.execution,
@@ -121,7 +122,7 @@ class Tape:
         one = self._enter(execution, old.traded, sign, fee, self._now() + COMMISSION_AFTER)
         self._say.execution(execution)
         self.settle(one)
-        return one
+        return old.execution
 
     def _enter(
         self,
@@ -177,10 +178,6 @@ class Tape:
             for p in self._prints
             if _fits(p.execution, asked)
         ]
-
-    def of_order(self, perm_id: int) -> list[Execution]:
-        """Return today's executions of one order."""
-        return [p.execution for p in self._prints if p.execution.perm_id == perm_id]
 
     def midnight(self) -> None:
         """Forget the day's executions."""

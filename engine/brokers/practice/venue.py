@@ -65,8 +65,8 @@ class PracticeVenue:
     """One account at the practice exchange.
 
     calendar: None for weekdays without holidays. tick_s: how often the market moves; coarser at
-    high speeds. partial_fills: `halves`, `none`, or a count. bars: recorded daily bars by symbol,
-    ascending. script: quotes given in time.
+    high speeds. partial_fills: `halves`, `none`, or a count. cancel_ms: how long a cancel is
+    pending. bars: recorded daily bars by symbol, ascending. script: quotes given in time.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class PracticeVenue:
         cash: Decimal = Decimal(100_000),
         tick_s: float = 0.1,
         partial_fills: str = "halves",
+        cancel_ms: int = 0,
         bars: Mapping[str, Sequence[RecordedBar]] | None = None,
         script: Iterable[Scripted] = (),
     ) -> None:
@@ -111,7 +112,7 @@ class PracticeVenue:
             find=lambda request: self._find(request.contract),
             now=self.now,
             first_perm_id=_first_perm_id(seed),
-            rules=Rules(partial_fills=partial_fills),
+            rules=Rules(partial_fills=partial_fills, cancel_ms=cancel_ms),
         )
         self._mischief = Mischief(
             script=self._script,

@@ -248,6 +248,29 @@ def test_a_gtd_order_ends_at_its_time() -> None:
     assert ear.statuses(1)[-1] == "Cancelled"
 
 
+def test_a_gtd_order_of_a_date_lives_through_that_day() -> None:
+    venue, ear = open_venue(KO, start=FRIDAY.replace(hour=20, minute=58))
+    venue.place(order(1, "BUY 100 LMT 40", tif="GTD", good_till_date="20261120"))
+    venue.place(order(2, "BUY 100 LMT 40", tif="GTD", good_till_date="20261121"))
+    venue.advance_to(datetime(2026, 11, 21, 5, 30, tzinfo=UTC))
+    assert [v.order_id for v in venue.open_orders()] == [2]
+    assert ear.codes(1) == [202]
+
+
+def test_a_cancel_is_pending_only_where_a_delay_is_set_and_may_still_fill() -> None:
+    venue, ear = open_venue(fixed("KO", "10:00 50.00 50.02", "10:00:05 45 45.02"), cancel_ms=500)
+    venue.place(order(1, "BUY 100 LMT 40"))
+    venue.place(order(2, "BUY 100 LMT 46"))
+    venue.advance(4.8)
+    venue.cancel(17, 1)
+    venue.cancel(17, 2)
+    venue.cancel(17, 2)
+    venue.advance(1)
+    assert ear.statuses(1)[-2:] == ["PendingCancel", "Cancelled"]
+    assert ear.statuses(2)[-1] == "Filled"
+    assert ear.codes() == [202]
+
+
 def test_ioc_takes_what_is_there_and_fok_all_or_nothing() -> None:
     venue, ear = open_venue(fixed("KO", "10:00 50.00 50.02 50 300"))
     venue.place(order(1, "BUY 500 LMT 50.02", tif="IOC"))
