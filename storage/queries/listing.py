@@ -1,5 +1,6 @@
 """Rows of a view, newest last: what the row commands, exports and panes ask for."""
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -95,3 +96,13 @@ def find_session(db: sqlite3.Connection, text: str) -> str | None:
     if found and (len(found) == 1 or found[0][0] == text):
         return str(found[0][0])
     return None
+
+
+def settings_at_broker(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the settings in force in the newest session at a broker, empty if there is none."""
+    found = db.execute(
+        "SELECT json_extract(payload, '$.context.config') FROM events WHERE kind = 'SessionCreated'"
+        " AND json_extract(payload, '$.context.mode') IN ('paper', 'live')"
+        " ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    return {} if found is None else dict(json.loads(found[0]))

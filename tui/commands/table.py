@@ -2,7 +2,7 @@
 
 import typer
 
-from tui.commands import control, gateway, rows, runs, screens, status, upkeep
+from tui.commands import control, gateway, panic, rows, runs, screens, status, upkeep
 
 app = typer.Typer(
     name="pilothouse",
@@ -33,5 +33,5 @@ def pilothouse() -> None:
     """
 
 
-for module in (runs, screens, status, rows, control, upkeep, gateway):
+for module in (runs, screens, status, rows, control, upkeep, gateway, panic):
     module.register(app)
