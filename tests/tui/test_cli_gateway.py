@@ -150,29 +150,23 @@ def test_what_cannot_be_is_refused_with_its_value(
     assert "Traceback" not in said.err
 
 
-def test_faults_and_a_script_of_quotes_come_from_files(tmp_path: Path) -> None:
-    (tmp_path / "faults.toml").write_text(
-        '[[fault]]\nname = "clock_skew"\ns = 5\n\n[[fault]]\nname = "slow"\non = "request:61"\n'
-    )
-    (tmp_path / "quotes.csv").write_text("at,symbol,bid,ask,last\n+0,SPY,500.00,500.02,500.01\n")
-    options = ("--faults", "faults.toml", "--script", "quotes.csv", "--speed", "0")
-    with running(tmp_path, *START, *options) as gateway:
-        assert gateway.ask(op="wait", id=1) == {"ok": True}
-        assert gateway.ask(op="clear", name="slow") == {"ok": True, "cleared": 1}
-        assert gateway.ask(op="advance", s=60)["now"] == "2026-11-20T15:01:00+00:00"
-        assert gateway.end(signal.SIGINT).code == 0
-    assert not (tmp_path / "state" / "pilothouse" / "gateway.json").exists()
-
-
-def test_bars_of_a_folder_are_the_market(tmp_path: Path) -> None:
+def test_bars_quotes_and_faults_come_from_files(tmp_path: Path) -> None:
     folder = ROOT.parent / "shared" / "data" / "market"
     if not folder.is_dir():
         pytest.skip("the shared market data is not here")
     only = tmp_path / "bars"
     only.mkdir()
     os.symlink(folder / "QQQ.csv", only / "QQQ.csv")
-    options = ("--bars", str(only), "--start", "2018-06-01T15:00:00Z", "--speed", "0")
-    with running(tmp_path, *options) as gateway:
+    (tmp_path / "faults.toml").write_text(
+        '[[fault]]\nname = "clock_skew"\ns = 5\n\n[[fault]]\nname = "slow"\non = "request:61"\n'
+    )
+    (tmp_path / "quotes.csv").write_text("at,symbol,bid,ask,last\n+0,SPY,500.00,500.02,500.01\n")
+    options = ("--faults", "faults.toml", "--script", "quotes.csv", "--bars", str(only))
+    start = ("--start", "2018-06-01T15:00:00Z", "--speed", "0")
+    with running(tmp_path, *options, *start) as gateway:
+        assert gateway.ask(op="wait", id=1) == {"ok": True}
+        assert gateway.ask(op="clear", name="slow") == {"ok": True, "cleared": 1}
+        assert gateway.ask(op="advance", s=60)["now"] == "2018-06-01T15:01:00+00:00"
         line = started(gateway)
         words = {
             "symbol": "QQQ", "secType": "STK", "exchange": "SMART", "currency": "USD", "r": 3,
@@ -184,7 +178,8 @@ def test_bars_of_a_folder_are_the_market(tmp_path: Path) -> None:
         while (payload := frames.take()) is None:
             frames.feed(line.recv(2**16))
         line.close()
-        assert gateway.end().code == 0
+        assert gateway.end(signal.SIGINT).code == 0
+    assert not (tmp_path / "state" / "pilothouse" / "gateway.json").exists()
     bars = read_answer(payload, 178)[1]["bars"]
     known = (folder / "QQQ.csv").read_text().splitlines()
     closes = {row.split(",")[0].replace("-", ""): row for row in known}

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,63 @@ async def test_a_read_only_gateway_refuses_orders_and_the_question_for_them(
     errors = talker.all("error")[3:]
     assert [values["code"] for values in errors] == [321, 321]
     assert all("Read-Only" in values["text"] for values in errors)
+
+
+async def test_each_night_the_gateway_restarts_and_the_broker_resets(
+    opened: Opening, joined: Joining
+) -> None:
+    gateway = await opened(speed=0, start=datetime(2026, 11, 21, 4, 44, tzinfo=UTC))
+    talker = await joined(gateway)
+    await gateway.fault("nightly", down_s=30, reset_s=600, repeat_s=300)
+    gateway.advance(90)
+    await talker.until(lambda: talker.is_closed)
+    gateway.advance(30)
+    await talker.until(lambda: gateway.is_listening)
+    again = await joined(gateway)
+    gateway.advance(3600)
+    await again.settle()
+    assert gateway.restarts == 1
+    assert again.codes() == [1100, 1100, 1102]
+
+
+async def test_lines_and_pacing_are_limited(opened: Opening, joined: Joining) -> None:
+    gateway = await opened(speed=0)
+    one, other = await joined(gateway, 1), await joined(gateway, 2)
+    await gateway.fault("limits", lines=2, pacing=True)
+    one.say("reqMktData", r=1, **SPY)
+    one.say("reqMktData", r=2, **SPY)
+    await one.settle()
+    other.say("reqMktData", r=3, **SPY)
+    words = {"duration": "1 D", "barSize": "1 min", "what": "TRADES", "formatDate": 1}
+    other.say("reqHistoricalData", r=4, **SPY, **words)
+    await other.settle()
+    assert one.codes() == []
+    assert [(v["id"], v["code"]) for v in other.all("error")[3:]] == [(3, 101), (4, 162)]
+    one.say("cancelMktData", r=1)
+    await one.settle()
+    other.say("reqMktData", r=5, **SPY)
+    await other.settle()
+    assert other.codes() == [101, 162]
+
+
+async def test_a_hundred_visits_leave_nothing_behind(opened: Opening) -> None:
+    gateway = await opened(speed=0)
+    for client in range(100):
+        talker = await Talker(gateway).connect(client)
+        talker.say("reqMktData", r=1, **SPY)
+        talker.say("reqPnL", r=2, account=gateway.account)
+        talker.say("reqAccountSummary", r=3, group="All", tags="NetLiquidation")
+        await talker.settle()
+        await talker.leave()
+    await gateway.fault("limits", lines=1)
+    last = await Talker(gateway).connect(500)
+    await last.until(lambda: gateway.clients == [500])
+    assert len(gateway.server.connections) == 1
+    last.say("reqMktData", r=1, **SPY)
+    await last.settle()
+    assert last.codes() == []
+    gateway.advance(200)  # the refreshes of those who left fall due and do nothing
+    await last.leave()
 
 
 async def test_a_fault_that_is_none_is_named(opened: Opening) -> None:

@@ -60,8 +60,8 @@ def test_a_server_reads_what_a_strict_client_writes(message: Message) -> None:
 
 @pytest.mark.parametrize("number", [5, 10, 11, 59, 61, 101, 7, 21, 3])
 def test_a_dropped_or_inserted_field_is_noticed(number: int) -> None:
-    for version in (151, 163, 170, 178):
-        for _, payload in payloads(ANSWERS[number], version):
+    for version in (151, 178):
+        for _, payload in payloads(ANSWERS[number], version)[:2]:
             fields = payload[:-1].split(b"\0")
             for place in range(1, len(fields)):
                 for changed in (
@@ -142,6 +142,7 @@ def test_a_hello_without_versions_is_refused(hello: bytes) -> None:
         frame.versions(hello)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.binary(max_size=40), max_size=8), st.data())
 def test_frames_survive_any_fragmentation(wanted: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(map(frame.framed, wanted))
@@ -316,7 +317,7 @@ def _merged(values: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data(), st.sampled_from(sorted(ANSWERS)), st.integers(VERSION_MIN, VERSION_MAX))
 def test_any_values_of_any_answer_come_back(data: st.DataObject, number: int, version: int) -> None:
     message = ANSWERS[number]
@@ -327,7 +328,7 @@ def test_any_values_of_any_answer_come_back(data: st.DataObject, number: int, ve
     assert same(strict(payload, version)[1]) == wanted
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data(), st.sampled_from(sorted(REQUESTS)), st.integers(VERSION_MIN, VERSION_MAX))
 def test_any_values_of_any_request_come_back(
     data: st.DataObject, number: int, version: int
