@@ -19,12 +19,12 @@ from engine.brokers.practice import matching
 from engine.brokers.practice.account import Account
 from engine.brokers.practice.agenda import Agenda
 from engine.brokers.practice.announcer import Announcer
+from engine.brokers.practice.blotter import COMMISSION_AFTER, Blotter, Print
 from engine.brokers.practice.clock import DAY, new_york, parse_instant
 from engine.brokers.practice.feed import Market, Quote
 from engine.brokers.practice.model import ZERO, ZONE, OrderRequest, OrderView, Refusal, WhatIf
 from engine.brokers.practice.orders import Order, complete, refusal
 from engine.brokers.practice.sessions import Hall
-from engine.brokers.practice.tape import COMMISSION_AFTER, Print, Tape
 from engine.brokers.practice.universe import Traded
 
 ACCEPTED_AFTER = timedelta(milliseconds=20)
@@ -59,7 +59,7 @@ class Desk:
         hall: Hall,
         market: Market,
         account: Account,
-        tape: Tape,
+        blotter: Blotter,
         say: Announcer,
         agenda: Agenda,
         find: Find,
@@ -67,7 +67,7 @@ class Desk:
         first_perm_id: int,
         rules: Rules,
     ) -> None:
-        self.hall, self.market, self.account, self.tape = hall, market, account, tape
+        self.hall, self.market, self.account, self.blotter = hall, market, account, blotter
         self.say, self.agenda, self.now, self.rules = say, agenda, now, rules
         self._find = find
         self.live: dict[int, Order] = {}  # by permId, ascending
@@ -450,7 +450,7 @@ class Desk:
             order.mute_ends_at_fill, order.muted_until = False, None
             unsaid = replace(order, status="PreSubmitted")
         zone, fee_after = self.before_fill(order) if self.before_fill else (ZONE, COMMISSION_AFTER)
-        done = self.tape.fill(order, shares, price, zone=zone, fee_after=fee_after)
+        done = self.blotter.fill(order, shares, price, zone=zone, fee_after=fee_after)
         if order.parts:
             order.parts[0] -= shares
             if order.parts[0] <= 0:
@@ -463,7 +463,7 @@ class Desk:
             order.status = "Filled"
             self._close(order, f"Filled Size: {order.filled.normalize():f}")
         self.announce(order)
-        self.tape.settle(done)
+        self.blotter.settle(done)
         self._after(order, shares)
         if self.after_fill is not None:
             self.after_fill(order, done)

@@ -118,7 +118,7 @@ class Market:
         self._script: dict[str, list[Scripted]] = {}
         for line in script:
             self.direct(line)
-        self.halts: dict[str, datetime] = {}  # symbol: until
+        self.halts: dict[str, datetime] = {}  # by symbol, empty for all: until
 
     def direct(self, line: Scripted) -> None:
         """Add a scripted quote; the newest of equal instants holds."""
@@ -134,7 +134,7 @@ class Market:
         line = self._line(symbol, at)
         hours = self.hall.current(at)
         trades = at < hours.ends
-        halted = traded.listing.halted or at < self.halts.get(symbol, at)
+        halted = traded.listing.halted or self._is_halted(symbol, at)
         if line is not None:
             last = line.last if line.last is not None else _middle(line)
             if last is None:
@@ -180,6 +180,9 @@ class Market:
         last = self.price(symbol, at) if at < hours.closes else day.close
         high, low = max(day.high, last), min(day.low, last)
         return Stats(cents(before), cents(day.open), cents(high), cents(low), Decimal(day.volume))
+
+    def _is_halted(self, symbol: str, at: datetime) -> bool:
+        return at < max(self.halts.get(symbol, at), self.halts.get("", at))
 
     def _line(self, symbol: str, at: datetime) -> Scripted | None:
         lines = self._script.get(symbol)
@@ -341,7 +344,7 @@ class Market:
         line = self._line(traded.contract.local_symbol, at)
         trades = hours.is_regular(at)
         seen_at = at if trades else (hours.closes if at >= hours.closes else hours.opens)
-        halted = at < self.halts.get(symbol, at)
+        halted = self._is_halted(symbol, at)
         if line is not None:
             last = line.last if line.last is not None else _middle(line)
             if last is None:

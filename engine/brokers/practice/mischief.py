@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from engine.brokers.practice.agenda import Agenda
 from engine.brokers.practice.announcer import Announcer
+from engine.brokers.practice.blotter import COMMISSION_AFTER, Print, root_of
 from engine.brokers.practice.desk import Desk
 from engine.brokers.practice.faults import CALLBACKS, GATEWAY, POINTS, FaultScript
 from engine.brokers.practice.history import Pacing
 from engine.brokers.practice.model import ZERO, ZONE, Contract, Fault, Fired, OrderRequest, Refusal
 from engine.brokers.practice.orders import Order
 from engine.brokers.practice.streams import BarTrouble, Distortion, Streams
-from engine.brokers.practice.tape import COMMISSION_AFTER, Print, root_of
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 _INSIDE = frozenset(POINTS) - CALLBACKS
@@ -437,8 +437,8 @@ class Mischief:
 
     def _fill_dead(self, order: Order, shares: Decimal) -> None:
         """Let an execution arrive of an order that had already been called cancelled."""
-        done = self._desk.tape.fill(order, shares, self._price_of(order))
-        self._desk.tape.settle(done)
+        done = self._desk.blotter.fill(order, shares, self._price_of(order))
+        self._desk.blotter.settle(done)
 
     # -- fills -------------------------------------------------------------------------------------
 
@@ -477,7 +477,7 @@ class Mischief:
 
     def correct(self, order: Order, root: str, shares: Decimal, price: Decimal) -> None:
         """Correct an execution, or bust it with shares 0."""
-        before = self._desk.tape.correct(root, shares, price)
+        before = self._desk.blotter.correct(root, shares, price)
         if before is None:  # the day it was of is over
             return
         order.filled += shares - before.shares
@@ -485,9 +485,9 @@ class Mischief:
 
     def _overfill(self, order: Order, extra: Decimal) -> None:
         price = order.last_price
-        done = self._desk.tape.fill(order, extra, price)
+        done = self._desk.blotter.fill(order, extra, price)
         self._desk.announce(order)
-        self._desk.tape.settle(done)
+        self._desk.blotter.settle(done)
 
 
 def ended(order: Order) -> Refusal:

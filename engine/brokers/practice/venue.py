@@ -14,6 +14,7 @@ from hashlib import sha256
 from engine.brokers.practice.account import Account
 from engine.brokers.practice.agenda import Agenda
 from engine.brokers.practice.announcer import Announcer
+from engine.brokers.practice.blotter import Blotter
 from engine.brokers.practice.clock import midnight_after
 from engine.brokers.practice.desk import Desk, Rules
 from engine.brokers.practice.faults import GATEWAY, FaultScript
@@ -54,7 +55,6 @@ from engine.brokers.practice.orders import load_contract, load_order, save_contr
 from engine.brokers.practice.seam import Listener
 from engine.brokers.practice.sessions import Hall, Weekdays
 from engine.brokers.practice.streams import Streams, computed, grid_after, is_on_grid
-from engine.brokers.practice.tape import Tape
 from engine.brokers.practice.universe import RULES, Listing, Traded, Universe
 from engine.ports import Calendar
 
@@ -98,7 +98,7 @@ class PracticeVenue:
         self._script = FaultScript(seed)
         self._say = Announcer(self._agenda, self._script, self.now)
         self._book = Account(account, cash, self._mark)
-        self._tape = Tape(self._book, self._say, self._agenda, self.now)
+        self._blotter = Blotter(self._book, self._say, self._agenda, self.now)
         self._streams = Streams(
             self.market, self._past, self._book, self._say, self._agenda, self.now
         )
@@ -106,7 +106,7 @@ class PracticeVenue:
             hall=self._hall,
             market=self.market,
             account=self._book,
-            tape=self._tape,
+            blotter=self._blotter,
             say=self._say,
             agenda=self._agenda,
             find=lambda request: self._find(request.contract),
@@ -186,7 +186,7 @@ class PracticeVenue:
 
     def _new_day(self) -> None:
         self._midnight = midnight_after(self._now)
-        self._tape.midnight()
+        self._blotter.midnight()
         self._desk.midnight()
         self._book.midnight()
 
@@ -268,7 +268,7 @@ class PracticeVenue:
 
     def executions(self, wanted: ExecutionFilter) -> Sequence[tuple[Execution, Commission | None]]:
         """Return today's executions with their commissions so far known."""
-        return self._tape.wanted(wanted)
+        return self._blotter.wanted(wanted)
 
     def last_order_id(self, client_id: int) -> int:
         """Return the highest order id that a client has used; 0 for none."""
@@ -293,7 +293,7 @@ class PracticeVenue:
 
     def account_values(self) -> Sequence[AccountValue]:
         """Return the numbers of the account."""
-        return self._tape.values()
+        return self._blotter.values()
 
     # -- contracts ---------------------------------------------------------------------------------
 
@@ -503,7 +503,7 @@ class PracticeVenue:
             "contracts": [save_contract(one) for one in contracts.values()],
             "account": self._book.export(),
             "orders": [save_order(one) for one in orders],
-            "executions": self._tape.export(),
+            "executions": self._blotter.export(),
             "next_perm_id": self._desk.next_perm_id,
             "last_ids": {str(k): v for k, v in self._desk.last_ids.items()},
             "groups": {name: str(part) for name, part in sorted(self._desk.groups.items())},
@@ -528,7 +528,7 @@ class PracticeVenue:
             (self._desk.done if order.is_done else self._desk.live)[order.perm_id] = order
             self._desk.addresses[order.address] = order.perm_id
         rows: Sequence[Mapping[str, object]] = state["executions"]  # type: ignore[assignment]
-        self._tape.restore(rows, self._known)
+        self._blotter.restore(rows, self._known)
         self._desk.next_perm_id = int(str(state["next_perm_id"]))
         last_ids: Mapping[str, int] = state["last_ids"]  # type: ignore[assignment]
         self._desk.last_ids = {int(client): last for client, last in last_ids.items()}

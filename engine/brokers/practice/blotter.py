@@ -39,7 +39,7 @@ class Print:
     is_secret: bool = False  # nothing of it is announced
 
 
-class Tape:
+class Blotter:
     """All executions since midnight, newest last."""
 
     def __init__(
