@@ -148,6 +148,10 @@ class Auditor:
         self.orders[order.order_id] = _Followed(order, _FIRST[type(event)], pass_no)
         if isinstance(event, ev.OrderApproved):
             self._may_go(order)
+        if isinstance(event, ev.OrderDenied) and order.side is Side.SELL:
+            halted = self.trading is TradingState.HALTED
+            less = event.code == "unreconciled"  # the broker was seen holding less
+            assert halted or less, f"an exit is blocked: {event.code}, {event.text}"
 
     def _may_go(self, order: Order) -> None:
         assert self.trading is not TradingState.HALTED, "approved while HALTED (I6)"

@@ -68,6 +68,9 @@ class Door:
         assert row.sent, f"{order.order_ref} goes out before SendStarted"
         assert not row.canceling, f"{order.order_ref} goes out after its cancel was asked"
         assert row.status is OrderStatus.APPROVED, f"{order.order_ref} is {row.status}"
+        for other in state.working.values():
+            crosses = other.order.instrument == order.instrument and other.sent
+            assert not crosses or other.order.side is order.side, "crosses an order of our own"
         assert state.trading_state is not TradingState.HALTED, "sent while HALTED (I6)"
         if not order.is_exit:
             assert state.trading_state is TradingState.ACTIVE, "entry sent while REDUCING (I6)"
