@@ -95,7 +95,7 @@ async def test_reference_and_account_of_every_kind(desk: Callable[..., Any], ver
     assert await ib.reqSmartComponentsAsync("9c0001")
     assert await ib.reqNewsProvidersAsync() == []
     await ib.reqUserInfoAsync()
-    await ib.reqAccountUpdatesMultiAsync()
+    await ib.reqAccountUpdatesMultiAsync(venue.account)
     told = {value.tag: value.value for value in ib.accountValues()}
     assert told == {value.key: value.value for value in venue.account_values()}
 

@@ -12,8 +12,8 @@ from itertools import count
 
 from engine.brokers.practice.seam import Venue
 
-SLICE = timedelta(seconds=2)
-"""Time that passes at most before the sockets are looked at again."""
+SLICE_S = 0.03
+"""Seconds of the wall, and two of the market at least, before the sockets are looked at again."""
 
 PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 1.0
 
@@ -26,6 +26,7 @@ class Pace:
     def __init__(self, venue: Venue, speed: float) -> None:
         self._venue = venue
         self._speed = speed
+        self._slice = timedelta(seconds=max(2.0, SLICE_S * speed))
         self._timers: list[tuple[datetime, int, Action]] = []
         self._numbers = count()
         self._handle: asyncio.TimerHandle | None = None
@@ -60,7 +61,7 @@ class Pace:
     def catch_up(self) -> None:
         """Let the time pass that has passed on the wall, a slice at most."""
         if self._speed and self._is_running:
-            self._pass_until(min(self._wanted(), self._venue.now() + SLICE))
+            self._pass_until(min(self._wanted(), self._venue.now() + self._slice))
 
     def rearm(self) -> None:
         """Look again when something falls due: a request may have changed it."""
@@ -88,7 +89,7 @@ class Pace:
         if self._timers:
             due = min(due, self._timers[0][0])
         wanted = self._wanted()
-        is_behind = self._venue.now() + SLICE < wanted
+        is_behind = self._venue.now() + self._slice < wanted
         wait = 0.0 if is_behind else (due - wanted).total_seconds() / self._speed
         pause = min(max(wait, PAUSE_MIN_S), PAUSE_MAX_S)
         self._handle = asyncio.get_running_loop().call_later(pause, self._tick)
