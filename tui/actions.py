@@ -41,7 +41,7 @@ class Action:
     label: Shown
     act: Act = Act.LOOK
     key_text: Shown = BLANK  # as people read them; made from `keys` where empty
-    argument: str = ""
+    argument: str | int = ""
     footer: bool = False
     asks: bool = False  # a question follows
     priority: bool = False
@@ -65,11 +65,20 @@ PANES: tuple[tuple[str, str, Shown, Shown], ...] = (
     ("3", "positions", Shown("Pos"), Shown("Positions")),
     ("4", "orders", Shown("Ord"), Shown("Orders")),
     ("5", "fills", Shown("Fill"), Shown("Fills")),
+    ("6", "signals", Shown("Sig"), Shown("Signals and decisions")),
     ("7", "alerts", Shown("Alrt"), Shown("Alerts")),
     ("8", "reconciliation", Shown("Recn"), Shown("Reconciliation")),
+    ("9", "sessions", Shown("Sess"), Shown("Sessions")),
     ("0", "log", Shown("Log"), Shown("Log")),
 )
-"""Panes by key; 6 and 9 are kept for signals and sessions."""
+"""Panes of the strip, by key."""
+
+MORE_PANES: tuple[tuple[str, str, Shown, Shown], ...] = (
+    # key as Textual names it, pane, key as people read it, title
+    ("e", "equity", Shown("e"), Shown("Equity")),
+    ("comma", "parameters", Shown(","), Shown("Parameters")),
+)
+"""Panes without a place in the strip."""
 
 S = Shown
 
@@ -77,6 +86,12 @@ ACTIONS: tuple[Action, ...] = (
     *(
         Action(id="pane", context="app", keys=(key,), label=title, argument=pane)
         for key, pane, _, title in PANES
+    ),
+    *(
+        Action(
+            id="pane", context="app", keys=(key,), label=title, argument=pane, key_text=text
+        )
+        for key, pane, text, title in MORE_PANES
     ),
     Action("next_pane", "app", ("tab",), S("next pane")),
     Action("previous_pane", "app", ("shift+tab",), S("previous pane")),
@@ -97,6 +112,25 @@ ACTIONS: tuple[Action, ...] = (
     Action("faster", "app", ("greater_than_sign",), S("faster (recorded clock)"), Act.VIEW, S(">")),
     Action("step", "app", ("right_square_bracket",), S("step (paused)"), Act.VIEW, S("]")),
     Action("say_how_to_leave", "app", ("ctrl+c",), S("how to leave or stop"), key_text=S("^c")),
+    Action("play", "replay", ("p",), S("play"), footer=True),
+    Action("play_slower", "replay", ("less_than_sign",), S("slower"), key_text=S("<")),
+    Action("play_faster", "replay", ("greater_than_sign",), S("faster"), key_text=S(">"),
+           footer=True),
+    Action("step_by", "replay", ("left_square_bracket",), S("one input back"), key_text=S("["),
+           argument=-1),
+    Action("step_by", "replay", ("right_square_bracket",), S("step"), key_text=S("]"), argument=1,
+           footer=True),
+    Action("day_by", "replay", ("left_curly_bracket",), S("one date back"), key_text=S("{"),
+           argument=-1),
+    Action("day_by", "replay", ("right_curly_bracket",), S("date"), key_text=S("}"), argument=1,
+           footer=True),
+    Action("mark_by", "replay", ("left_parenthesis",), S("fill, denial or alert before"),
+           key_text=S("("), argument=-1),
+    Action("mark_by", "replay", ("right_parenthesis",), S("fill"), key_text=S(")"), argument=1,
+           footer=True),
+    Action("goto", "replay", ("at",), S("go to"), key_text=S("@"), asks=True, footer=True),
+    Action("compare_now", "replay", ("equals_sign",), S("the end, and back"), key_text=S("="),
+           footer=True),
     Action("up", "table", ("up", "k"), S("up"), key_text=S("↑ k")),
     Action("down", "table", ("down", "j"), S("down"), key_text=S("↓ j")),
     Action("page_up", "table", ("pageup", "left", "h"), S("page up"), key_text=S("pgup h")),
@@ -104,9 +138,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", "table", ("g", "home"), S("first row")),
     Action("last", "table", ("G", "end"), S("last row")),
     Action("detail", "table", ("enter",), S("detail"), footer=True),
+    Action("filter", "table", ("slash",), S("filter"), key_text=S("/")),
+    Action("sort", "table", ("s",), S("sort")),
+    Action("mark", "table", ("space",), S("mark")),
+    Action("copy", "table", ("c",), S("copy")),
+    Action("export", "table", ("x",), S("export"), asks=True),
     Action("cancel", "orders", ("C",), S("cancel"), Act.MARKET, asks=True, footer=True),
+    Action("refused", "signals", ("d",), S("refused only"), footer=True),
     Action("acknowledge", "alerts", ("a",), S("acknowledge"), Act.VIEW, footer=True),
     Action("reconcile", "reconciliation", ("r",), S("reconcile now"), Act.VIEW, footer=True),
+    Action("compare", "sessions", ("equals_sign",), S("compare two marked"), key_text=S("="),
+           footer=True),
+    Action("undo", "parameters", ("u",), S("undo"), Act.VIEW, footer=True),
+    Action("changed", "parameters", ("d",), S("changed only"), footer=True),
+    Action("apply", "parameters", ("P",), S("apply pending"), Act.ENGINE, asks=True, footer=True),
+    Action("benchmark", "equity", ("b",), S("benchmark"), footer=True),
+    Action("shorter", "equity", ("minus",), S("shorter range"), key_text=S("-"), footer=True),
+    Action("longer", "equity", ("plus",), S("longer range"), key_text=S("+"), footer=True),
+    Action("log_scale", "equity", ("number_sign",), S("log scale"), key_text=S("#"), footer=True),
 )  # fmt: skip
 
 
@@ -124,7 +173,7 @@ def bindings(*contexts: str, read_only: bool = False) -> list[Binding]:
             action.label,
             show=False,
             priority=action.priority,
-            id=f"{action.context}.{action.id}{action.argument and '.' + action.argument}",
+            id=f"{action.context}.{action.id}{action.argument and f'.{action.argument}'}",
         )
         for action in of(*contexts)
         if allowed(action, read_only=read_only)

@@ -8,11 +8,12 @@ from engine.domain.request import RequestKind
 from tui import steering
 from tui.actions import allowed, bindings, of
 from tui.format import Shown, safe, say
-from tui.messages import AcknowledgeWanted, CancelWanted, ReconcileWanted
-from tui.shell import Left, Shell
+from tui.messages import CancelWanted
+from tui.shell import Left
+from tui.wishes import Wishes
 
 
-class Pilothouse(Shell, inherit_bindings=False):
+class Pilothouse(Wishes, inherit_bindings=False):
     """The screen and its keys."""
 
     BINDINGS = [*bindings("app")]
@@ -21,17 +22,6 @@ class Pilothouse(Shell, inherit_bindings=False):
         """A read-only screen has no action that changes anything."""
         found = next((a for a in of("app") if a.id == action), None)
         return found is None or allowed(found, read_only=self.options.read_only)
-
-    def _may_act(self) -> bool:
-        """The guard in front of engine and market keys."""
-        why = self.guard.refuses()
-        if why:
-            self.say_hint(why)
-            return False
-        if not self.arming.armed:
-            self.say_hint(Shown("not armed: ctrl+o arms this screen"))
-            return False
-        return True
 
     # -- look -------------------------------------------------------------------------------
 
@@ -110,15 +100,6 @@ class Pilothouse(Shell, inherit_bindings=False):
     def _state(self) -> str:
         session = self.view["session"].first()
         return str(session["state"]) if session is not None else ""
-
-    def on_acknowledge_wanted(self, message: AcknowledgeWanted) -> None:
-        """Acknowledge an alert."""
-        self.request(RequestKind.ACKNOWLEDGE, "key a", alert_id=message.alert["alert_id"])
-
-    def on_reconcile_wanted(self, _: ReconcileWanted) -> None:
-        """Compare with the broker now."""
-        if self.request(RequestKind.RECONCILE, "key r"):
-            self.say_hint(Shown("reconciliation asked"), "quiet")
 
     # -- protect ----------------------------------------------------------------------------
 

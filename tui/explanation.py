@@ -40,10 +40,14 @@ def _numbers(fact: Fact) -> Iterator[Row]:
             cells = (fit(cell(str(w)), n) for w, n in zip(words, widths, strict=True))
             yield _row(Shown("    " + " ".join(cells)), "quiet")
     elif fact.kind == "RiskChecked":
+        passed = True
         for check in payload.get("checks", ()):
             bad = check["result"] in ("FAIL", "UNKNOWN")
+            decisive = passed and check["result"] == "FAIL"  # an order's reason is the first
+            passed = passed and not decisive
             text = say(
-                "    {} {} {} limit {}",
+                "  {} {} {} {} limit {}",
+                Shown("!" if decisive else " "),
                 fit(cell(check["code"]), 18),
                 fit(cell(check["result"]), 14),
                 cell(str(check["value"])),

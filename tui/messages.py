@@ -3,7 +3,9 @@
 from textual.message import Message
 
 from tui.format import Shown
-from tui.view import Row, View
+from tui.view import Moment, Row, View
+from tui.widgets.entry import Entry
+from tui.widgets.table import Column
 
 
 class Changed(Message):
@@ -41,3 +43,65 @@ class Said(Message):
     def __init__(self, text: Shown) -> None:
         super().__init__()
         self.text = text
+
+
+class EntryWanted(Message):
+    """Open a line to type in."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__()
+        self.entry = entry
+
+
+class CopyWanted(Message):
+    """Send text to the terminal's clipboard."""
+
+    def __init__(self, text: Shown, what: Shown) -> None:
+        super().__init__()
+        self.text = text
+        self.what = what
+
+
+class ExportWanted(Message):
+    """Write rows to a new file."""
+
+    def __init__(
+        self, name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], moment: Moment
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.rows = rows
+        self.columns = columns
+        self.moment = moment
+
+
+class EditWanted(Message):
+    """Type another value for a parameter."""
+
+    def __init__(self, parameter: Row) -> None:
+        super().__init__()
+        self.parameter = parameter
+
+
+class ApplyWanted(Message):
+    """Send these edits, each a parameter with its new value, after a question."""
+
+    def __init__(self, edits: tuple[tuple[Row, str], ...]) -> None:
+        super().__init__()
+        self.edits = edits
+
+
+class SnoozeWanted(Message):
+    """Let an alert be silent for an hour."""
+
+    def __init__(self, alert: Row) -> None:
+        super().__init__()
+        self.alert = alert
+
+
+class AllAcknowledgeWanted(Message):
+    """Acknowledge every alert that is shown."""
+
+    def __init__(self, alerts: tuple[Row, ...]) -> None:
+        super().__init__()
+        self.alerts = alerts

@@ -5,6 +5,7 @@ pane wants is read at once, the rest when it is wanted.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from engine.domain.times import parse_utc
 from engine.errors import JournalError, SettingsError
 from storage.connect import open_reader
 from storage.queries import panes
+from storage.queries.archive import Results
 from storage.queries.chain import explain
 from storage.watch import LATEST, Watch
 from tui.explanation import explanation_rows
 from tui.format import EXCHANGE_ZONE
 from tui.view import Moment, Reading, Row, View, session_day
 
-CURVE_SESSIONS = 500
+CURVE_SESSIONS = 3_000
 
 READ_AFTER = {
     "session": {"sessions"},
@@ -37,6 +39,11 @@ READ_AFTER = {
     "readings": {"regimes"},
     "events": {"events"},
     "snapshots": {"snapshots"},
+    "signals": {"signals", "orders", "decisions", "jobs"},
+    "strategies": {"strategies", "latches"},
+    "sessions": {"sessions", "snapshots"},
+    "parameters": {"parameters", "sessions", "decisions"},
+    "closes": {"regimes"},
 }
 """What is read → after news of which of storage's topics."""
 
@@ -64,6 +71,8 @@ class DatabaseSource:
         self._readings: dict[str, Reading] = {}
         self._snapshots: dict[str, list[Row]] = {}
         self._snapshots_seq = 0
+        self._results = Results()
+        self._unfinished = False  # results of more sessions are to be worked out
 
     def close(self) -> None:
         """Let go of the database."""
@@ -82,7 +91,11 @@ class DatabaseSource:
         if session_id is None or book is None:
             return None
         asked = (session_id, self._own_request(), wanted)
-        if not changes.topics and asked == self._asked:
+        if (
+            not changes.topics
+            and asked == self._asked
+            and not (self._unfinished and "sessions" in wanted)
+        ):
             return None
         if changes.everything or self._asked[:1] != asked[:1]:
             self._forget()
@@ -117,6 +130,7 @@ class DatabaseSource:
                 self._old.add(topic)
             else:
                 known[topic] = Reading(found, now)
+        self._widen(db, topics)
         if "snapshots" in topics:
             known["snapshots"] = Reading(self._curve(db, book), now)
         own = self._own_request()
@@ -126,6 +140,21 @@ class DatabaseSource:
             id = topic.removeprefix("explain:")
             if id != topic:
                 known[topic] = self._explanation(db, id, now)
+
+    def _widen(self, db: panes.Database, topics: list[str]) -> None:
+        """Put into rows what their query alone cannot say."""
+        sessions, parameters = self._readings.get("sessions"), self._readings.get("parameters")
+        if "sessions" in topics and sessions and sessions.rows and not sessions.failed:
+            rows = [dict(row) for row in sessions.rows]
+            self._unfinished = not self._results.add(db, rows)
+            if self._unfinished:
+                self._old.add("sessions")
+            self._readings["sessions"] = replace(sessions, rows=tuple(rows))
+        if "parameters" in topics and parameters and parameters.rows and not parameters.failed:
+            from tui.parameters import parameter_rows  # the schemas: only when they are looked at
+
+            found = tuple(row for given in parameters.rows for row in parameter_rows(given))
+            self._readings["parameters"] = replace(parameters, rows=found)
 
     def _explanation(self, db: panes.Database, id: str, now: datetime) -> Reading:
         try:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from storage.connect import reason
+from storage.queries import archive, decided
+from storage.queries.fetch import Row
+from storage.queries.fetch import fetch as _all
 
-Row = dict[str, Any]
 Database = sqlite3.Connection
 
 LIMIT = 200
@@ -246,6 +248,11 @@ PANES: Mapping[str, Read] = {
     "decision": decisions,
     "readings": readings,
     "events": events,
+    "signals": decided.signals,
+    "strategies": decided.strategies,
+    "sessions": archive.sessions,
+    "parameters": archive.parameters,
+    "closes": archive.closes,
 }
 
 
@@ -279,11 +286,6 @@ def book_of(db: sqlite3.Connection, session_id: str) -> str | None:
     """Return the book of a session, None if there is no such session."""
     rows = _all(db, "SELECT book FROM sessions WHERE session_id = ?", session_id)
     return str(rows[0]["book"]) if rows else None
-
-
-def _all(db: sqlite3.Connection, sql: str, *values: object) -> list[Row]:
-    found = db.execute(sql, values).fetchall()
-    return [dict(zip(row.keys(), row, strict=True)) for row in found]
 
 
 def read(

@@ -198,6 +198,16 @@ def view(**topics: tuple[Row, ...]) -> View:
         "events": events(),
         "latches": (),
         "answers": (),
+        "signals": signals(),
+        "strategies": strategies(),
+        "sessions": (archived(1), archived(2, state="INTERRUPTED", ended_at=None)),
+        "parameters": (
+            parameter("sma_fast", "40", "50", origin="changed", before="50", by="me@here",
+                      at=ago(60), pending="next dec"),
+            parameter("sma_slow", "200", "200"),
+            parameter("bond_fast", "20", "20", inert="bond filter is off"),
+        ),
+        "closes": closes(),
     }  # fmt: skip
     readings_ = {name: Reading(found, NOW) for name, found in (rows | topics).items()}
     return View(Moment(NOW, NOW, NOW.date()), readings_)
@@ -213,4 +223,91 @@ def empty_view() -> View:
             name: reading if name in kept else Reading((), NOW)
             for name, reading in full.readings.items()
         },
+    )
+
+
+def signal(n: int, **changes: Any) -> dict[str, Any]:
+    """A signal that became a filled order."""
+    return {
+        "id": f"sig_2c400c04{n:04d}", "signal_id": f"sig_2c400c04{n:04d}",
+        "decision_id": "dec_0a1b2c3d4e5f", "strategy_id": "regime", "symbol": "TQQQ",
+        "kind": "TARGET", "target_weight": 0.6, "quantity": None, "slot": "open",
+        "session_date": "2026-11-20", "state": "DONE", "reason": "", "text": "cell 3 → 1",
+        "at": ago(60 * n), "order_id": f"ord_01JD5B8Z3K4M5N6P7Q8R9S{n:04d}",
+        "order_quantity": 541.0, "order_status": "FILLED", "order_reason": "", "order_text": "",
+        "duplicate_count": 0,
+    } | changes  # fmt: skip
+
+
+def undecided(n: int, **changes: Any) -> dict[str, Any]:
+    """A decision that changed nothing."""
+    return {
+        "id": f"dec_{n:012d}", "decision_id": f"dec_{n:012d}", "strategy_id": "regime",
+        "kind": "no_trade", "slot": "open", "session_date": "2026-11-19", "state": "DONE",
+        "reason": "cell 1", "text": "cell 1, nothing to change", "at": ago(86_400 * n),
+    } | changes  # fmt: skip
+
+
+def missed_slot() -> dict[str, Any]:
+    """A slot at which nothing was decided."""
+    return {
+        "id": "decision:regime 2026-11-18", "strategy_id": "regime", "kind": "slot",
+        "session_date": "2026-11-18", "state": "MISSED", "at": ago(200_000),
+        "reason": "slot open missed by 92 s", "text": "slot open missed by 92 s",
+    }  # fmt: skip
+
+
+def signals() -> tuple[Row, ...]:
+    """Done, denied by the gate, refused by the broker, unchanged and missed."""
+    return (
+        signal(1),
+        signal(2, order_status="DENIED", order_reason="cash", order_text="5,965 > 171"),
+        signal(3, state="REJECTED", reason="UNKNOWN_SYMBOL", order_id=None, order_status=None,
+               order_quantity=None),
+        undecided(1),
+        missed_slot(),
+    )  # fmt: skip
+
+
+def strategies(**changes: Any) -> tuple[Row, ...]:
+    """The state of the regime strategy."""
+    return (
+        {
+            "strategy_id": "regime", "state": "ACTIVE", "reason": "", "since": ago(600),
+            "preset": "default", "last_decision_at": ago(125), "last_decision": "cell 3 → 1",
+            "latch": None, "latch_until": None,
+        } | changes,
+    )  # fmt: skip
+
+
+def archived(n: int, **changes: Any) -> dict[str, Any]:
+    """A session of the past."""
+    return {
+        "session_id": f"backtest-20261119T14300{n}Z-7b11c2d{n}", "parent_session_id": None,
+        "mode": "backtest", "dry_run": 0, "strategy_ids": "regime", "state": "COMPLETED",
+        "started_at": ago(90_000 + n), "ended_at": ago(89_000), "end_reason": "end of data",
+        "config_hash": "fedcba9876543210", "data_hash": "0123456789abcdef",
+        "decisions_hash": "aa", "fills_hash": "0a1b2c3d4e5f", "capital": 10_000.0,
+        "fill_rule": "next_open", "source": "SYNTHETIC seed 7", "fills": 241,
+        "total_return": 0.4231, "max_drawdown": -0.131, "build": "0.1.0", "seed": 7,
+        "pace": "max", "data_from": "2010-01-04", "data_to": "2018-12-31", "snapshot_seq": n,
+    } | changes  # fmt: skip
+
+
+def parameter(key: str, value: str, default: str, **changes: Any) -> dict[str, Any]:
+    """A parameter."""
+    return {
+        "id": f"regime.{key}", "strategy": "regime", "key": key, "value": value,
+        "started": default, "default": default, "range": "2..400",
+        "allowed": "an integer in 2..400", "unit": "sessions", "effect": "length of the mean",
+        "origin": "default", "inert": "", "history": (), "pending": "", "before": None,
+        "by": None, "at": None, "reason": None,
+    } | changes  # fmt: skip
+
+
+def closes() -> tuple[Row, ...]:
+    """A series to compare with."""
+    return tuple(
+        {"session_date": f"2026-{1 + n // 28:02d}-{1 + n % 28:02d}", "close": 500.0 + n, "cell": 1}
+        for n in range(120)
     )

@@ -64,12 +64,12 @@ def keys(*pressed: str) -> Callable[[Pilot[None]], Any]:
     return before
 
 
-@pytest.mark.parametrize("pane", ["1", "2", "3", "4", "5", "7", "8", "0"])
+@pytest.mark.parametrize("pane", ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "comma", "e"])
 def test_pane_with_rows_on_a_small_terminal(snap_compare: Compare, full: Path, pane: str) -> None:
     assert snap_compare(application(full), terminal_size=SMALL, run_before=keys(pane))
 
 
-@pytest.mark.parametrize("pane", ["1", "4"])
+@pytest.mark.parametrize("pane", ["1", "4", "6", "e"])
 def test_pane_without_rows_on_a_small_terminal(
     snap_compare: Compare, empty: Path, pane: str
 ) -> None:

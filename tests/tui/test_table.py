@@ -10,12 +10,18 @@ from tui.panes.alerts import COLUMNS as ALERTS
 from tui.panes.fills import COLUMNS as FILLS
 from tui.panes.log import COLUMNS as LOG
 from tui.panes.orders import COLUMNS as ORDERS
+from tui.panes.parameters import COLUMNS as PARAMETERS
 from tui.panes.positions import COLUMNS as POSITIONS
 from tui.panes.reconciliation import COLUMNS as RECONCILIATION
 from tui.panes.regime import COLUMNS as REGIME
+from tui.panes.sessions import COLUMNS as SESSIONS
+from tui.panes.signals import COLUMNS as SIGNALS
 from tui.view import Moment
 from tui.widgets.table import Column, Table, anchored, columns_for
 
+ALL = (
+    POSITIONS, ORDERS, FILLS, SIGNALS, ALERTS, RECONCILIATION, SESSIONS, LOG, PARAMETERS,
+)  # fmt: skip
 MOMENT = Moment(datetime(2026, 11, 20, tzinfo=UTC))
 KEYS = st.lists(st.sampled_from("abcdefghij"), unique=True)
 
@@ -99,7 +105,7 @@ def test_where_the_newest_are_last_the_first_step_takes_the_last_row() -> None:
 
 
 def test_every_panes_base_columns_fit_seventy_eight_cells() -> None:
-    for columns in (POSITIONS, ORDERS, FILLS, ALERTS, RECONCILIATION, LOG, REGIME):
+    for columns in (*ALL, REGIME):
         base = [c for c in columns if c.level == 0]
         assert sum(c.width for c in base) + len(base) - 1 <= 78
         assert [c for c, _ in columns_for(columns, 80)] == base
@@ -110,6 +116,6 @@ def test_every_panes_base_columns_fit_seventy_eight_cells() -> None:
 
 @given(st.integers(0, 250))
 def test_columns_never_take_more_than_the_pane_has(width: int) -> None:
-    for columns in (POSITIONS, ORDERS, FILLS, ALERTS, RECONCILIATION, LOG):
+    for columns in ALL:
         chosen = columns_for(columns, width)
         assert sum(size for _, size in chosen) + max(0, len(chosen) - 1) <= max(0, width - 2)

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from tui.actions import bindings
 from tui.format import UNKNOWN, Shown, clip, day, money, percent, say, whole
+from tui.panes import performance
 from tui.panes.pane import Pane, sign_ink
 from tui.panes.positions import provenance
 from tui.view import Row, View, session_day
 from tui.widgets.chart import bars
 from tui.widgets.lines import Line, Span, line
+
+FULL_WIDTH, FULL_HEIGHT = 78, 16
+MIN_CURVE = 4
 
 
 def equity_lines(view: View) -> list[Line]:
@@ -64,26 +69,46 @@ def _equities(rows: Sequence[Row]) -> list[Decimal | float | int | None]:
 
 
 class EquityPane(Pane):
-    """Figures and curve, for the right column."""
+    """Figures and curve in the right column; with room drawdown, cells and months too."""
+
+    BINDINGS = [*bindings("equity")]
 
     pane = "equity"
     title = Shown("Equity")
-    topics = ("snapshots",)
+    topics = ("snapshots", "closes")
 
     def __init__(self) -> None:
         super().__init__()
         self._curve = Curve()
+        self.chosen_range = len(performance.RANGES) - 1
+        self.logarithmic = False
+        self.compared = True
+        self._drawn: tuple[object, ...] = ()
+        self._full: tuple[Line, ...] = ()
 
     def title_parts(self, view: View) -> list[Shown]:
-        """Where the figures come from."""
-        return provenance(view)
+        """What is shown, and where the figures come from."""
+        if not self._is_full:
+            return provenance(view)
+        parts = [performance.range_name(self.chosen_range)]
+        if self.logarithmic:
+            parts.append(Shown("log scale"))
+        if self.compared and view["closes"].rows:
+            parts.append(Shown("benchmark · dotted: the regime's series"))
+        return [*parts, *provenance(view)]
+
+    @property
+    def _is_full(self) -> bool:
+        return self.size.width >= FULL_WIDTH and self.size.height >= FULL_HEIGHT
 
     def nothing(self) -> tuple[Line, ...]:
-        """Figures one below the other, then the curve."""
+        """Figures one below the other, then the curve; or everything."""
         view = self.view
         rows = view["snapshots"].rows if view is not None else None
         if view is None or not rows:
             return super().nothing()
+        if self._is_full and len(rows) > 1:
+            return self._in_full(view, rows)
         last = rows[-1]
         figures = (
             line(
@@ -109,6 +134,57 @@ class EquityPane(Pane):
         room = self.size.height - 1 - len(figures)
         return (*figures, *self._curve.lines(view, self.size.width - 2, room))
 
+    def _in_full(self, view: View, rows: Sequence[Row]) -> tuple[Line, ...]:
+        drawn = (rows[-1], len(rows), int(view.moment.wall.timestamp()), self.size,
+                 self.chosen_range, self.logarithmic, self.compared)  # fmt: skip
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._full = self._drawing(view, rows)
+        return self._full
+
+    def _drawing(self, view: View, rows: Sequence[Row]) -> tuple[Line, ...]:
+        width, height = self.size
+        wanted = performance.RANGES[self.chosen_range][1]
+        shown = rows if wanted is None else rows[-max(2, wanted) :]
+        falls = performance.drawdowns(rows)[-len(shown) :]
+        closes = {row["session_date"]: row for row in view["closes"].rows or ()}
+        beside: list[float | None] = [None] * len(shown)
+        if self.compared:
+            beside = performance.benchmark(shown, closes)
+        years = len({row["session_date"][:4] for row in rows})
+        left = height - 1 - 2 - performance.DRAWDOWN_ROWS - 2
+        table = min(years + 1, max(2, left - MIN_CURVE))
+        return (
+            *equity_lines(view),
+            *performance.chart_lines(shown, beside, width, left - table, log=self.logarithmic),
+            *performance.drawdown_lines(falls, width),
+            performance.strip_line(shown, closes, width),
+            performance.dates_line(shown, width),
+            *performance.month_lines(rows, width, table),
+        )
+
     def empty_text(self, view: View) -> Shown:
         """No snapshot yet."""
         return Shown("no snapshot yet: the first comes after the close")
+
+    # -- keys ------------------------------------------------------------------------------
+
+    def action_benchmark(self) -> None:
+        """With the benchmark, and without."""
+        self.compared = not self.compared
+        self.flush()
+
+    def action_log_scale(self) -> None:
+        """Logarithmic, and back."""
+        self.logarithmic = not self.logarithmic
+        self.flush()
+
+    def action_shorter(self) -> None:
+        """A shorter range."""
+        self.chosen_range = max(0, self.chosen_range - 1)
+        self.flush()
+
+    def action_longer(self) -> None:
+        """A longer range."""
+        self.chosen_range = min(len(performance.RANGES) - 1, self.chosen_range + 1)
+        self.flush()

@@ -24,13 +24,15 @@ from tui.format import (
     quantity,
     safe,
     say,
+    whole,
 )
+from tui.panes.tablekeys import TableKeys
 from tui.view import Reading, Row, View, instant
+from tui.widgets.filtering import typed_text
 from tui.widgets.lines import Line, Span, line
-from tui.widgets.table import Table
 
 
-class Pane(Table):
+class Pane(TableKeys):
     """One subject on the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("table")]
@@ -90,7 +92,7 @@ class Pane(Table):
         view, reading = self.view, self.reading
         if view is None:
             return line(say(" {}", self.title), ink=ink)
-        parts = [self.title, *self.title_parts(view)]
+        parts = [self.title, *self.filter_parts(), *self.title_parts(view)]
         spans = [Span(say(" {}", clip(Shown(" · ".join(parts)), self.size.width - 1)))]
         if reading.failed:
             at = exchange_time(reading.read_at)
@@ -100,9 +102,28 @@ class Pane(Table):
             ]
         return line(*spans, ink=ink)
 
+    def filter_parts(self) -> list[Shown]:
+        """Return the filter with how many rows it lets through, and the sorting."""
+        parts = []
+        if self.filter is not None:
+            of = say("{} of {}", whole(len(self.keys)), whole(len(self.all_keys)))
+            parts.append(say("{} /{}", of, typed_text(self.filter.typed)))
+        if self.sorted_by is not None:
+            parts.append(say("by {}{}", self.sorted_by.label, _arrow(self.sorted_down)))
+        if self.marks:
+            parts.append(say("{} marked", whole(len(self.marks))))
+        return parts
+
     def nothing(self) -> tuple[Line, ...]:
         """Return the words for no rows."""
         view = self.view
+        if self.filter is not None and self.all_keys:
+            hidden = say(
+                " 0 of {} match /{} · esc shows all",
+                whole(len(self.all_keys)),
+                typed_text(self.filter.typed),
+            )
+            return (line(hidden, ink="warn"),)
         if view is None or (not self.reading.known and not self.reading.failed):
             return (line(say(" {}", self.waiting_text()), ink="stale"),)
         if self.reading.failed:
@@ -159,6 +180,11 @@ class Pane(Table):
             lines.append(field_line(name, value))
         return lines
 
+    @property
+    def chain_of(self) -> str | None:
+        """The id whose chain is to be read."""
+        return self.explained
+
     def explainable(self) -> str | None:
         """Return the id that `i` explains here."""
         if self.row is None:
@@ -171,7 +197,11 @@ class Pane(Table):
     def back(self) -> bool:
         """Close what is open here; say whether something was."""
         if self.explained is None and self.detail_of is None:
-            return False
+            if self.filter is None:
+                return False
+            self.filter_by("")
+            self.flush()
+            return True
         self.explained = self.detail_of = None
         self._detail_top = 0
         self.flush()
@@ -226,6 +256,10 @@ class Pane(Table):
             self.detail_of = self.cursor
             self._detail_top = 0
             self.flush()
+
+
+def _arrow(down: bool) -> Shown:
+    return Shown("▼" if down else "▲")
 
 
 def clock_text(view: View) -> Shown:

@@ -23,16 +23,22 @@ from tui.panes.log import LogPane
 from tui.panes.orders import OrdersPane
 from tui.panes.overview import OverviewPane
 from tui.panes.pane import Pane
+from tui.panes.parameters import ParametersPane
 from tui.panes.positions import PositionsPane
 from tui.panes.reconciliation import ReconciliationPane
 from tui.panes.regime import RegimeCard, RegimePane
+from tui.panes.sessions import SessionsPane
+from tui.panes.signals import SignalsPane
 from tui.screens.help import HelpPane
 from tui.view import Moment, View
+from tui.widgets.entry import Entry, EntryLine
 from tui.widgets.lines import Span
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
 FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
 LOW_ROWS = 12
+OUTSIDE = ("card", "equity", "help")
+"""Panes that tab does not come by where one stands alone."""
 
 
 class Dashboard(Screen[None], inherit_bindings=False):
@@ -40,8 +46,15 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     AUTO_FOCUS = None
 
-    def __init__(self, *, read_only: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        read_only: bool,
+        clock: Callable[[], datetime],
+        contexts: tuple[str, ...] = ("app",),
+    ) -> None:
         super().__init__()
+        self.contexts = contexts
         self.read_only = read_only
         self.now = clock
         self.view: View | None = None
@@ -51,12 +64,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.status = StatusLine(id="status")
         self.strip = Strip(id="strip")
         self.confirm = ConfirmPanel(id="confirm")
+        self.entry = EntryLine(id="entry")
         self.message = MessageLine(id="message")
         self.keys = Footer(id="footer")
         made: list[Pane] = [
             OverviewPane(), RegimePane(), PositionsPane(), OrdersPane(), FillsPane(),
-            AlertsPane(), ReconciliationPane(), LogPane(), RegimeCard(), EquityPane(),
-            HelpPane(read_only=read_only),
+            SignalsPane(), AlertsPane(), ReconciliationPane(), SessionsPane(), LogPane(),
+            RegimeCard(), EquityPane(), ParametersPane(), HelpPane(read_only=read_only, contexts=contexts),
         ]  # fmt: skip
         self.panes = {pane.pane: pane for pane in made}
         self.armed = Shown("safe")
@@ -68,6 +82,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         yield self.strip
         yield Container(*self.panes.values(), id="area")
         yield self.confirm
+        yield self.entry
         yield self.message
         yield self.keys
 
@@ -85,8 +100,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         for name in self.shown:
             pane = self.panes[name]
             topics.update(pane.topics)
-            if pane.explained is not None:
-                topics.add("explain:" + pane.explained)
+            if pane.chain_of is not None:
+                topics.add("explain:" + pane.chain_of)
         return frozenset(topics)
 
     def on_mount(self) -> None:
@@ -94,6 +109,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.ready = True
         self.confirm.display = False
         self.confirm.closed = self._question_closed
+        self.entry.display = False
+        self.entry.closed = self._entry_closed
         if shows_several(*self.size):
             self.current = "positions"
         self.place()
@@ -127,9 +144,21 @@ class Dashboard(Screen[None], inherit_bindings=False):
                 pane.styles.offset = (box.x, box.y)
                 pane.styles.width = box.width
                 pane.styles.height = box.height
-        if not self.confirm.has_focus:
+        if not self.confirm.has_focus and not self.entry.display:
             self.panes[self.current].focus()
         self.paint_frame()
+
+    def type_in(self, entry: Entry) -> None:
+        """Open the line to type in, where messages are otherwise."""
+        if not self.ready or self.confirm.display:
+            return
+        self.message.display = False
+        self.entry.open(entry)
+        self.entry.focus()
+
+    def _entry_closed(self) -> None:
+        self.message.display = True
+        self.place()
 
     def _question_closed(self, why: Shown) -> None:
         self.place()
@@ -152,7 +181,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         """Move to the next or previous pane: among those shown, or through all by key."""
         ring = [name for name in self.shown if name != "help"]
         if len(ring) < 2:
-            ring = [name for name in self.panes if name not in ("card", "equity", "help")]
+            ring = [name for name in self.panes if name not in OUTSIDE]
         at = ring.index(self.current) if self.current in ring else 0
         self.current = ring[(at + steps) % len(ring)]
         self.place()
@@ -196,7 +225,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         )
         self.strip.show(view, self.current, failed)
         table = of("table") if self.panes[self.current].columns else ()
-        keys = (*of(self.current), *table, *of("app"))
+        keys = (*of(self.current), *table, *of(*self.contexts))
         self.keys.show(footer(keys, read_only=self.read_only))
         if messages is not None:
             self.message.show(messages)

@@ -7,7 +7,8 @@ from tui.format import Shown, fit, say
 from tui.panes.pane import Pane
 from tui.widgets.lines import Line, Span, line
 
-_CONTEXTS = {"app": Shown("Everywhere"), "table": Shown("In every pane")}
+_CONTEXTS = {"app": Shown("Everywhere"), "table": Shown("In every pane"),
+             "replay": Shown("The clock of a replay")}
 
 SIGNS = (
     (Shown("·"), Shown("unknown; never 0, never blank")),
@@ -19,10 +20,15 @@ SIGNS = (
 )
 
 
-def help_lines(*, read_only: bool) -> list[Line]:
+def help_lines(*, read_only: bool, contexts: tuple[str, ...] = ("app",)) -> list[Line]:
     """Return keys by context with their class, then the signs."""
     lines: list[Line] = []
-    shown = [action for action in ACTIONS if allowed(action, read_only=read_only)]
+    shown = [
+        action
+        for action in ACTIONS
+        if allowed(action, read_only=read_only)
+        and (action.context != "replay" or "replay" in contexts)
+    ]
     for context, actions in groupby(shown, key=lambda action: action.context):
         name = _CONTEXTS.get(context) or say("In {}", Shown(context))
         lines.append(line(say(" {}", name), ink="head"))
@@ -48,13 +54,13 @@ class HelpPane(Pane):
     pane = "help"
     title = Shown("Help · ↑ ↓ scroll · esc back")
 
-    def __init__(self, *, read_only: bool) -> None:
+    def __init__(self, *, read_only: bool, contexts: tuple[str, ...] = ("app",)) -> None:
         super().__init__()
-        self._all = help_lines(read_only=read_only)
+        self._lines_of_help = help_lines(read_only=read_only, contexts=contexts)
 
     def detail_lines(self) -> list[Line] | None:
         """Help is a detail that is always open, so that movement keys scroll it."""
-        return self._all
+        return self._lines_of_help
 
     def _step(self, rows: int) -> None:
         self._detail_top += rows

@@ -6,7 +6,10 @@ that the cursor stays with its row whatever is inserted, sorted or removed aroun
 `DataTable.update_cell` repaints the whole table for one cell (61-65 % of a core at 20 changes
 a second); here a change costs the lines that look different, at most every 100 ms (2-3 %).
 Columns are data: base columns always, `+` columns from 120, `++` from 200 columns of pane.
-Cell 0 of a line is the gutter (`>` at the cursor), the last one the scroll mark.
+Cell 0 of a line is the gutter (`>` cursor, `*` marked), the last one the scroll mark.
+
+The order is static: prices never move rows. A chosen sorting is worked out anew at most every
+2 s and never within a second of a key.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,11 +19,15 @@ from time import monotonic
 from textual.events import Resize
 from textual.timer import Timer
 
-from tui.format import Shown, fit
+from tui.format import Shown, fit, say
 from tui.view import Moment, Row
+from tui.widgets import filtering
+from tui.widgets.filtering import Filter
 from tui.widgets.lines import Line, Lines, Span, line
 
 FLUSH_S = 0.1
+SORT_EVERY_S = 2.0
+SORT_AFTER_KEY_S = 1.0
 GROWS_FROM = 8
 SLIM_WIDTH = 60
 PLUS_WIDTH = 120
@@ -39,6 +46,7 @@ class Column:
     level: int = 0  # 0 base, 1 with +, 2 with ++
     grows: bool = False  # takes what the others leave
     slim: bool = False  # one of the few that a pane of 40 columns shows
+    of: str = ""  # the row's field behind it: what is sorted, filtered and exported
 
 
 def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
@@ -87,6 +95,14 @@ class Table(Lines, can_focus=True):
         self.moment: Moment | None = None
         self.cursor: str | None = None
         self.row_left = False  # the cursor's row went away: the next market key is refused once
+        self.marks: set[str] = set()
+        self.filter: Filter | None = None
+        self.sorted_by: Column | None = None
+        self.sorted_down = False
+        self.choosing_sort = False
+        self.key_at = 0.0  # when a key was last pressed here
+        self._sorted_at = 0.0
+        self._all: dict[str, Row] = {}
         self._rows: dict[str, Row] = {}
         self._keys: list[str] = []
         self._top = 0
@@ -120,10 +136,21 @@ class Table(Lines, can_focus=True):
 
     def show_rows(self, rows: Iterable[tuple[str, Row]], moment: Moment) -> None:
         """Take new rows in their order; paint soon."""
-        before = self._keys
+        self._all = dict(rows)
+        self.moment = moment
+        self.marks &= self._all.keys()
+        self._arrange()
+
+    def _arrange(self, *, sort_now: bool = False) -> None:
+        """Filter and sort what there is; the cursor stays with its row."""
+        before, moment = self._keys, self.moment
+        rows = list(self._all.items())
+        if self.filter is not None and moment is not None:
+            rows = [r for r in rows if self.filter.holds(r[1], moment, self.columns)]
+        if self.sorted_by is not None and moment is not None:
+            rows = self._in_order(rows, self.sorted_by, moment, sort_now=sort_now)
         self._rows = dict(rows)
         self._keys = list(self._rows)
-        self.moment = moment
         if self.cursor is not None:
             kept = anchored(self.cursor, before, self._keys)
             self.row_left = self.row_left or kept != self.cursor
@@ -131,6 +158,51 @@ class Table(Lines, can_focus=True):
         for gone in self._cells.keys() - self._rows.keys():
             del self._cells[gone]
         self.flush_soon()
+
+    def _in_order(
+        self, rows: list[tuple[str, Row]], by: "Column", moment: Moment, *, sort_now: bool
+    ) -> list[tuple[str, Row]]:
+        now = monotonic()
+        quiet = now - self.key_at >= SORT_AFTER_KEY_S and now - self._sorted_at >= SORT_EVERY_S
+        if sort_now or quiet:
+            self._sorted_at = now
+            return filtering.by_value(rows, by, moment, reverse=self.sorted_down)
+        place = {key: n for n, key in enumerate(self._keys)}  # new rows wait at the end
+        return sorted(rows, key=lambda keyed: place.get(keyed[0], len(place)))
+
+    @property
+    def all_keys(self) -> tuple[str, ...]:
+        """The keys of all rows, those too that a filter hides."""
+        return tuple(self._all)
+
+    def filter_by(self, typed: str) -> None:
+        """Show the rows that meet a filter; an empty one shows all."""
+        self.filter = filtering.parse(typed, self.columns) if typed.strip() else None
+        self._arrange()
+
+    def sort_by(self, column: "Column | None") -> None:
+        """Sort by a column, the other way round if it is sorted so already; None restores."""
+        self.sorted_down = column is not None and column is self.sorted_by and not self.sorted_down
+        self.sorted_by = column
+        self._arrange(sort_now=True)
+        self.flush()
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take the mark away."""
+        if self.cursor is not None:
+            self.marks ^= {self.cursor}
+            self.flush()
+
+    def chosen(self) -> list[tuple[str, Row]]:
+        """Return the marked rows that are shown, else the one under the cursor."""
+        marked = [(key, self._rows[key]) for key in self._keys if key in self.marks]
+        if marked or self.cursor is None:
+            return marked
+        return [(self.cursor, self._rows[self.cursor])]
+
+    def shown_rows(self) -> list[tuple[str, Row]]:
+        """Return every row that the filter lets through, in its order."""
+        return list(self._rows.items())
 
     # -- painting --------------------------------------------------------------------------
 
@@ -163,8 +235,7 @@ class Table(Lines, can_focus=True):
         if not self._keys:
             return [*head, *self.nothing()][:height]
         columns = columns_for(self.columns, width)
-        labels = " ".join(fit(c.label, size, right=c.right) for c, size in columns)
-        head.append(line(Shown(f" {labels}"), ink="head"))
+        head.append(self._labels(columns))
         room = max(0, height - len(head))
         self._scroll_into_view(room)
         shown = self._keys[self._top : self._top + room]
@@ -178,6 +249,20 @@ class Table(Lines, can_focus=True):
             for n, key in enumerate(shown)
         ]
         return (head + body)[:height]
+
+    def _labels(self, columns: tuple[tuple["Column", int], ...]) -> Line:
+        if self.choosing_sort:
+            letters = filtering.sort_letters([c for c, _ in columns])
+            words = [f"{letter}:{column.label}" for letter, column in letters.items()]
+            text = say(" sort by {}  s:as it was", Shown(" ".join(words)))
+            return line(Span(fit(text, max(0, self.size.width)), "key"), ink="ask")
+        shown: list[str] = []
+        for column, size in columns:
+            mark = ""
+            if column is self.sorted_by and len(column.label) < size:
+                mark = "▼" if self.sorted_down else "▲"
+            shown.append(fit(Shown(column.label + mark), size, right=column.right))
+        return line(Shown(" " + " ".join(shown)), ink="head")
 
     def _scroll_into_view(self, room: int) -> None:
         last = max(0, len(self._keys) - room)
@@ -205,7 +290,7 @@ class Table(Lines, can_focus=True):
             ink = "stale"
         used = sum(size for _, size in columns) + len(columns) - 1
         gap = " " * (self.size.width - 2 - used)
-        gutter = Span(Shown(">" if here else " "))
+        gutter = Span(Shown(">" if here else "*" if key in self.marks else " "))
         return Line((gutter, *spans, Span(Shown(gap + mark), "quiet")), ink)
 
     def _spans(

@@ -1,0 +1,312 @@
+"""The panes beside the first ones: decisions, sessions, parameters, equity in full."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.domain import event as facts
+from engine.domain.order import Side
+from engine.domain.risk import Check, CheckResult
+from engine.domain.session import JobOutcome
+from engine.ports import Unit
+from engine.strategy.registry import resolve
+from tests.storage.samples import REGIME, context, created, signal, unit
+from tests.tui import sample, seed
+from tests.tui.screens import Asked, application, press, ready, seeded, settled, text_of, until
+from tui import steering
+from tui.dialogs import confirm
+from tui.panes import performance
+from tui.panes.parameters import ParametersPane
+from tui.panes.sessions import SessionsPane, span_text
+from tui.shell import ScreenOptions
+
+SMALL, LARGE = (80, 24), (120, 40)
+
+
+def refused_units() -> list[Unit]:
+    """A denied order, a rejected signal, a slot that was missed, a parameter that was changed."""
+    denied = seed.order(7, seed.TQQQ, Side.BUY, 500)
+    raised = signal("sig_2c400c040007", instrument=seed.TQQQ, raised_at=seed.ago(9))
+    other = signal("sig_2c400c040008", instrument=seed.QQQ, raised_at=seed.ago(8))
+    return [
+        unit(
+            facts.SignalRaised(signal=replace(raised, decision_id=None)),
+            facts.RiskChecked(
+                order_id=denied.order_id,
+                checks=(
+                    Check("mode", CheckResult.PASS, "", ""),
+                    Check("cash", CheckResult.FAIL, "55,125", "171"),
+                    Check("quote_age", CheckResult.FAIL, "44", "30"),
+                ),
+            ),
+            facts.OrderDenied(order=denied, code="cash", text="55,125 > 171"),
+            at=seed.ago(9),
+        ),
+        unit(
+            facts.SignalRejected(signal=other, reason="CONFLICT", text="two at once"),
+            at=seed.ago(8),
+        ),
+        unit(
+            facts.JobEnded(
+                job="decision:regime", session_date=seed.DAY - timedelta(days=1),
+                due_at=seed.ago(80_000), outcome=JobOutcome.MISSED, detail="missed by 92 s",
+            ),
+            at=seed.ago(7),
+        ),
+        unit(
+            facts.ParameterChanged(
+                strategy=REGIME, key="sma_fast", old="40", new="50", parameter_hash="ab" * 8,
+                actor="me@here", reason="a faster mean",
+            ),
+            at=seed.ago(6),
+        ),
+    ]  # fmt: skip
+
+
+def whole_story() -> list[Unit]:
+    """The story of a session with real parameters, and what was refused."""
+    given = context(seed.SESSION, started_at=seed.ago(600), recorded_clock=False)
+    texts = dict(resolve("regime").texts)
+    info = replace(given.strategies[0], parameters=texts)
+    first = created(replace(given, strategies=(info,)))
+    return [first, *seed.story()[1:], *refused_units()]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The story with its refusals, written once."""
+    return seeded(tmp_path_factory.mktemp("panes") / "story.db", whole_story())
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers may come at once or late: keys of a test are not type-ahead."""
+    monkeypatch.setattr(confirm, "OPENED_S", -60.0)
+    monkeypatch.setattr(confirm, "KEY_AGE_S", 60.0)
+    monkeypatch.setattr(steering, "KEY_AGE_S", 60.0)
+    monkeypatch.setattr(steering, "ESC_S", 0.0)
+
+
+# -- signals and decisions -----------------------------------------------------------------
+
+
+async def test_signals_tell_what_became_of_them_and_why(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "6")
+        await settled(pilot)
+        text = text_of(pilot)
+        for words in ("DENIED", "cash", "REJECTED", "CONFLICT", "MISSED", "missed by", "2 refused"):
+            assert words in text, words
+        assert "regime" in text.splitlines()[4]
+        await press(pilot, "d")
+        await settled(pilot)
+        assert set(app.dashboard.panes["signals"].keys) == {"sig_2c400c040007", "sig_2c400c040008"}
+
+
+async def test_the_detail_of_a_denial_marks_the_first_check_that_failed(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=(100, 50)) as pilot:
+        await ready(pilot)
+        await press(pilot, "6", "d", "j")
+        pane = app.dashboard.panes["signals"]
+        pane.cursor = "sig_2c400c040007"
+        await press(pilot, "enter")
+        await until(pilot, lambda: "quote_age" in text_of(pilot), "the chain")
+        text = text_of(pilot)
+        assert "The confirmed cash does not pay for it." in text
+        failed = [row for row in text.splitlines() if " FAIL  " in row]
+        assert len(failed) == 2
+        assert "cash" in failed[0]
+        assert failed[0].lstrip().startswith("!")
+        assert not failed[1].lstrip().startswith("!")
+
+
+# -- sessions ------------------------------------------------------------------------------
+
+
+async def test_sessions_are_listed_with_result_and_replay_command(tmp_path: Path) -> None:
+    path = seeded(tmp_path / "a.db")
+    app = application(path)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "9")
+        await settled(pilot)
+        text = text_of(pilot)
+        assert "9f3a1c22" in text
+        assert "+14.43" in text  # 11,443 of 10,000
+        await press(pilot, "j", "enter")
+        await settled(pilot)
+        assert f"pilothouse replay {seed.SESSION}" in text_of(pilot)
+
+
+async def test_two_marked_sessions_are_compared(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=LARGE) as pilot:
+        await ready(pilot)
+        await press(pilot, "9")
+        await settled(pilot)
+        pane = app.dashboard.panes["sessions"]
+        assert isinstance(pane, SessionsPane)
+        two = (sample.archived(1), sample.archived(2, fill_rule="same_close"))
+        pane.show_rows([(row["session_id"], row) for row in two], app.view.moment)
+        pane.marks = {row["session_id"] for row in two}
+        await press(pilot, "=")
+        differing = [row for row in pane.text.splitlines() if "≠" in row[17:20]]
+        assert any("fill rule" in row for row in differing)
+        assert not any("capital" in row for row in differing)
+        await press(pilot, "escape")
+        assert pane.comparing is None
+
+
+def test_durations_take_five_cells() -> None:
+    for seconds, text in ((42, "42s"), (1020, "17m"), (9_060, "2h31"), (273_600, "3d04")):
+        assert span_text(seconds) == text
+    assert span_text(None) == "·"
+    assert len(span_text(1e9)) <= 5
+
+
+# -- parameters ----------------------------------------------------------------------------
+
+
+async def test_parameters_show_value_default_origin_and_what_is_inert(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=LARGE) as pilot:
+        await ready(pilot)
+        await press(pilot, "comma", "z")
+        await settled(pilot)
+        pane = app.dashboard.panes["parameters"]
+        row = next(r for r in pane.shown_rows() if r[0] == "regime.sma_fast")[1]
+        assert (row["value"], row["default"], row["origin"]) == ("50", "40", "changed")
+        assert row["pending"] == "next dec"
+        shown = next(each for each in pane.text.splitlines() if " sma_fast " in each)
+        assert "next dec" in shown
+        assert "me@here" in shown
+        assert any(r["inert"] for _, r in pane.shown_rows())
+        await press(pilot, "d")
+        assert [key for key in pane.keys] == ["regime.sma_fast"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_edit_waits_until_it_is_applied_with_a_reason(database: Path) -> None:
+    asked = Asked()
+    app = application(database, asked)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "comma")
+        await settled(pilot)
+        pane = app.dashboard.panes["parameters"]
+        assert isinstance(pane, ParametersPane)
+        pane.cursor = "regime.sma_fast"
+        await press(pilot, "enter")
+        await settled(pilot)
+        assert "EDIT regime.sma_fast" in text_of(pilot)
+        await press(pilot, *"x1", "enter")
+        assert "allowed is an integer" in text_of(pilot)
+        await press(pilot, "ctrl+u", *"30", "enter")
+        assert pane.edits == {"regime.sma_fast": "30"}
+        assert asked.kinds == []
+        await press(pilot, "escape", "P")
+        assert "not armed" in text_of(pilot)
+        app.arming.arm(5)
+        await press(pilot, "P")
+        await settled(pilot)
+        assert "regime.sma_fast: 50 → 30" in app.dashboard.confirm.text, text_of(pilot)
+        await press(pilot, *"faster", "enter")
+        assert asked.kinds == ["SET_PARAMETER"]
+        sent = asked.requests[0]
+        assert dict(sent.args) == {"strategy": "regime", "key": "sma_fast", "value": "30"}
+        assert sent.reason == "faster"
+        assert pane.edits == {}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_edits_that_contradict_each_other_are_not_sent(database: Path) -> None:
+    asked = Asked()
+    app = application(database, asked)
+    app.arming.arm(5)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "comma")
+        await settled(pilot)
+        pane = app.dashboard.panes["parameters"]
+        assert isinstance(pane, ParametersPane)
+        pane.edit("regime.sma_fast", "300")
+        await press(pilot, "P")
+        assert "sma_fast" in app.dashboard.message.text
+        assert not app.dashboard.confirm.display
+        assert asked.kinds == []
+
+
+async def test_undo_takes_an_edit_back_then_prepares_the_way_back(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "comma")
+        await settled(pilot)
+        pane = app.dashboard.panes["parameters"]
+        assert isinstance(pane, ParametersPane)
+        pane.cursor = "regime.sma_fast"
+        pane.edit("regime.sma_fast", "30")
+        await press(pilot, "u")
+        assert pane.edits == {}
+        await press(pilot, "u")
+        assert pane.edits == {"regime.sma_fast": "40"}
+
+
+async def test_a_read_only_screen_edits_nothing(database: Path) -> None:
+    asked = Asked()
+    app = application(database, asked, options=ScreenOptions(read_only=True))
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "comma", "j", "enter")
+        await settled(pilot)
+        assert not app.dashboard.confirm.display
+        await press(pilot, "escape", "P", "u")
+        assert asked.kinds == []
+        assert not app.dashboard.confirm.display
+
+
+# -- equity --------------------------------------------------------------------------------
+
+
+async def test_equity_in_full_has_curve_drawdown_cells_and_months(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "e")
+        await settled(pilot)
+        text = text_of(pilot)
+        for words in ("Equity 11,443.00", "Jan  Feb", "2026", "dd 0", " cell", "11,443"):
+            assert words in text, words
+        assert "█" in text or "▀" in text
+        await press(pilot, "-")
+        assert "Equity · year" in text_of(pilot)
+        await press(pilot, "#")
+        assert "log scale" in text_of(pilot)
+
+
+def test_month_returns_multiply_to_the_year() -> None:
+    rows = [
+        {"session_date": f"2026-{month:02d}-{day:02d}", "equity": 100.0 * 1.01 ** (month * 2 + day),
+         "cumulative_return": None}
+        for month in (1, 2, 3)
+        for day in (1, 2)
+    ]  # fmt: skip
+    table = performance.month_returns(rows)[2026]
+    product = 1.0
+    for month in (1, 2, 3):
+        product *= 1 + table[month]
+    assert product == pytest.approx(1 + table[0])
+
+
+def test_a_gap_in_the_benchmark_stays_unknown() -> None:
+    rows = [{"session_date": f"2026-01-0{n}", "equity": 100.0 + n} for n in (1, 2, 3)]
+    closes = {"2026-01-01": {"close": 50.0}, "2026-01-03": {"close": 60.0}}
+    assert performance.benchmark(rows, closes) == [
+        pytest.approx(101.0), None, pytest.approx(121.2)
+    ]  # fmt: skip
+    assert performance.benchmark(rows, {}) == [None] * 3

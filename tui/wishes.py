@@ -1,0 +1,203 @@
+"""What panes wish for, granted by the application: typing, clipboard, files, requests.
+
+A pane says what it wants with the row of the key press; guards, questions and the one row in
+the request file are here.
+"""
+
+from pathlib import Path
+
+from textual.worker import Worker, WorkerState
+
+from engine.domain.request import RequestKind
+from tui import export, steering
+from tui.dialogs.confirm import Question, Typed, reason_needed
+from tui.format import Shown, safe, say, whole, word
+from tui.messages import (
+    AcknowledgeWanted,
+    AllAcknowledgeWanted,
+    ApplyWanted,
+    CopyWanted,
+    EditWanted,
+    EntryWanted,
+    ExportWanted,
+    ReconcileWanted,
+    SnoozeWanted,
+)
+from tui.panes.parameters import ParametersPane
+from tui.shell import Shell
+from tui.view import Row
+
+SNOOZE_MINUTES = 60
+ALERTS_AT_ONCE = 50
+
+
+class Wishes(Shell, inherit_bindings=False):
+    """The application as panes see it."""
+
+    def _may_act(self) -> bool:
+        """The guard in front of engine and market keys."""
+        why = self.guard.refuses()
+        if why:
+            self.say_hint(why)
+            return False
+        if not self.arming.armed:
+            self.say_hint(Shown("not armed: ctrl+o arms this screen"))
+            return False
+        return True
+
+    # -- look -------------------------------------------------------------------------------
+
+    def on_entry_wanted(self, message: EntryWanted) -> None:
+        """Open the line that is typed in."""
+        self.dashboard.type_in(message.entry)
+
+    def on_copy_wanted(self, message: CopyWanted) -> None:
+        """The clipboard is the terminal's: whether it took the text nobody says."""
+        self.copy_to_clipboard(message.text)
+        self.say_hint(say("{} sent to the terminal", message.what), "quiet")
+
+    def on_export_wanted(self, message: ExportWanted) -> None:
+        """Write on a thread: a slow disk must not stop the screen."""
+        path = Path(message.name).expanduser()
+        self.run_worker(
+            lambda: export.write(path, message.rows, message.columns, message.moment),
+            name=str(path), group="export", thread=True, exit_on_error=False,
+        )  # fmt: skip
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say what became of an export; the rest is the shell's."""
+        if event.worker.group != "export":
+            super().on_worker_state_changed(event)
+        elif event.state is WorkerState.SUCCESS:
+            rows = whole(int(event.worker.result or 0))
+            self.say_hint(say("{} rows written to {}", rows, safe(event.worker.name)), "quiet")
+        elif event.state is WorkerState.ERROR:
+            self.say_hint(say("NOT EXPORTED: {}", safe(str(event.worker.error), 200)), "danger")
+
+    # -- view -------------------------------------------------------------------------------
+
+    def on_acknowledge_wanted(self, message: AcknowledgeWanted) -> None:
+        """Acknowledge an alert."""
+        self.request(RequestKind.ACKNOWLEDGE, "key a", alert_id=message.alert["alert_id"])
+
+    def on_all_acknowledge_wanted(self, message: AllAcknowledgeWanted) -> None:
+        """Acknowledge the alerts that were shown at the key press, by their ids."""
+        for alert in message.alerts[:ALERTS_AT_ONCE]:
+            if not self.request(RequestKind.ACKNOWLEDGE, "key A", alert_id=alert["alert_id"]):
+                return
+        self.say_hint(say("{} alerts: acknowledging asked", whole(len(message.alerts))), "quiet")
+
+    def on_snooze_wanted(self, message: SnoozeWanted) -> None:
+        """Silence an alert for an hour."""
+        asked = self.request(
+            RequestKind.SNOOZE, "key m", alert_id=message.alert["alert_id"],
+            minutes=str(SNOOZE_MINUTES),
+        )  # fmt: skip
+        if asked:
+            self.say_hint(say("{}: silence for 1 h asked", word(message.alert["kind"])), "quiet")
+
+    def on_reconcile_wanted(self, _: ReconcileWanted) -> None:
+        """Compare with the broker now."""
+        if self.request(RequestKind.RECONCILE, "key r"):
+            self.say_hint(Shown("reconciliation asked"), "quiet")
+
+    # -- parameters -------------------------------------------------------------------------
+
+    @property
+    def _parameters(self) -> ParametersPane:
+        pane = self.dashboard.panes["parameters"]
+        assert isinstance(pane, ParametersPane)
+        return pane
+
+    def on_edit_wanted(self, message: EditWanted) -> None:
+        """Dock the editor; what is typed waits in the pane until it is applied."""
+        if self.options.read_only:
+            return
+        row = message.parameter
+
+        def keep(_: str, text: str) -> None:
+            self._parameters.edit(row["id"], text)
+
+        self.ask(
+            Question(
+                say("EDIT {}.{}", word(row["strategy"]), word(row["name"])),
+                (
+                    safe(row["effect"]),
+                    say("now {} · default {}", word(row["value"]), word(row["default"])),
+                    say("allowed: {} {}", safe(row["allowed"], 100), safe(row["unit"])),
+                    Shown("It waits in this screen; P applies it at the next decision."),
+                    safe(row["inert"] and f"inert now: {row['inert']}"),
+                ),
+                (),
+                keep,
+                typed=Typed(
+                    Shown("new value:"),
+                    lambda text: not refused(row, text),
+                    say("allowed is {}", safe(row["allowed"], 80)),
+                ),
+                danger=False,
+            )
+        )
+
+    def on_apply_wanted(self, message: ApplyWanted) -> None:
+        """Show every difference, ask for a reason, send one request for each."""
+        if self.options.read_only or not self._may_act():
+            return
+        if not message.edits:
+            self.say_hint(Shown("no edit waits: enter edits"))
+            return
+        wrong = contradiction(self._parameters.reading.rows or (), message.edits)
+        if wrong:
+            self.say_hint(safe(wrong, 300))
+            return
+        differences = [
+            say(
+                "{}.{}: {} → {}",
+                word(row["strategy"]),
+                word(row["key"]),
+                word(row["value"]),
+                safe(text),
+            )
+            for row, text in message.edits
+        ]
+        shown = tuple(differences[:3])
+        if len(differences) > len(shown):
+            shown = (*shown, say("and {} more", whole(len(differences) - len(shown))))
+
+        def send(_: str, reason: str) -> None:
+            for row, text in message.edits:
+                asked = self.request(
+                    RequestKind.SET_PARAMETER, reason, strategy=row["strategy"], key=row["key"],
+                    value=text,
+                )  # fmt: skip
+                if asked:
+                    self._parameters.applied([row["id"]])
+
+        self.ask(
+            Question(
+                say("CHANGE {} PARAMETERS from the next decision on?", whole(len(differences))),
+                (*steering.session_facts(self.view), *shown),
+                (),
+                send,
+                typed=reason_needed(Shown("reason:")),
+            )
+        )
+
+
+def refused(row: Row, text: str) -> bool:
+    """Say whether a value is none that the key takes, whatever the others are."""
+    from tui.parameters import readable  # the schemas: only when something is edited
+
+    return not readable(row["strategy"], row["name"], text)
+
+
+def contradiction(rows: tuple[Row, ...], edits: tuple[tuple[Row, str], ...]) -> str:
+    """Return why a strategy would not take the edits together; empty: it would."""
+    from tui.parameters import refusal
+
+    found = []
+    for strategy in dict.fromkeys(row["strategy"] for row, _ in edits):
+        values = {r["key"]: r["value"] for r in rows if r["strategy"] == strategy}
+        values |= {row["key"]: text for row, text in edits if row["strategy"] == strategy}
+        found.append(refusal(strategy, values))
+    return "; ".join(text for text in found if text)
