@@ -14,13 +14,13 @@ from engine.core.mark import mark, take_row
 from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State, StrategyBook
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
-from engine.domain.ids import InstrumentId
+from engine.domain.ids import REF_PREFIX, InstrumentId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.link import Link, LinkState
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
-from engine.domain.reconciliation import DifferenceKind
-from engine.domain.report import Accepted, CancelRefused, CommissionReported, Submitted
+from engine.domain.reconciliation import Difference, DifferenceKind
+from engine.domain.report import QUIET, Accepted, CancelRefused, CommissionReported, Submitted
 from engine.domain.request import RequestKind
 from engine.domain.session import Mode, SessionState, TradingState, Verdict
 from engine.domain.signal import ORDERLESS, SignalState
@@ -139,13 +139,29 @@ def _job_ended(state: State, event: ev.JobEnded, seq: int) -> None:
 
 def _reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
     state.active_since_reconciliation = False
+    state.compared = (event.verdict, event.differences, event.doubtful)
     if event.verdict is Verdict.UNKNOWN:
         return  # a failed answer changes nothing that is known
     found = [d for d in event.differences if d.kind is not DifferenceKind.MATCHED]
     state.differences = {d.item: d for d in found}
-    open_items = [d for d in found if state.accepted.get(d.item) != d.gap]
-    state.verdict = Verdict.DIFFERENCES if open_items else Verdict.CLEAN
-    state.blocked = {d.item for d in open_items}
+    before, at = state.doubtful, state.written_at
+    assert at is not None
+    state.doubtful = {
+        item: known if known is not None and known[0] == gap else (gap, at)
+        for item in event.doubtful
+        for gap in (state.differences[item].gap,)
+        for known in (before.get(item),)
+    }
+    open_items = [d for d in found if state.accepted.get(d.item) != d.gap and _blocks(d)]
+    state.blocked = {d.item for d in open_items if d.item not in state.doubtful}
+    waits = bool(state.doubtful) and event.trigger not in QUIET
+    state.verdict = Verdict.DIFFERENCES if state.blocked or waits else Verdict.CLEAN
+
+
+def _blocks(difference: Difference) -> bool:
+    """Orders of other programs are shown; one with our mark is another engine's, and blocks."""
+    is_foreign = difference.kind is DifferenceKind.ORDER_FOREIGN
+    return not is_foreign or difference.item.startswith(REF_PREFIX)
 
 
 def _baseline(state: State, event: ev.BaselineAdopted, seq: int) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from engine.checks import reconcile
+from engine.core.comparing import on_account
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.evolve import root_of
 from engine.core.state import State, StrategyBook
@@ -13,14 +13,10 @@ from engine.domain import report as rp
 from engine.domain.alert import Severity
 from engine.domain.command import LookAgain, LookUpOrder
 from engine.domain.fill import Fill, slippage_bps
-from engine.domain.ids import InstrumentId
 from engine.domain.input import Reported
-from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, OrderStatus, WorkingOrder, may_become
 from engine.domain.position import apply_commission, apply_fill
-from engine.domain.reconciliation import AnswerFailed, BrokerAccount
-from engine.domain.session import JobOutcome, Mode, SessionState, Verdict
 
 _S = OrderStatus
 _BAD_FILL_BPS = Decimal(100)
@@ -45,7 +41,7 @@ def on_report(state: State, given: Reported) -> Decision:
         case rp.Executed():
             return _on_executed(state, report, given.at)
         case rp.AccountRead():
-            return on_account(state, report)
+            return on_account(state, report, given.at)
         case rp.CommissionReported():
             return _on_commission(state, report)
         case rp.Submitted():
@@ -415,115 +411,3 @@ def _leg_of(state: State, row: WorkingOrder) -> Decimal | None:
         if leg.signal.signal_id == row.order.signal_id:
             return leg.signal.target_weight
     return None
-
-
-# -- reconciliation --------------------------------------------------------------------------
-
-
-def on_account(state: State, report: rp.AccountRead) -> Decision:
-    """Compare our ledger with the broker's account; a failed answer is UNKNOWN, never empty."""
-    if state.session_state is SessionState.CREATED:
-        return NOTHING  # too early: the start asks again
-    answer = report.answer
-    positions, cash = _adopted(state, answer)
-    ours = dict(positions)
-    for book in state.books.values():
-        for instrument, position in book.positions.items():
-            ours[instrument] = ours.get(instrument, ZERO) + position.quantity
-        cash += book.cash
-    verdict, matched, differences = reconcile.compare(
-        ours, cash, tuple(state.working.values()), answer, _cash_tolerance(state)
-    )
-    draft = Draft()
-    if isinstance(answer, AnswerFailed):
-        text = f"{answer.query}: {answer.reason}"
-    elif differences:
-        text = "; ".join(f"{d.kind.value} {d.item}: {d.ours} / {d.theirs}" for d in differences)
-    else:
-        text = f"{matched} matched"
-    if state.baseline is None and isinstance(answer, BrokerAccount):
-        _adopt(state, draft, positions, cash - own_cash(state))
-    number = state.seq + 1
-    draft.add(
-        ev.ReconciliationDone(
-            run_id=f"rec_{number:012d}",
-            trigger=report.trigger,
-            verdict=verdict,
-            matched=matched,
-            differences=differences,
-            text=text,
-        )
-    )
-    if verdict is not Verdict.CLEAN:
-        draft.alert(state.context.book, Severity.CRITICAL, "reconciliation", verdict.value, text)
-    if report.trigger == "daily" and state.session_date is not None and state.at is not None:
-        draft.add(
-            ev.JobEnded(
-                job="reconcile",
-                session_date=state.session_date,
-                due_at=state.at,
-                outcome=JobOutcome.FAILED if verdict is Verdict.UNKNOWN else JobOutcome.DONE,
-                detail=text,
-            )
-        )
-    if state.session_state is SessionState.STARTING and verdict is not Verdict.UNKNOWN:
-        draft.add(
-            ev.SessionStateChanged(
-                before=SessionState.STARTING,
-                after=SessionState.RUNNING,
-                reason=f"reconciled: {verdict.value}",
-                actor="engine",
-            )
-        )
-        draft.do(LookAgain())
-    return draft.done()
-
-
-def own_cash(state: State) -> Decimal:
-    """Return the cash of all strategies."""
-    return sum((book.cash for book in state.books.values()), ZERO)
-
-
-def _adopted(
-    state: State, answer: BrokerAccount | AnswerFailed
-) -> tuple[dict[InstrumentId, Decimal], Decimal]:
-    """Return what the account holds beside our strategies: as adopted, else as it is now.
-
-    A simulated account holds nothing else. Of a real one the first answer of a book's life says
-    what was there before us.
-    """
-    if state.baseline is not None:
-        return dict(state.baseline), state.baseline_cash
-    if not _is_real(state) or isinstance(answer, AnswerFailed):
-        return {}, ZERO
-    owned: dict[InstrumentId, Decimal] = {}
-    for book in state.books.values():
-        for instrument, position in book.positions.items():
-            owned[instrument] = owned.get(instrument, ZERO) + position.quantity
-    beside = {
-        key: quantity - owned.get(key, ZERO)
-        for key, quantity in answer.positions.items()
-        if quantity != owned.get(key, ZERO)
-    }
-    return beside, answer.cash - own_cash(state)
-
-
-def _adopt(
-    state: State, draft: Draft, positions: dict[InstrumentId, Decimal], cash: Decimal
-) -> None:
-    if not _is_real(state):
-        return
-    draft.add(ev.BaselineAdopted(positions={str(k): v for k, v in positions.items()}, cash=cash))
-    if positions:
-        held = ", ".join(f"{quantity} {symbol_of(key)}" for key, quantity in positions.items())
-        text = f"the account held {held} before us: owned by no strategy, never traded"
-        draft.alert(state.context.book, Severity.WARNING, "baseline", "account", text)
-
-
-def _is_real(state: State) -> bool:
-    return state.context.mode in (Mode.PAPER, Mode.LIVE)
-
-
-def _cash_tolerance(state: State) -> Decimal:
-    """Interest, fees and late commissions move a real account's cash by cents."""
-    return max(Decimal(1), own_cash(state) / 10_000) if _is_real(state) else ZERO

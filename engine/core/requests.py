@@ -273,8 +273,9 @@ def _reconcile(state: State, draft: Draft, request: Request) -> tuple[str, str]:
         draft.do(ReadAccount("request"))
         return "DONE", "asked the broker for its account"
     item = request.args.get("item", "")
-    if item not in state.blocked:
-        known = ", ".join(sorted(state.blocked)) or "none"
+    unsettled = {i for i, d in state.differences.items() if state.accepted.get(i) != d.gap}
+    if item not in unsettled:
+        known = ", ".join(sorted(unsettled)) or "none"
         return "REFUSED", f"no difference {item!r}; open: {known}"
     if len(request.reason.strip()) < 3:
         return "REFUSED", "accepting a difference needs a reason of 3 characters"

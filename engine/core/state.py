@@ -191,6 +191,8 @@ class State:
     blocked: set[str] = field(default_factory=set)  # items that differ from the broker
     accepted: dict[str, str] = field(default_factory=dict)  # item → the gap a person accepted
     differences: dict[str, Difference] = field(default_factory=dict)  # of the last answer
+    doubtful: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # item → gap, since
+    compared: tuple[Verdict, tuple[Difference, ...], tuple[str, ...]] | None = None  # last time
     requests: set[str] = field(default_factory=set)
     flatten: str | None = None  # request id of a flatten under way
     flatten_actor: str = ""

@@ -417,6 +417,7 @@ class ReconciliationDone:
     matched: int
     differences: tuple[Difference, ...]
     text: str
+    doubtful: tuple[str, ...] = ()  # items that count once a second answer has confirmed them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,12 +92,17 @@ class NotFound:
     order_id: OrderId
 
 
+TIMER, AGAIN = "timer", "again"
+QUIET = frozenset({TIMER, AGAIN})
+"""Triggers of account reads that nobody asked for: in time, and a second look at a difference."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRead:
     """The answer to a request for positions, cash and open orders."""
 
     answer: BrokerAccount | AnswerFailed
-    trigger: str  # start, daily, request, reconnect
+    trigger: str  # start, daily, request, reconnect, continue; of a timer: timer, again
 
 
 Report = (

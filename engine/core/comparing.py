@@ -1,0 +1,221 @@
+"""The broker's account compared with our ledger: what differs, and when it is believed.
+
+Of a real account a position that only we hold may be an answer that was cut off, and a difference
+that a timer saw may be a fill under way. Such a difference is noted and looked at again; it counts
+when a second answer, 20 s later, says the same. What a timer sees and what is known already
+leaves nothing in the journal.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engine.checks import reconcile
+from engine.core.draft import NOTHING, Decision, Draft
+from engine.core.state import State
+from engine.domain import event as ev
+from engine.domain import report as rp
+from engine.domain.alert import Severity
+from engine.domain.command import LookAgain
+from engine.domain.fill import Fill
+from engine.domain.ids import InstrumentId
+from engine.domain.instrument import symbol_of
+from engine.domain.money import ZERO
+from engine.domain.order import OrderStatus
+from engine.domain.reconciliation import (
+    AnswerFailed,
+    BrokerAccount,
+    Difference,
+    DifferenceKind,
+)
+from engine.domain.report import QUIET
+from engine.domain.session import JobOutcome, Mode, SessionState, Verdict
+
+CONFIRM_AFTER = timedelta(seconds=20)
+SETTLE = timedelta(seconds=5)
+"""After a fill the broker's position and our ledger may be apart for a moment."""
+
+_K, _S = DifferenceKind, OrderStatus
+_UNDER_WAY = frozenset({_S.APPROVED, _S.SUBMITTED, _S.PENDING_CANCEL})
+_HELD = frozenset({_K.MISMATCHED, _K.MISSING_BROKER, _K.MISSING_LOCAL, _K.CASH})
+
+
+def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
+    """Compare our ledger with the broker's account; a failed answer is UNKNOWN, never empty."""
+    if state.session_state is SessionState.CREATED:
+        return NOTHING  # too early: the start asks again
+    quiet = report.trigger in QUIET
+    if quiet and is_busy(state, at):
+        return NOTHING
+    answer = report.answer
+    positions, cash = _adopted(state, answer)
+    ours = dict(positions)
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            ours[instrument] = ours.get(instrument, ZERO) + position.quantity
+        cash += book.cash
+    _, matched, differences = reconcile.compare(
+        ours, cash, tuple(state.working.values()), answer, _cash_tolerance(state)
+    )
+    doubtful = _doubtful(state, differences, report.trigger, at)
+    verdict = _verdict(state, answer, differences)
+    news = (verdict, differences, doubtful)
+    if quiet and news == state.compared and state.verdict in (verdict, Verdict.CLEAN):
+        return NOTHING
+    draft = Draft()
+    text = _words(answer, differences, matched)
+    if state.baseline is None and isinstance(answer, BrokerAccount):
+        _adopt(state, draft, positions, cash - own_cash(state))
+    draft.add(
+        ev.ReconciliationDone(
+            run_id=f"rec_{state.seq + 1:012d}",
+            trigger=report.trigger,
+            verdict=verdict,
+            matched=matched,
+            differences=differences,
+            text=text,
+            doubtful=doubtful,
+        )
+    )
+    _tell(state, draft, verdict, doubtful, text, quiet=quiet)
+    _go_on(state, draft, report.trigger, verdict, text)
+    return draft.done()
+
+
+def is_busy(state: State, at: datetime) -> bool:
+    """Say whether an order is on its way or was filled just now: a comparison would be unfair."""
+    if any(row.sent and row.status in _UNDER_WAY for row in state.working.values()):
+        return True
+    newest: Fill | None = next(reversed(state.fills.values()), None)
+    return newest is not None and at - newest.at < SETTLE
+
+
+def _doubtful(
+    state: State, differences: tuple[Difference, ...], trigger: str, at: datetime
+) -> tuple[str, ...]:
+    """Return the items that a second answer has to confirm before they count."""
+    if not is_real(state):
+        return ()
+    found = []
+    for one in differences:
+        if one.kind not in _HELD or not (trigger in QUIET or one.kind is _K.MISSING_BROKER):
+            continue
+        if one.item in state.blocked or state.accepted.get(one.item) == one.gap:
+            continue
+        gap, since = state.doubtful.get(one.item, ("", at))
+        if gap != one.gap or at - since < CONFIRM_AFTER:
+            found.append(one.item)
+    return tuple(found)
+
+
+def _verdict(
+    state: State, answer: BrokerAccount | AnswerFailed, differences: tuple[Difference, ...]
+) -> Verdict:
+    """What a person has accepted is no finding any more; it is listed all the same."""
+    if isinstance(answer, AnswerFailed):
+        return Verdict.UNKNOWN
+    is_open = any(state.accepted.get(one.item) != one.gap for one in differences)
+    return Verdict.DIFFERENCES if is_open else Verdict.CLEAN
+
+
+def _words(
+    answer: BrokerAccount | AnswerFailed, differences: tuple[Difference, ...], matched: int
+) -> str:
+    if isinstance(answer, AnswerFailed):
+        return f"{answer.query}: {answer.reason}"
+    if differences:
+        return "; ".join(f"{d.kind.value} {d.item}: {d.ours} / {d.theirs}" for d in differences)
+    return f"{matched} matched"
+
+
+def _tell(
+    state: State,
+    draft: Draft,
+    verdict: Verdict,
+    doubtful: tuple[str, ...],
+    text: str,
+    *,
+    quiet: bool,
+) -> None:
+    if verdict is Verdict.CLEAN:
+        return
+    severity = Severity.CRITICAL
+    if doubtful:
+        if quiet:
+            return
+        severity, text = Severity.WARNING, f"{text}; to be confirmed by a second answer"
+    draft.alert(state.context.book, severity, "reconciliation", verdict.value, text)
+
+
+def _go_on(state: State, draft: Draft, trigger: str, verdict: Verdict, text: str) -> None:
+    """End the daily job, and a start that has waited for this answer."""
+    if trigger == "daily" and state.session_date is not None and state.at is not None:
+        draft.add(
+            ev.JobEnded(
+                job="reconcile",
+                session_date=state.session_date,
+                due_at=state.at,
+                outcome=JobOutcome.FAILED if verdict is Verdict.UNKNOWN else JobOutcome.DONE,
+                detail=text,
+            )
+        )
+    if state.session_state is SessionState.STARTING and verdict is not Verdict.UNKNOWN:
+        draft.add(
+            ev.SessionStateChanged(
+                before=SessionState.STARTING,
+                after=SessionState.RUNNING,
+                reason=f"reconciled: {verdict.value}",
+                actor="engine",
+            )
+        )
+        draft.do(LookAgain())
+
+
+def own_cash(state: State) -> Decimal:
+    """Return the cash of all strategies."""
+    return sum((book.cash for book in state.books.values()), ZERO)
+
+
+def _adopted(
+    state: State, answer: BrokerAccount | AnswerFailed
+) -> tuple[dict[InstrumentId, Decimal], Decimal]:
+    """Return what the account holds beside our strategies: as adopted, else as it is now.
+
+    A simulated account holds nothing else. Of a real one the first answer of a book's life says
+    what was there before us.
+    """
+    if state.baseline is not None:
+        return dict(state.baseline), state.baseline_cash
+    if not is_real(state) or isinstance(answer, AnswerFailed):
+        return {}, ZERO
+    owned: dict[InstrumentId, Decimal] = {}
+    for book in state.books.values():
+        for instrument, position in book.positions.items():
+            owned[instrument] = owned.get(instrument, ZERO) + position.quantity
+    beside = {
+        key: quantity - owned.get(key, ZERO)
+        for key, quantity in answer.positions.items()
+        if quantity != owned.get(key, ZERO)
+    }
+    return beside, answer.cash - own_cash(state)
+
+
+def _adopt(
+    state: State, draft: Draft, positions: dict[InstrumentId, Decimal], cash: Decimal
+) -> None:
+    if not is_real(state):
+        return
+    draft.add(ev.BaselineAdopted(positions={str(k): v for k, v in positions.items()}, cash=cash))
+    if positions:
+        held = ", ".join(f"{quantity} {symbol_of(key)}" for key, quantity in positions.items())
+        text = f"the account held {held} before us: owned by no strategy, never traded"
+        draft.alert(state.context.book, Severity.WARNING, "baseline", "account", text)
+
+
+def is_real(state: State) -> bool:
+    """Say whether the account is a broker's, in which others may act as well."""
+    return state.context.mode in (Mode.PAPER, Mode.LIVE)
+
+
+def _cash_tolerance(state: State) -> Decimal:
+    """Interest, fees and late commissions move a real account's cash by cents."""
+    return max(Decimal(1), own_cash(state) / 10_000) if is_real(state) else ZERO
