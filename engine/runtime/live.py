@@ -21,6 +21,7 @@ from engine.errors import MarketDataError
 from engine.ports import Calendar, Clock, MarketHistory
 
 _log = logging.getLogger("pilothouse.market")
+_log.addHandler(logging.NullHandler())  # never to stderr: it would tear the screen
 
 QUOTE_EVERY = timedelta(seconds=5)
 LOOK_EVERY = timedelta(seconds=1)
@@ -225,7 +226,7 @@ class LiveSource:
         try:
             series = await self._prices.bars(key, self._calendar, sessions=_RECENT)
         except MarketDataError as error:
-            _log.warning("%s", error)
+            _log.info("%s", error)
             return None
         return next((bar for bar in series.bars if bar.session_date == day), None)
 

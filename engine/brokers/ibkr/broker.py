@@ -221,6 +221,8 @@ class IbkrBroker:
             answer = AnswerFailed(query="account", reason=self.machine.reason)
         else:
             try:
+                if trigger == rp.AGAIN:
+                    await self.queries.executions()  # a difference may be a fill that was missed
                 orders, statuses = await self.queries.open_orders()
                 await self.queries.account()
                 answer = account_of(

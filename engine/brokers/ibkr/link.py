@@ -24,6 +24,7 @@ from engine.brokers.ibkr.terms import NEW_YORK, Terms
 from engine.domain.link import Link, LinkState
 
 _S, _R = LinkState, Reaction
+_TOLD_ATTEMPTS = 3
 _BEFORE, _AFTER = timedelta(minutes=5), timedelta(minutes=25)
 
 
@@ -124,9 +125,10 @@ class LinkMachine:
 
     @property
     def link(self) -> Link:
-        """The link as the core knows it."""
+        """The link as the core knows it; of a long outage it is not told each attempt."""
+        is_again = self.state is _S.TCP and self._attempts > _TOLD_ATTEMPTS
         return Link(
-            state=self.state,
+            state=_S.DOWN if is_again else self.state,
             epoch=self.epoch,
             upstream=self.upstream,
             reason=self.reason,

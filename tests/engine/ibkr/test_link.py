@@ -90,6 +90,16 @@ def test_the_wait_doubles_to_half_a_minute_and_begins_anew_after_a_success() -> 
     assert machine.closed("gone")[0].after_s <= 1.2
 
 
+def test_a_long_outage_is_told_once_not_at_each_attempt() -> None:
+    machine, told = made(), []
+    for _ in range(20):
+        machine.dialing()
+        told.append(machine.link.state)
+        machine.refused("no")
+        told.append(machine.link.state)
+    assert told.count(_S.TCP) == 3
+
+
 def test_a_client_id_in_use_keeps_the_id_waits_longer_and_alarms_after_ten() -> None:
     machine = made()
     for turn in range(1, 13):
