@@ -126,7 +126,10 @@ class Loop:
         jobs: Jobs,
         watch: Callable[[int], None] = lambda done: None,
         emergency: Emergency | None = None,
+        machine_time: Callable[[], datetime] | None = None,
     ) -> None:
+        """`machine_time`: what other processes stamp their requests with; a practice market may
+        run by another clock than the machine."""
         self.state = state
         self.inbox = inbox
         self._journal = journal
@@ -136,6 +139,7 @@ class Loop:
         self._market = market
         self._pacer = pacer
         self._clock = clock
+        self._machine_time = machine_time or clock.wall
         self._pulse = pulse
         self._jobs = jobs
         self._emergency = emergency  # where a failure is noted that the journal cannot take
@@ -402,7 +406,7 @@ class Loop:
         """Take unread operator requests, written before they are answered; return commands."""
         commands: list[Command] = []
         for request in self._unread():
-            if is_stale(request, self._clock.wall()):
+            if is_stale(request, self._machine_time()):
                 self._answer(request.request_id, "EXPIRED", "too old when it was read")
                 continue
             given = Requested(self.now(), request)
