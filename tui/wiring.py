@@ -7,8 +7,8 @@ thread and a loop of its own; whoever started it only watches, and asks by the r
 import asyncio
 import gc
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Any
 
 from engine.brokers.ibkr.probe import gateway_time
 from engine.brokers.simulated import SimulatedBroker
-from engine.core.state import initial, left_open, shares_of
+from engine.core.state import State, initial, left_open, shares_of
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated, SessionStateChanged
-from engine.domain.input import JobDue, JobFinished, Requested, Started
+from engine.domain.input import Fault, JobDue, JobFinished, Requested, Started
 from engine.domain.request import Request
 from engine.domain.session import Mode, SessionContext, SessionState
 from engine.domain.times import utc_text
@@ -37,6 +37,7 @@ from engine.runtime.live import LiveSource
 from engine.runtime.lock import Holder, InstanceLock
 from engine.runtime.loop import Loop
 from engine.runtime.pace import Pacer
+from engine.runtime.rounds import Rounds
 from engine.runtime.start import fold, recover, restore_exchange, warm_up, withheld
 from engine.runtime.wall import WallPacer, WallSource
 from engine.schedule.slots import BACKUP_AGE_MAX, slot_at
@@ -292,15 +293,44 @@ async def _trade_at_broker(
         pulse=Pulse(clock, 0, lambda at: plans.next_slot(plan, at)),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         emergency=emergency,
+        machine_time=SystemClock().wall,
     )
     inbox.put(Started(loop.now()))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
-    bars = asyncio.create_task(feed.run(), name="final bars")
+    rounds = _rounds(state, plan, session, clock)
     try:
-        await _run(loop, watched)
+        async with _beside(inbox, clock, {"final bars": feed.run(), "rounds": rounds.run()}):
+            await _run(loop, watched)
     finally:
-        bars.cancel()
         await session.stop()
+
+
+def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: SystemClock) -> Rounds:
+    def is_open(at: datetime) -> bool:
+        return plan.calendar.session_of(at) is not None
+
+    return Rounds(state, clock, is_open=is_open, ask=session.broker.read_account)
+
+
+@asynccontextmanager
+async def _beside(
+    inbox: Inbox, clock: SystemClock, work: Mapping[str, Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    """Run work while the block does; what fails halts the engine, which says so."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            text = f"{task.get_name()}: {error!r}"
+            inbox.put(Fault(clock.wall(), "task_failed", text, halt=True))
+
+    tasks = [asyncio.create_task(one, name=name) for name, one in work.items()]
+    for task in tasks:
+        task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _never_started(journal: SqliteJournal, at: datetime, error: EngineError) -> None:
