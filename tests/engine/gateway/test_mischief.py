@@ -265,6 +265,23 @@ async def test_lines_and_pacing_are_limited(opened: Opening, joined: Joining) ->
     assert other.codes() == [101, 162]
 
 
+async def test_five_tick_by_tick_streams_and_a_hundred_lines_are_the_most(
+    opened: Opening, joined: Joining
+) -> None:
+    gateway = await opened(speed=0)
+    one, other = await joined(gateway, 1, options="+PACEAPI"), await joined(gateway, 2)
+    for r in range(6):
+        one.say("reqTickByTickData", r=r, tickType="Last", **SPY)
+    await one.settle()
+    assert [(v["id"], v["code"]) for v in one.all("error")[3:]] == [(5, 10190)]
+    for r in range(10, 110):
+        one.say("reqMktData", r=r, **SPY)
+    await one.settle()
+    other.say("reqMktData", r=1, **SPY)
+    await other.settle()
+    assert other.codes() == [101]  # lines count over all clients
+
+
 async def test_a_hundred_visits_leave_nothing_behind(opened: Opening) -> None:
     gateway = await opened(speed=0)
     for client in range(100):

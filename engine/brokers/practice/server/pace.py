@@ -95,5 +95,7 @@ class Pace:
         self._handle = asyncio.get_running_loop().call_later(pause, self._tick)
 
     def _tick(self) -> None:
-        self.catch_up()
-        self._arm()
+        try:
+            self.catch_up()
+        finally:
+            self._arm()  # whatever went wrong at one instant, time goes on

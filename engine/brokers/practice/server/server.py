@@ -225,7 +225,12 @@ class Server:
             if name in mischief.ROWS:
                 return
             words = {k: [] if isinstance(v, list | tuple) else v for k, v in words.items()}
-        payload = answer(name, connection.version, words)
+        try:
+            payload = answer(name, connection.version, words)
+        except WireError as error:  # a fact that cannot be written costs its frame, nothing else
+            self.failures.append(error)
+            self._note(connection, str(error))
+            return
         self._record_frame(connection, payload, is_in=False)
         connection.write(mischief.at_callback(self, connection, name, payload))
 
