@@ -5,10 +5,11 @@ The lines come from the journal, like those of the log pane: what is printed was
 
 import os
 import sys
+from contextlib import closing
 
 from engine.errors import DatabaseUnusable, JournalError
 from engine.settings.model import Settings
-from storage.queries import narration
+from storage.queries.narration import Narration
 from tui.format import safe
 from tui.sentence import sentence
 from tui.signals import steered
@@ -44,8 +45,7 @@ def run_headless(settings: Settings) -> int:
 
 def continue_headless(engine: EngineThread) -> int:
     """Watch a running engine until its session ends; return its exit code."""
-    with steered(engine):
-        lines = _Lines(engine)
+    with steered(engine), closing(_Lines(engine)) as lines:
         engine.watched.ready.wait()
         if engine.session_id is not None:
             _say(
@@ -69,6 +69,7 @@ class _Lines:
 
     def __init__(self, engine: EngineThread) -> None:
         self._engine = engine
+        self._narration = Narration(engine.database, _SHOWN)
         self._seq = 0
 
     def print_new(self) -> None:
@@ -77,13 +78,17 @@ class _Lines:
         if session is None:
             return
         try:
-            rows = narration.since(self._engine.database, session, self._seq, _SHOWN, _LINES_MAX)
+            rows = self._narration.since(session, self._seq, _LINES_MAX)
         except (DatabaseUnusable, JournalError) as error:
             _say(str(error))
             return
         for row in rows:
             self._seq = row["seq"]
             _say(f"{row['at'][:19]}Z {sentence(row)}")
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._narration.close()
 
 
 def _say(line: str) -> None:

@@ -1,15 +1,19 @@
 """Sessions of an exchange: dates, opens and closes as UTC instants.
 
-`ExchangeCalendar` asks exchange_calendars once, copies the answer into plain lists and drops
-the library's objects. Beyond its range nothing is known, so nothing opens: it raises.
+`ExchangeCalendar` asks exchange_calendars once, in another process, and keeps plain lists.
+Beyond its range nothing is known, so nothing opens: it raises.
 `AlwaysCalendar` is for bars that follow no exchange: every date with data is a session.
 Both number their sessions, so that a missing one shows as a step of two.
 """
 
+import json
+import subprocess
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.errors import SettingsError
@@ -148,27 +152,37 @@ class ExchangeCalendar:
 def _schedule(
     name: str, first: date, last: date
 ) -> tuple[list[tuple[date, datetime, datetime]], str]:
-    """Return (day, open, close) of every session, and the zone, from exchange_calendars.
+    """Return (day, open, close) of every session, and the zone."""
+    rows, zone = _fetched(name, date(first.year, 1, 1), date(last.year, 12, 31))
+    return [row for row in rows if first <= row[0] <= last], zone
 
-    Its range ends a year ahead unless told otherwise; it brings pandas, so it comes late.
-    """
-    import exchange_calendars
-    from exchange_calendars.errors import CalendarError
 
-    try:
-        known: Any = exchange_calendars.get_calendar(
-            name, start=first.isoformat(), end=last.isoformat()
-        )
-    except (CalendarError, ValueError) as error:
-        raise SettingsError(f"calendar {name!r} from {first} to {last}: {error}") from error
-    table = known.schedule
-    opens = table["open"].astype("datetime64[us, UTC]").astype("int64").tolist()
-    closes = table["close"].astype("datetime64[us, UTC]").astype("int64").tolist()
+@lru_cache(maxsize=8)
+def _fetched(
+    name: str, first: date, last: date
+) -> tuple[list[tuple[date, datetime, datetime]], str]:
+    """Ask exchange_calendars, in a process of its own (see fetch.py)."""
+    command = [sys.executable, "-P", str(Path(__file__).with_name("fetch.py"))]
+    done = subprocess.run(
+        [*command, name, first.isoformat(), last.isoformat()],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SettingsError(f"calendar {name!r} cannot be made: {done.stderr.strip()[-500:]}")
+    said = json.loads(done.stdout)
+    if "error" in said:
+        raise SettingsError(f"calendar {name!r} from {first} to {last}: {said['error']}")
     rows = [
-        (day, _EPOCH + timedelta(microseconds=a), _EPOCH + timedelta(microseconds=z))
-        for day, a, z in zip(table.index.date.tolist(), opens, closes, strict=True)
+        (
+            date.fromisoformat(day),
+            _EPOCH + timedelta(microseconds=a),
+            _EPOCH + timedelta(microseconds=z),
+        )
+        for day, a, z in zip(said["days"], said["opens"], said["closes"], strict=True)
     ]
-    return rows, str(known.tz)
+    return rows, said["zone"]
 
 
 class AlwaysCalendar:
