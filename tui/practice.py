@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -92,8 +92,8 @@ async def _serve(
             tell=tell,
             venue=_venue(wanted),
         )
-        _checked(wanted.faults, lambda: [gateway.add_fault(fault) for fault in faults])
         await stack.enter_async_context(gateway)
+        _checked(wanted.faults, lambda: [gateway.add_fault(fault) for fault in faults])
         control = Control(gateway, done.set)
         await control.open(wanted.control_port)
         stack.push_async_callback(control.close)
@@ -103,10 +103,24 @@ async def _serve(
             "control_port": control.port,
             "account": gateway.account,
         }
-        _write(place(), {**where, "pid": os.getpid()})
-        stack.callback(place().unlink, missing_ok=True)
+        _announce(where, tell)
+        stack.callback(_withdraw)
         listening(where)
         await _until(done, gateway, wanted.state)
+
+
+def _announce(where: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    """Leave word of the control port for `gateway fault`; the newest gateway's word holds."""
+    try:
+        _write(place(), {**where, "pid": os.getpid()})
+    except OSError as error:
+        tell(f"{place()}: {error.strerror}; gateway fault needs --control-port")
+
+
+def _withdraw() -> None:
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        if json.loads(place().read_text(encoding="utf-8"))["pid"] == os.getpid():
+            place().unlink()
 
 
 async def _until(done: asyncio.Event, gateway: PracticeGateway, state: Path | None) -> None:
