@@ -41,7 +41,10 @@ def parse_instant(text: str) -> datetime | None:
         zone = ZoneInfo(words[2]) if len(words) > 2 else NEW_YORK
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise ValueError(f"{text!r} is not a time: {error}") from error
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+    try:
+        return datetime.combine(day, clock, zone).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is beyond the calendar") from error
 
 
 def parse_clock(text: str) -> time:

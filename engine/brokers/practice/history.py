@@ -1,9 +1,10 @@
 """History of the practice market: bars, sessions, ticks and histograms of what has been."""
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -36,6 +37,12 @@ SIZES = {
 DAILY = {"1 day": "day", "1 week": "week", "1W": "week", "1 month": "month", "1M": "month"}
 WHATS = frozenset({"TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "SCHEDULE"})
 _UNITS = {"D": 1, "W": 7, "M": 30, "Y": 365}
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
+FLOOR = date(2000, 1, 1)
+"""No history is looked for before it."""
+
+_FIRST = datetime(2000, 1, 1, 12, tzinfo=UTC)
+
 _BARS_MAX = 25_000
 _MANY = 2_000
 _PREFIX = "Historical Market Data Service error message:"
@@ -226,7 +233,9 @@ class Past:
                 at += step
 
     def _days(self, span: Span) -> Sequence[date]:
-        first, last = new_york(span.start).date(), new_york(span.end).date()
+        first, last = max(FLOOR, new_york(span.start).date()), new_york(span.end).date()
+        if last < first:
+            return []
         days = self._hall.calendar.sessions(first, last)
         if days and self._hall.hours(days[-1]).starts > span.end:
             days = days[:-1]
@@ -238,17 +247,15 @@ class Past:
         if ask.what == "ADJUSTED_LAST" and ask.end is not None:
             return _invalid("End date not supported with adjusted last")
         count, _, unit = ask.duration.partition(" ")
-        if not count.isdigit() or not int(count) or unit not in ("S", *_UNITS):
+        if unit not in ("S", *_UNITS) or not _COUNT.fullmatch(count):
             return _invalid(f"Invalid duration '{ask.duration}'")
-        end, number = ask.end or now, int(count)
-        if unit == "S":
-            return Span(end - timedelta(seconds=number), end, None)
+        number, end = int(count), min(ask.end or now, now)
+        end = max(end, _FIRST)
+        length = timedelta(seconds=number) if unit == "S" else DAY * _UNITS[unit] * number
         if unit == "D":
-            return Span(end - DAY * (number * 2 + 10), end, number)
-        try:
-            return Span(end - DAY * _UNITS[unit] * number, end, None)
-        except OverflowError:
-            return _invalid(f"Invalid duration '{ask.duration}'")
+            length = length * 2 + DAY * 10  # so many sessions are not so many days
+        start = end - min(length, end - _FIRST)
+        return Span(start, end, number if unit == "D" else None)
 
     # -- ticks -------------------------------------------------------------------------------------
 
@@ -268,6 +275,8 @@ class Past:
         step = timedelta(seconds=1)
         at = start if start is not None else min(end or now, now)
         at = at.replace(microsecond=0)
+        if at.date() <= FLOOR:
+            return no_data(traded, what)
         found: list[TradeTick | BidAskTick | MidTick] = []
         for _ in range(4 * 86_400):
             if len(found) >= count or at > now:
@@ -288,7 +297,7 @@ class Past:
         words = period.split()
         units = {"day": 1, "week": 5, "month": 21}
         unit = words[1].rstrip("s") if len(words) == 2 else ""
-        if unit not in units or not words[0].isdigit():
+        if unit not in units or not _COUNT.fullmatch(words[0]):
             return _invalid(f"Invalid period '{period}'")
         days = min(60, int(words[0]) * units[unit])
         ask = HistoryAsk(

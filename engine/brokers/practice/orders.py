@@ -24,6 +24,9 @@ from engine.brokers.practice.model import (
 from engine.brokers.practice.universe import Traded, fits
 
 _FINE = Decimal("0.00000001")
+_ONE, _SHARE = Decimal(1), Decimal("0.0001")  # steps of a quantity
+_QUANTITY_MAX, _PRICE_MAX = Decimal(10) ** 9, Decimal(10) ** 7
+_YEAR_MIN, _YEAR_MAX = 1990, 2100
 
 
 class OrderType(Enum):
@@ -178,7 +181,8 @@ def refusal(request: OrderRequest, traded: Traded, account: str) -> Refusal | No
         return _invalid(f"Invalid order action '{request.action}'")
     if request.quantity == 0:
         return Refusal(434, "The order size cannot be zero.")
-    if request.quantity < 0 or (traded.is_option and request.quantity % 1):
+    step = _ONE if traded.is_option else _SHARE
+    if not 0 < request.quantity <= _QUANTITY_MAX or request.quantity % step:
         return _invalid(f"Invalid order size {request.quantity}")
     return _tif_refusal(request, traded) or _price_refusal(request, traded)
 
@@ -191,8 +195,10 @@ def _tif_refusal(request: OrderRequest, traded: Traded) -> Refusal | None:
         return Refusal(387, "Unsupported order type for this exchange and security type.")
     for text in (request.good_till_date, request.good_after_time):
         try:
-            parse_instant(text)
+            at = parse_instant(text)
         except ValueError:
+            return _invalid(f"Invalid time '{text}'")
+        if at is not None and not _YEAR_MIN <= at.year <= _YEAR_MAX:
             return _invalid(f"Invalid time '{text}'")
     if request.tif == "GTD" and not request.good_till_date:
         return _invalid("Missing good till date")
@@ -214,11 +220,11 @@ def _price_refusal(request: OrderRequest, traded: Traded) -> Refusal | None:
         if (request.aux_price is None) == (request.trailing_percent is None):
             return _invalid("A trailing order needs an amount or a percentage")
         amount = request.aux_price if request.aux_price is not None else request.trailing_percent
-        if amount is not None and amount <= 0:
+        if amount is not None and not 0 < amount <= _PRICE_MAX:
             return _invalid(f"Invalid trailing amount {amount}")
         if request.trail_stop_price is not None:
             prices.append(request.trail_stop_price)
-    if any(price <= 0 or not fits(traded.rule, price) for price in prices):
+    if any(not 0 < price <= _PRICE_MAX or not fits(traded.rule, price) for price in prices):
         return Refusal(
             110, "The price does not conform to the minimum price variation for this contract."
         )

@@ -4,6 +4,7 @@ Well-known symbols carry the ids that Interactive Brokers gives them, the others
 600000000; an option's id is 10⁹ + a hash of its local symbol, equal in every run.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -23,6 +24,7 @@ from engine.brokers.practice.model import (
 from engine.brokers.practice.sessions import Hall
 
 CENT = Decimal("0.01")
+_LOCAL = re.compile(r"[A-Z ]{6}[0-9]{6}[CP][0-9]{8}", re.ASCII)
 _NOT_FOUND = "No security definition has been found for the request"
 _AMBIGUOUS = (
     "The contract description specified for {0} is ambiguous."
@@ -289,7 +291,7 @@ class Universe:
         board = self.board(symbol, at, price) if price is not None else None
         if board is None:
             return
-        if asked.local_symbol and len(asked.local_symbol) == 21:
+        if _LOCAL.fullmatch(asked.local_symbol):
             asked = replace(
                 asked,
                 expiry="20" + asked.local_symbol[6:12],

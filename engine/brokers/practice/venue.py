@@ -430,8 +430,8 @@ class PracticeVenue:
         found = self._option(contract)
         if isinstance(found, Refusal):
             return found
-        if not (volatility > 0 and under_price > 0):
-            return Refusal(321, "Volatility and underlying price have to be positive")
+        if not (0.001 <= volatility <= 10 and 0.01 <= under_price <= 1e7):
+            return Refusal(321, "Volatility or underlying price out of range")
         years = self.market.years(found, self._now)
         return computed(53, black_scholes(found, under_price, volatility, years), under_price)
 
@@ -442,8 +442,8 @@ class PracticeVenue:
         found = self._option(contract)
         if isinstance(found, Refusal):
             return found
-        if not (price > 0 and under_price > 0):
-            return Refusal(321, "Option and underlying price have to be positive")
+        if not (0 < price <= 1e7 and 0.01 <= under_price <= 1e7):
+            return Refusal(321, "Option or underlying price out of range")
         years = self.market.years(found, self._now)
         return computed(53, implied(found, under_price, price, years), under_price)
 

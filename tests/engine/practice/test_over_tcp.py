@@ -153,14 +153,13 @@ async def test_what_a_client_heard_is_what_the_venue_knows(seed: int) -> None:
     async with client(seed=seed) as (gateway, talker):
         talker.say("reqPositions")
         for n in range(1, 21):  # few enough for the limit of 50 messages a second
-            kind, words = chance.choice(
-                [
-                    ("MKT", {}),
-                    ("LMT", {"lmtPrice": chance.choice([100, 900])}),
-                    ("STP", {"auxPrice": chance.choice([100, 900])}),
-                    ("TRAIL", {"auxPrice": 0.05}),
-                ]
-            )
+            kinds: list[tuple[str, dict[str, Any]]] = [
+                ("MKT", {}),
+                ("LMT", {"lmtPrice": chance.choice([100, 900])}),
+                ("STP", {"auxPrice": chance.choice([100, 900])}),
+                ("TRAIL", {"auxPrice": 0.05}),
+            ]
+            kind, words = chance.choice(kinds)
             action = chance.choice(["BUY", "SELL"])
             talker.place(n, chance.randint(1, 20), kind, action=action, **words)
             if chance.random() < 0.3:
