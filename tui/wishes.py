@@ -47,6 +47,11 @@ class Wishes(Shell, inherit_bindings=False):
 
     # -- look -------------------------------------------------------------------------------
 
+    def ask(self, question: Question) -> None:
+        """A question takes the keys from whatever is being typed."""
+        self.dashboard.entry.give_way()
+        super().ask(question)
+
     def on_entry_wanted(self, message: EntryWanted) -> None:
         """Open the line that is typed in."""
         self.dashboard.type_in(message.entry)
@@ -54,7 +59,7 @@ class Wishes(Shell, inherit_bindings=False):
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """The clipboard is the terminal's: whether it took the text nobody says."""
         self.copy_to_clipboard(message.text)
-        self.say_hint(say("{} sent to the terminal", message.what), "quiet")
+        self.say_hint(say("{} sent to the terminal", message.what), "key")
 
     def on_export_wanted(self, message: ExportWanted) -> None:
         """Write on a thread: a slow disk must not stop the screen."""
@@ -70,7 +75,7 @@ class Wishes(Shell, inherit_bindings=False):
             super().on_worker_state_changed(event)
         elif event.state is WorkerState.SUCCESS:
             rows = whole(int(event.worker.result or 0))
-            self.say_hint(say("{} rows written to {}", rows, safe(event.worker.name)), "quiet")
+            self.say_hint(say("{} rows written to {}", rows, safe(event.worker.name)), "key")
         elif event.state is WorkerState.ERROR:
             self.say_hint(say("NOT EXPORTED: {}", safe(str(event.worker.error), 200)), "danger")
 

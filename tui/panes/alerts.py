@@ -18,14 +18,29 @@ def severity_ink(row: Row, _: Moment | None = None) -> str:
 
 
 COLUMNS = (
-    Column(Shown("Last"), 8, lambda r, m: when(instant(r, "last_at"), m.session_date)),
-    Column(Shown("Sev"), 4, lambda r, m: severity(r["severity"]), severity_ink, slim=True),
-    Column(Shown("Kind"), 14, lambda r, m: word(r["kind"]), slim=True),
-    Column(Shown("Subject"), 8, lambda r, m: cell(r["subject"] or "")),
-    Column(Shown("n"), 3, lambda r, m: whole(min(r["count"], 999)), right=True),
-    Column(Shown("Text"), 27, lambda r, m: cell(r["text"] or ""), grows=True, slim=True),
-    Column(Shown("State"), 8, lambda r, m: word(r["state"])),
-    Column(Shown("First"), 8, lambda r, m: when(instant(r, "first_at"), m.session_date), level=1),
+    Column(
+        Shown("Last"), 8, lambda r, m: when(instant(r, "last_at"), m.session_date), of="last_at"
+    ),
+    Column(
+        Shown("Sev"),
+        4,
+        lambda r, m: severity(r["severity"]),
+        severity_ink,
+        slim=True,
+        of="severity",
+    ),
+    Column(Shown("Kind"), 14, lambda r, m: word(r["kind"]), slim=True, of="kind"),
+    Column(Shown("Subject"), 8, lambda r, m: cell(r["subject"] or ""), of="subject"),
+    Column(Shown("n"), 3, lambda r, m: whole(min(r["count"], 999)), right=True, of="count"),
+    Column(Shown("Text"), 27, lambda r, m: cell(r["text"] or ""), grows=True, slim=True, of="text"),
+    Column(Shown("State"), 8, lambda r, m: word(r["state"]), of="state"),
+    Column(
+        Shown("First"),
+        8,
+        lambda r, m: when(instant(r, "first_at"), m.session_date),
+        level=1,
+        of="first_at",
+    ),
 )
 
 

@@ -29,21 +29,36 @@ def _commission(row: Row, _: Moment) -> Shown:
 
 
 COLUMNS = (
-    Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date)),
-    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"])),
-    Column(Shown("S"), 1, side, side_ink),
-    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True),
-    Column(Shown("Price"), 8, lambda r, m: price(r["price"], 8), right=True),
+    Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date), of="at"),
+    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"]), of="symbol"),
+    Column(Shown("S"), 1, side, side_ink, of="side"),
+    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True, of="quantity"),
+    Column(Shown("Price"), 8, lambda r, m: price(r["price"], 8), right=True, of="price"),
     Column(
-        Shown("Slip"), 6, lambda r, m: number(r["slippage_bps"], 1, signed=True, width=6),
+        Shown("Slip"),
+        6,
+        lambda r, m: number(r["slippage_bps"], 1, signed=True, width=6),
         right=True,
+        of="slippage_bps",
     ),
-    Column(Shown("Comm"), 6, _commission, right=True),
-    Column(Shown("RefPx"), 8, lambda r, m: price(r.get("reference_price"), 8), right=True),
-    Column(Shown("Order"), 6, lambda r, m: short_id(r["order_id"])),
-    Column(Shown("From"), 8, lambda r, m: cell(r["strategy_id"] or "no owner"), grows=True),
-    Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1, grows=True),
-)  # fmt: skip
+    Column(Shown("Comm"), 6, _commission, right=True, of="commission"),
+    Column(
+        Shown("RefPx"),
+        8,
+        lambda r, m: price(r.get("reference_price"), 8),
+        right=True,
+        of="reference_price",
+    ),
+    Column(Shown("Order"), 6, lambda r, m: short_id(r["order_id"]), of="order_id"),
+    Column(
+        Shown("From"),
+        8,
+        lambda r, m: cell(r["strategy_id"] or "no owner"),
+        grows=True,
+        of="strategy_id",
+    ),
+    Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1, grows=True, of="exec_id"),
+)
 
 
 class FillsPane(Pane):

@@ -9,11 +9,11 @@ from tui.view import Row, View, instant
 from tui.widgets.table import Column
 
 COLUMNS = (
-    Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date)),
-    Column(Shown("Seq"), 7, lambda r, m: whole(r["seq"]), right=True),
+    Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date), of="at"),
+    Column(Shown("Seq"), 7, lambda r, m: whole(r["seq"]), right=True, of="seq"),
     Column(Shown("Text"), 61, lambda r, m: sentence(r), lambda r, m: event_ink(r), grows=True),
-    Column(Shown("Kind"), 20, lambda r, m: cell(r["kind"]), level=1),
-    Column(Shown("Subject"), 8, lambda r, m: short_id(r["subject"]), level=1),
+    Column(Shown("Kind"), 20, lambda r, m: cell(r["kind"]), level=1, of="kind"),
+    Column(Shown("Subject"), 8, lambda r, m: short_id(r["subject"]), level=1, of="subject"),
 )
 
 

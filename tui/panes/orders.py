@@ -51,19 +51,32 @@ def _progress(row: Row, _: Moment) -> Shown:
 
 
 COLUMNS = (
-    Column(Shown("Id"), 6, lambda r, m: short_id(r["order_id"])),
-    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"])),
-    Column(Shown("S"), 1, side, side_ink),
-    Column(Shown("Done/Qty"), 11, _progress, right=True),
-    Column(Shown("Type"), 4, lambda r, m: TYPES.get(r["order_type"], word(r["order_type"]))),
-    Column(Shown("Price"), 8, _price, right=True),
-    Column(Shown("Status"), 16, lambda r, m: word(r["status"]), _status_ink),
-    Column(Shown("Age"), 4, lambda r, m: age(m.age(instant(r, "created_at"))), right=True),
-    Column(Shown("From"), 8, lambda r, m: word(r["strategy_id"]), grows=True),
-    Column(Shown("Signal"), 6, lambda r, m: short_id(r["signal_id"]), level=1),
-    Column(Shown("Reason"), 25, lambda r, m: cell(r["reason"] or ""), level=1, grows=True),
-    Column(Shown("Ref"), 40, lambda r, m: cell(r["order_ref"]), level=2),
-    Column(Shown("PermId"), 10, lambda r, m: cell(str(r["perm_id"] or "")), level=2),
+    Column(Shown("Id"), 6, lambda r, m: short_id(r["order_id"]), of="order_id"),
+    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"]), of="symbol"),
+    Column(Shown("S"), 1, side, side_ink, of="side"),
+    Column(Shown("Done/Qty"), 11, _progress, right=True, of="filled"),
+    Column(
+        Shown("Type"),
+        4,
+        lambda r, m: TYPES.get(r["order_type"], word(r["order_type"])),
+        of="order_type",
+    ),
+    Column(Shown("Price"), 8, _price, right=True, of="limit_price"),
+    Column(Shown("Status"), 16, lambda r, m: word(r["status"]), _status_ink, of="status"),
+    Column(
+        Shown("Age"),
+        4,
+        lambda r, m: age(m.age(instant(r, "created_at"))),
+        right=True,
+        of="created_at",
+    ),
+    Column(Shown("From"), 8, lambda r, m: word(r["strategy_id"]), grows=True, of="strategy_id"),
+    Column(Shown("Signal"), 6, lambda r, m: short_id(r["signal_id"]), level=1, of="signal_id"),
+    Column(
+        Shown("Reason"), 25, lambda r, m: cell(r["reason"] or ""), level=1, grows=True, of="reason"
+    ),
+    Column(Shown("Ref"), 40, lambda r, m: cell(r["order_ref"]), level=2, of="order_ref"),
+    Column(Shown("PermId"), 10, lambda r, m: cell(str(r["perm_id"] or "")), level=2, of="perm_id"),
 )
 
 

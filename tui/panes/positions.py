@@ -38,34 +38,71 @@ def _gap(row: Row, moment: Moment) -> Shown:
 
 
 COLUMNS = (
-    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"])),
+    Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"]), of="symbol"),
     Column(Shown("S"), 1, _side, lambda r, m: sign_ink(r["quantity"])),
-    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True),
-    Column(Shown("Avg"), 8, lambda r, m: price(r["average_cost"], 8), right=True),
-    Column(Shown("Last"), 8, lambda r, m: price(r["market_price"], 8), right=True),
-    Column(Shown("Age"), 3, lambda r, m: age(staleness(r, m)), right=True),
+    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True, of="quantity"),
     Column(
-        Shown("uPnL"), 9,
+        Shown("Avg"), 8, lambda r, m: price(r["average_cost"], 8), right=True, of="average_cost"
+    ),
+    Column(
+        Shown("Last"), 8, lambda r, m: price(r["market_price"], 8), right=True, of="market_price"
+    ),
+    Column(Shown("Age"), 3, lambda r, m: age(staleness(r, m)), right=True, of="priced_at"),
+    Column(
+        Shown("uPnL"),
+        9,
         lambda r, m: money(_valued(r, m, "unrealized_pnl"), signed=True, width=9),
-        lambda r, m: sign_ink(_valued(r, m, "unrealized_pnl")), right=True,
+        lambda r, m: sign_ink(_valued(r, m, "unrealized_pnl")),
+        right=True,
+        of="unrealized_pnl",
     ),
     Column(
-        Shown("rPnL"), 9, lambda r, m: money(r["realized_pnl"], signed=True, width=9),
-        lambda r, m: sign_ink(r["realized_pnl"]), right=True,
+        Shown("rPnL"),
+        9,
+        lambda r, m: money(r["realized_pnl"], signed=True, width=9),
+        lambda r, m: sign_ink(r["realized_pnl"]),
+        right=True,
+        of="realized_pnl",
     ),
-    Column(Shown("Wgt%"), 5, lambda r, m: percent(_valued(r, m, "weight"), width=5), right=True),
-    Column(Shown("Tgt%"), 5, lambda r, m: percent(r.get("target_weight"), width=5), right=True),
+    Column(
+        Shown("Wgt%"),
+        5,
+        lambda r, m: percent(_valued(r, m, "weight"), width=5),
+        right=True,
+        of="weight",
+    ),
+    Column(
+        Shown("Tgt%"),
+        5,
+        lambda r, m: percent(r.get("target_weight"), width=5),
+        right=True,
+        of="target_weight",
+    ),
     Column(Shown("Δ%"), 6, _gap, right=True),
     Column(
-        Shown("Value"), 11, lambda r, m: money(_valued(r, m, "market_value"), width=11),
-        right=True, level=1,
+        Shown("Value"),
+        11,
+        lambda r, m: money(_valued(r, m, "market_value"), width=11),
+        right=True,
+        level=1,
+        of="market_value",
     ),
     Column(
-        Shown("Strategy"), 10,
-        lambda r, m: cell(r["strategy_id"]) if r["strategy_id"] else Shown("no owner"), level=1,
+        Shown("Strategy"),
+        10,
+        lambda r, m: cell(r["strategy_id"]) if r["strategy_id"] else Shown("no owner"),
+        level=1,
+        of="strategy_id",
     ),
-    Column(Shown("Work"), 7, lambda r, m: quantity(r.get("working"), 7), right=True, level=1),
-)  # fmt: skip
+    Column(
+        Shown("Work"),
+        7,
+        lambda r, m: quantity(r.get("working"), 7),
+        right=True,
+        level=1,
+        of="working",
+    ),
+)
 
 
 class PositionsPane(Pane):

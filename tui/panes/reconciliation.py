@@ -11,11 +11,19 @@ from tui.widgets.lines import Line, Span, line
 from tui.widgets.table import Column
 
 COLUMNS = (
-    Column(Shown("Item"), 14, lambda r, m: cell(_item(r["item"]))),
-    Column(Shown("Kind"), 14, lambda r, m: word(r["kind"]), lambda r, m: _ink(r["kind"])),
-    Column(Shown("Ours"), 12, lambda r, m: cell(str(r["ours"])), right=True),
-    Column(Shown("Broker"), 12, lambda r, m: cell(str(r["theirs"])), right=True),
-    Column(Shown("Effect"), 10, lambda r, m: money(r["effect"], signed=True, width=10), right=True),
+    Column(Shown("Item"), 14, lambda r, m: cell(_item(r["item"])), of="item"),
+    Column(
+        Shown("Kind"), 14, lambda r, m: word(r["kind"]), lambda r, m: _ink(r["kind"]), of="kind"
+    ),
+    Column(Shown("Ours"), 12, lambda r, m: cell(str(r["ours"])), right=True, of="ours"),
+    Column(Shown("Broker"), 12, lambda r, m: cell(str(r["theirs"])), right=True, of="theirs"),
+    Column(
+        Shown("Effect"),
+        10,
+        lambda r, m: money(r["effect"], signed=True, width=10),
+        right=True,
+        of="effect",
+    ),
 )
 
 

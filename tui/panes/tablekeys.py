@@ -24,7 +24,7 @@ class TableKeys(Table):
 
     def on_key(self, event: Key) -> None:
         """While a sorting is chosen the next letter is a column."""
-        self.key_at = monotonic()
+        self.pressed_at = monotonic()
         if not self.choosing_sort:
             return
         self.choosing_sort = False

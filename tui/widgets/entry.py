@@ -56,6 +56,13 @@ class EntryLine(Lines, can_focus=True):
         self.display = False
         self.closed()
 
+    def give_way(self) -> None:
+        """Close as if left by esc, if something is being typed."""
+        entry = self.entry
+        if entry is not None:
+            self.close()
+            entry.left()
+
     def on_resize(self) -> None:
         """The width is known from here on."""
         self.refresh_line()
@@ -75,8 +82,7 @@ class EntryLine(Lines, can_focus=True):
             return
         self.note = BLANK
         if event.key == "escape":
-            self.close()
-            entry.left()
+            self.give_way()
         elif event.key == "enter":
             self.close()
             entry.done(entry.text.strip())

@@ -100,7 +100,7 @@ class Table(Lines, can_focus=True):
         self.sorted_by: Column | None = None
         self.sorted_down = False
         self.choosing_sort = False
-        self.key_at = 0.0  # when a key was last pressed here
+        self.pressed_at = 0.0  # when a key was last pressed here
         self._sorted_at = 0.0
         self._all: dict[str, Row] = {}
         self._rows: dict[str, Row] = {}
@@ -163,7 +163,7 @@ class Table(Lines, can_focus=True):
         self, rows: list[tuple[str, Row]], by: "Column", moment: Moment, *, sort_now: bool
     ) -> list[tuple[str, Row]]:
         now = monotonic()
-        quiet = now - self.key_at >= SORT_AFTER_KEY_S and now - self._sorted_at >= SORT_EVERY_S
+        quiet = now - self.pressed_at >= SORT_AFTER_KEY_S and now - self._sorted_at >= SORT_EVERY_S
         if sort_now or quiet:
             self._sorted_at = now
             return filtering.by_value(rows, by, moment, reverse=self.sorted_down)
