@@ -109,7 +109,8 @@ def test_a_gateway_tells_where_it_listens_serves_and_ends_cleanly(
     assert ended.out == ""
     assert ended.err.splitlines()[0] == "client 17 started at version 178"
     lines = [json.loads(one) for one in frames.read_text().splitlines()]
-    assert [one["message"] for one in lines if one["way"] == "in"] == ["startApi", "placeOrder"]
+    told = [one["message"] for one in lines if one["way"] == "in"]
+    assert told == ["hello", "startApi", "placeOrder"]
     with running(tmp_path, *START, "--state", str(state), "--quiet") as again:
         kept = again.ask(op="state")["state"]["orders"]
         assert [one["request"]["order_ref"] for one in kept] == ["kept"]

@@ -58,7 +58,7 @@ def test_a_server_reads_what_a_strict_client_writes(message: Message) -> None:
             assert len(texts) == len(strict_requests.flat(found))
 
 
-@pytest.mark.parametrize("number", [5, 10, 11, 59, 61, 101, 7, 21, 3])
+@pytest.mark.parametrize("number", sorted(ANSWERS))
 def test_a_dropped_or_inserted_field_is_noticed(number: int) -> None:
     for version in (151, 178):
         for _, payload in payloads(ANSWERS[number], version)[:2]:

@@ -38,6 +38,11 @@ class Record:
         """Write something that is no frame: connected, closed, a fault."""
         self._write(at, connection, client, {"way": "note", "text": text})
 
+    def greeting(self, at: datetime, connection: int, *, is_in: bool, **values: object) -> None:
+        """Write the versions that a client offers, or the one that was agreed on."""
+        line = {"way": "in" if is_in else "out", "message": "hello" if is_in else "welcome"}
+        self._write(at, connection, None, {**line, "values": values})
+
     def frame(
         self,
         at: datetime,

@@ -118,8 +118,12 @@ class Server:
         connection.version = version
         connection.is_patient = "+PACEAPI" in offered.options
         mischief.at_greeting(self, connection)
-        now = self.venue.now().astimezone(ZoneInfo(ZONE))
-        connection.write(frame.welcome(version, f"{now:%Y%m%d %H:%M:%S %Z}"))
+        time = f"{self.venue.now().astimezone(ZoneInfo(ZONE)):%Y%m%d %H:%M:%S %Z}"
+        connection.write(frame.welcome(version, time))
+        if self._record is not None:
+            now, number = self.venue.now(), connection.number
+            self._record.greeting(now, number, is_in=True, **offered._asdict())
+            self._record.greeting(now, number, is_in=False, version=version, time=time)
 
     def lost(self, connection: Connection, reason: str) -> None:
         """Forget a socket; its orders live on."""
