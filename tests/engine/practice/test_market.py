@@ -1,6 +1,6 @@
 """Contracts, hours, prices, streams and history of the practice market."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from math import sqrt
@@ -36,6 +36,7 @@ from engine.brokers.practice.universe import RULES, fits, option_id, step_at
 from engine.brokers.practice.venue import PracticeVenue
 from engine.domain.ids import InstrumentId
 from engine.domain.market import Bar as RecordedBar
+from engine.errors import SettingsError
 from engine.schedule.calendar import ExchangeCalendar
 from tests.engine.practice.ear import FRIDAY, D, executions, fixed, open_venue, order, stock
 
@@ -108,8 +109,29 @@ def test_hours_of_seven_days_come_from_the_calendar() -> None:
     assert isinstance(found, Contract)  # a Friday that is a session
 
 
+class Ending(Weekdays):
+    """A calendar that knows nothing after a Monday, as an exchange's does one day."""
+
+    def sessions(self, first: date, last: date) -> Sequence[date]:
+        self.is_session(last)
+        return super().sessions(first, last)
+
+    def is_session(self, day: date) -> bool:
+        if day > date(2026, 11, 23):
+            raise SettingsError(f"{day} is not known")
+        return super().is_session(day)
+
+    def opens_at(self, day: date) -> datetime:
+        self.is_session(day)
+        return super().opens_at(day)
+
+    def closes_at(self, day: date) -> datetime:
+        self.is_session(day)
+        return super().closes_at(day)
+
+
 def test_time_goes_on_where_the_calendar_ends() -> None:
-    calendar = ExchangeCalendar("XNYS", date(2026, 1, 1), date(2026, 11, 23))
+    calendar = Ending()
     venue, _ = open_venue(calendar=calendar, tick_s=60)
     venue.place(order(1, "BUY 1 LMT 1.00"))
     venue.advance_to(datetime(2026, 11, 30, 15, 0, tzinfo=UTC))
