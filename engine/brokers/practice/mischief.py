@@ -217,7 +217,7 @@ class Mischief:
 
     def _foreign_order(self, fired: Fired) -> None:
         self._foreign += 1
-        client_id = int(fired.number("owner", 0))
+        client_id = int(fired.number("owner", fired.fault.client or 0))
         negative = -(1000 + self._foreign)
         order_id = negative if client_id == 0 else int(fired.number("order_id", self._foreign))
         price = fired.text("price")

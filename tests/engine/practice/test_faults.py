@@ -371,7 +371,7 @@ def test_ids_roll_back_and_are_issued_again() -> None:
 def test_foreign_orders_and_trades_by_hand_appear() -> None:
     venue, ear = open_venue(KO)
     fault(venue, "foreign_order", symbol="KO", price="40", quantity=10)
-    fault(venue, "foreign_order", symbol="KO", price="41", owner=33, order_id=5, ref="theirs")
+    fault(venue, "foreign_order", symbol="KO", price="41", client=33, order_id=5, ref="theirs")
     fault(venue, "manual_trade", symbol="KO", action="SELL", quantity=30, price="50.50")
     venue.advance(1)
     by_hand, other = venue.open_orders()
