@@ -10,5 +10,6 @@ connect, store       open for reading or writing; who ran last
 controls, latest     operator requests in a file of their own; heartbeat and latest quotes
 head, emergency      the last durable row, told apart; notes while the database takes nothing
 backup, check        copies and restore; is the file whole, do its tables say what happened
+timeline, rewind     the steps of a recorded session; its tables as they were at any of them
 watch, queries       what changed; what screens and commands read
 """

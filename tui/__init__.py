@@ -10,7 +10,8 @@ signals, log what signals mean to an engine without a screen; what the journal c
 app          the order of things before, while and after the screen
 shell        the program around the screen: start, news, signals, end; watches the engine
 application  what keys do
-attached     the screen on an engine that another process runs
+guest, attached   the screen on an engine that another process runs
+replayed, player  the screen on a recorded session, and its clock
 actions      every key, label and danger class in one table
 steering     from a key press to a request: arming, guard, questions
 reader, source, view   the reading thread, what it reads, what a screen knows at one moment

@@ -7,6 +7,7 @@ paint → engine. Nothing here imports the screen's library before `run_app` run
 import locale
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,35 @@ def run_attach(settings: Settings) -> int:
         requests=requests,
         clock=clock,
         options=_options(settings),
+    )
+    app.run(mouse=settings.screen.mouse)
+    return afterwards(app, settings.log.path)
+
+
+def run_replay(settings: Settings, session: str, at: str | None) -> int:
+    """Show the screen on a recorded session; return the exit code."""
+    if not _fit_for_a_screen():
+        return 2
+    from queue import SimpleQueue
+
+    from engine.runtime.clock import SystemClock
+    from storage.migrate import refuse_other_schema
+    from tui.player import Player
+    from tui.replayed import Replayed, ReplaySource, Wish, find_step, recorded
+
+    clock = SystemClock()
+    path = settings.storage.path
+    refuse_other_schema(path)
+    timeline = recorded(path, session)
+    player = Player(timeline, find_step(path, timeline, at or "start", clock.wall()))
+    wishes: SimpleQueue[Wish] = SimpleQueue()
+    app = Replayed(
+        partial(find_step, path, timeline),
+        wishes,
+        make_source=lambda: ReplaySource(path, timeline, player, wishes, clock.wall),
+        requests=_requests(path, clock),
+        clock=clock,
+        options=replace(_options(settings), read_only=True),
     )
     app.run(mouse=settings.screen.mouse)
     return afterwards(app, settings.log.path)

@@ -17,10 +17,9 @@ from engine.domain.request import RequestKind
 from engine.domain.times import parse_utc
 from engine.runtime.holder import Holder
 from storage.queries.lineage import lineage
-from tui.application import Pilothouse
 from tui.format import EXCHANGE_ZONE, UNKNOWN, Shown, cell, exchange_time, safe, say, when, word
+from tui.guest import Guest
 from tui.messages import Changed
-from tui.shell import Left
 from tui.source import DatabaseSource
 from tui.view import Moment, Reading, Row, View, instant
 from tui.widgets.lines import Span
@@ -87,7 +86,7 @@ class AttachedSource(DatabaseSource):
         self._file = file
 
 
-class Attached(Pilothouse):
+class Attached(Guest):
     """The screen without an engine of its own."""
 
     def __init__(self, look: Look, **given: Any) -> None:
@@ -137,17 +136,6 @@ class Attached(Pilothouse):
         else:
             words = say("the request file is locked: halt signalled to pid {}", _pid(holder.pid))
             self.say_hint(words, "danger")
-
-    def _take_signals(self) -> None:
-        suspend = signal.getsignal(signal.SIGTSTP)
-        super()._take_signals()
-        signal.signal(signal.SIGTSTP, suspend)  # no engine here that would stand still
-
-    def _stop_by_signal(self, name: str) -> None:
-        self.leave(Left.SIGNAL)  # the session is another process's
-
-    def _halt_by_signal(self) -> None:
-        """Ignored: it is meant for engines."""
 
 
 def attached_to(engine: Row) -> Shown:

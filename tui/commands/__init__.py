@@ -3,7 +3,7 @@
 options   the options that commands share
 output    rows as a table for people or as JSON for programs; narration on stderr
 runs      run, backtest
-screens   attach
+screens   attach, replay
 rows      regimes, signals, orders … export, explain
 status    status, which must answer in a blink
 control   halt, reduce, resume, pause, continue, flatten, cancel, stop, reconcile

@@ -70,7 +70,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         made: list[Pane] = [
             OverviewPane(), RegimePane(), PositionsPane(), OrdersPane(), FillsPane(),
             SignalsPane(), AlertsPane(), ReconciliationPane(), SessionsPane(), LogPane(),
-            RegimeCard(), EquityPane(), ParametersPane(), HelpPane(read_only=read_only, contexts=contexts),
+            RegimeCard(), EquityPane(), ParametersPane(),
+            HelpPane(read_only=read_only, contexts=contexts),
         ]  # fmt: skip
         self.panes = {pane.pane: pane for pane in made}
         self.armed = Shown("safe")
@@ -225,7 +226,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         )
         self.strip.show(view, self.current, failed)
         table = of("table") if self.panes[self.current].columns else ()
-        keys = (*of(self.current), *table, *of(*self.contexts))
+        always = [action for context in self.contexts for action in of(context)]
+        keys = (*of(self.current), *table, *always)
         self.keys.show(footer(keys, read_only=self.read_only))
         if messages is not None:
             self.message.show(messages)

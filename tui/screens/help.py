@@ -7,8 +7,11 @@ from tui.format import Shown, fit, say
 from tui.panes.pane import Pane
 from tui.widgets.lines import Line, Span, line
 
-_CONTEXTS = {"app": Shown("Everywhere"), "table": Shown("In every pane"),
-             "replay": Shown("The clock of a replay")}
+_CONTEXTS = {
+    "app": Shown("Everywhere"),
+    "table": Shown("In every pane"),
+    "replay": Shown("The clock of a replay"),
+}
 
 SIGNS = (
     (Shown("·"), Shown("unknown; never 0, never blank")),

@@ -112,6 +112,8 @@ def ended(session: Row | None) -> bool:
 def _mode(session: Row | None) -> Field:
     if session is None:
         return Field(12, Shown("starting"), "quiet")
+    if session.get("replay"):
+        return Field(12, Shown("REPLAY"), "key")
     mode = cell(session["mode"].upper())
     text = say("{}+DRY", mode) if session["dry_run"] else mode
     return Field(12, text, "danger" if session["mode"] == "live" else "key")
