@@ -215,6 +215,11 @@ class IbkrBroker:
         self._reads += 1  # every question has its answer, however soon the next one comes
         self._spawn(f"account {self._reads} {trigger}", self._read_account(trigger))
 
+    @property
+    def is_reading(self) -> bool:
+        """Say whether a question for the account waits for its answer."""
+        return any(name.startswith("account ") for name in self._tasks)
+
     async def _read_account(self, trigger: str) -> None:
         answer: BrokerAccount | AnswerFailed
         if not self.is_live:

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from engine.domain.ids import InstrumentId
 from engine.domain.instrument import stock_id
@@ -247,8 +246,3 @@ class Heard:
     at: datetime  # UTC, on arrival
     monotonic: float
     said: Said
-
-
-def plain(value: Any) -> Any:
-    """Return a value fit for storing: decimals and instants as text."""
-    return value if isinstance(value, int | str | bool) or value is None else str(value)

@@ -48,6 +48,7 @@ class Timings:
     executions_every: float = 60
     gap_after: float = 5  # Filled without its fills
     commission_after: float = 30
+    commission_alarm: float = 300
     cancel_again: float = 10
     cancel_tries: int = 3
     inactive_after: float = 2

@@ -117,14 +117,20 @@ class Watch:
                 self._broker.send_cancel(trace, trace.address)
 
     def _commissions(self, now: float) -> None:
+        """Ask for commissions that do not come; after some minutes a person is told instead."""
         missing = set(self._broker.translator.without_commission())
         for gone in set(self._uncharged) - missing:
             del self._uncharged[gone]
+        late = []
         for exec_id in missing:
-            since = self._uncharged.setdefault(exec_id, now)
-            if now - since >= self._times.commission_after:
-                self._uncharged[exec_id] = now
-                self._broker.wish(AskExecutions(f"{exec_id} has no commission"))
+            since = now - self._uncharged.setdefault(exec_id, now)
+            if since >= self._times.commission_alarm:
+                self._broker.wish(Alarm("commission_missing", f"{exec_id} has no commission"))
+            elif since >= self._times.commission_after:
+                late.append(exec_id)
+        if late and now - self._executed >= self._times.commission_after:
+            self._executed = now
+            self._broker.wish(AskExecutions(f"{len(late)} executions have no commission"))
 
     async def _poll(self, living: list[Trace]) -> None:
         before = {trace.order.order_id: trace.signs for trace in living}

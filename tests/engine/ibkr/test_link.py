@@ -311,5 +311,5 @@ class Whatever(RuleBasedStateMachine):
         assert link.epoch == self.epochs
 
 
-Whatever.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+Whatever.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestWhatever = Whatever.TestCase
