@@ -1,6 +1,7 @@
 """Faults of the script, one by one: what becomes of orders, fills and the link."""
 
 import asyncio
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -218,6 +219,31 @@ async def test_questions_that_fail_for_ever_never_make_a_position_flat() -> None
             await gateway.fault("silent", on=f"request:{kind}", count=0)
         for _ in range(3):
             assert isinstance(await account(one), AnswerFailed)
+
+
+async def test_a_night_with_its_restart_sends_nothing_and_ends_compared() -> None:
+    evening = datetime(2026, 11, 24, 4, 39, 50, tzinfo=UTC)  # 23:39:50 in New York, a Monday
+    async with PracticeGateway(seed=7, start=evening) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        await gateway.fault("nightly", count=0)
+        gateway.advance(15)
+        await one.until(lambda: one.broker.machine.reason == "BLACKOUT")
+        row = send(one, core, "a", 1)
+        assert row.status is _S.CANCELED
+        assert "BLACKOUT" in row.reason
+        gateway.advance(300)  # 23:45: the gateway goes
+        await one.until(lambda: one.broker.machine.reason == "LINK_DOWN")
+        gateway.advance(120)
+        await one.until(lambda: one.broker.machine.epoch == 2 and one.broker.is_live)
+        assert one.broker.machine.reason == "BLACKOUT"
+        gateway.advance(1500)  # 00:12
+        await one.until(lambda: one.broker.machine.link.is_live)
+        gateway.advance(300)  # 00:17: the broker's own reset
+        await one.until(lambda: one.broker.machine.reason == "UPSTREAM_DOWN")
+        gateway.advance(5700)  # 01:52
+        await one.until(lambda: one.broker.machine.link.is_live)
+        assert "link" not in one.faults
 
 
 # -- everything at once ----------------------------------------------------------------------------

@@ -58,6 +58,19 @@ def test_the_library_is_imported_inside_functions_only(path: Path) -> None:
     assert not at_the_top
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_library_is_awaited_under_a_time_limit_only(path: Path) -> None:
+    """`Connection` alone awaits it, inside asyncio.timeout or asyncio.wait(…, timeout=…)."""
+    awaited = [
+        ast.unparse(node.value)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Await)
+    ]
+    assert not [
+        text for text in awaited if text.startswith(("ib.", "self.ib.", "self.connection.ib."))
+    ]
+
+
 async def test_every_tap_is_a_method_of_the_wrapper_and_the_lossy_kinds_have_one() -> None:
     from ib_insync import IB
 
