@@ -309,7 +309,10 @@ def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: SystemC
     def is_open(at: datetime) -> bool:
         return plan.calendar.session_of(at) is not None
 
-    return Rounds(state, clock, is_open=is_open, ask=session.broker.read_account)
+    broker = session.broker
+    return Rounds(
+        state, clock, is_open=is_open, ask=broker.read_account, is_asked=lambda: broker.is_reading
+    )
 
 
 @asynccontextmanager

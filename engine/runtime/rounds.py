@@ -30,12 +30,17 @@ class Rounds:
         *,
         is_open: Callable[[datetime], bool],
         ask: Callable[[str], None],
+        is_asked: Callable[[], bool],
     ) -> None:
-        """`is_open` says whether the exchange is; `ask` asks for the account, with a trigger."""
+        """`is_open` says whether the exchange is; `ask` asks for the account, with a trigger.
+
+        `is_asked` says whether a question still waits: a slow broker is not asked twice.
+        """
         self._state = state
         self._clock = clock
         self._is_open = is_open
         self._ask = ask
+        self._is_asked = is_asked
         self._asked_at: datetime | None = None
         self._ended = len(state.orders) - len(state.working)
         self._order_ended = False
@@ -61,7 +66,7 @@ class Rounds:
         since = now - self._asked_at
         if not state.link.is_live or state.session_state not in _RUNS:
             return ""
-        if is_busy(state, now):
+        if self._is_asked() or is_busy(state, now):
             return ""
         if self._order_ended and since >= SETTLE:
             self._order_ended = False

@@ -16,6 +16,7 @@ from engine.domain.link import Link, LinkState
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder
 from engine.domain.request import Request, RequestKind
 from engine.domain.session import SessionState, Verdict
+from engine.runtime.clock import SystemClock
 from engine.runtime.rounds import Rounds
 from tests.engine.ibkr.core import AT, Core
 from tests.engine.ibkr.wire import QQQ, D, order
@@ -198,10 +199,18 @@ def test_a_start_whose_first_answer_failed_runs_when_one_comes() -> None:
 # -- when it asks ----------------------------------------------------------------------------
 
 
-def rounds(account: Account, *, is_open: bool) -> Rounds:
+def rounds(account: Account, *, is_open: bool, asked: list[str] | None = None) -> Rounds:
+    """The rounds of a session that has just become live."""
+    asked = [] if asked is None else asked
     account.take(LinkSeen(account.at, Link(state=LinkState.LIVE, epoch=1, account="DU0000001")))
     account.says({}, "reconnect")
-    made = Rounds(account.state, None, is_open=lambda at: is_open, ask=print)  # type: ignore[arg-type]
+    made = Rounds(
+        account.state,
+        SystemClock(),
+        is_open=lambda at: is_open,
+        ask=asked.append,
+        is_asked=lambda: bool(asked),
+    )
     assert made.due(account.at) == ""
     return made
 
@@ -227,6 +236,14 @@ def test_the_end_of_an_order_is_followed_by_a_look() -> None:
     made = rounds(account, is_open=False)
     account.holds(10)
     assert made.due(account.at + timedelta(seconds=6)) == rp.TIMER
+
+
+def test_a_slow_broker_is_not_asked_twice() -> None:
+    account, asked = Account(), ["timer"]
+    made = rounds(account, is_open=True, asked=asked)
+    assert made.due(account.at + timedelta(hours=1)) == ""
+    asked.clear()
+    assert made.due(account.at + timedelta(hours=1)) == rp.TIMER
 
 
 def test_without_a_link_nothing_is_asked() -> None:

@@ -136,7 +136,7 @@ def test_one_empty_answer_is_no_proof(gateway: Running) -> None:
     with started(gateway, 7) as line:
         placed(line, order(1))
         gateway.fault("refuse_cancel", count=0)
-        gateway.fault("empty", request=16)
+        gateway.fault("empty", kind=16)
         lines: list[str] = []
         outcome = ask(gateway, lines)
         assert outcome.ended is Ended.SOME_LEFT
@@ -146,7 +146,7 @@ def test_one_empty_answer_is_no_proof(gateway: Running) -> None:
 
 
 def test_a_silent_answer_is_not_taken_for_an_empty_one(gateway: Running) -> None:
-    gateway.fault("silent", request=16, count=0)
+    gateway.fault("silent", kind=16, count=0)
     outcome = ask(gateway, [])
     gateway.ask(op="clear")
     assert outcome.ended is Ended.UNANSWERED

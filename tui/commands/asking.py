@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.domain.report import QUIET
 from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
 from engine.errors import JournalError
 from engine.runtime.clock import SystemClock
@@ -134,6 +135,8 @@ def document(answer: Answer) -> dict[str, Any]:
 
 # -- reconcile -----------------------------------------------------------------------------
 
+BROKER_WITHIN_S = 45.0  # four questions to a broker, each answered or given up in 10 s
+RUNS = 20  # among which the answer to a request is looked for
 VERDICTS = {"CLEAN": 0, "DIFFERENCES": 7, "UNKNOWN": 4}
 
 
@@ -141,7 +144,7 @@ def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
     """Ask for a reconciliation, print its report; return the exit code of its verdict."""
     before = _newest_run(database)
     answer = ask(database, RequestKind.RECONCILE.value, reason, {})
-    deadline = time.monotonic() + ANSWER_WITHIN_S
+    deadline = time.monotonic() + BROKER_WITHIN_S
     while answer.result == DONE and time.monotonic() < deadline:
         run = _newest_run(database)
         if run is not None and (before is None or run["seq"] > before["seq"]):
@@ -153,18 +156,19 @@ def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
 
 
 def _newest_run(database: Path) -> dict[str, Any] | None:
-    """Return the newest comparison with what differed."""
+    """Return the newest comparison with what differed; what a timer saw is no answer to us."""
     from storage.connect import reading
     from storage.queries.listing import rows
 
     with reading(database) as connection:
-        runs = rows(connection, "reconciliations", limit=1) if connection is not None else []
+        found = rows(connection, "reconciliations", limit=RUNS) if connection is not None else []
+        runs = [run for run in found if run["trigger"] not in QUIET]
         if connection is None or not runs:
             return None
-        session = runs[0]["session_id"]
-        differences = rows(connection, "differences", session_id=session)
-    run_id = runs[0]["run_id"]
-    return {**runs[0], "differences": [d for d in differences if d["run_id"] == run_id]}
+        run = runs[-1]
+        differences = rows(connection, "differences", session_id=run["session_id"])
+    mine = [one for one in differences if one["run_id"] == run["run_id"]]
+    return {**run, "differences": mine}
 
 
 def _print_report(run: dict[str, Any], *, as_json: bool) -> None:

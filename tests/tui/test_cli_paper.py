@@ -1,0 +1,113 @@
+"""A paper session at a practice gateway, asked from other terminals: reconcile, accept, panic."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tui.commands import Here
+from tests.tui.gateways import Running, order, placed, running, started
+from tests.tui.test_cli_control import start, until
+
+SPEED = "20"
+SPY, CASH = "STK:SPY:USD", "cash"
+WITHIN_S = 60.0  # two cores, and everybody's tests
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """The command line in this process."""
+    return Here(tmp_path, monkeypatch, capsys)
+
+
+def state_of(here: Here) -> str:
+    """The session's state, empty before there is one."""
+    session = here("status", "--json").json["session"] or {}
+    return str(session.get("state", ""))
+
+
+def verdicts(here: Here) -> list[str]:
+    """What the comparisons found, oldest first."""
+    from storage.connect import reading
+
+    database = here.folder / "state" / "pilothouse" / "pilothouse.db"
+    with reading(database) as connection:
+        assert connection is not None
+        rows = connection.execute("SELECT verdict FROM v_reconciliations ORDER BY seq").fetchall()
+    return [row[0] for row in rows]
+
+
+def at(gateway: Running) -> tuple[str, ...]:
+    """The flags of a paper session at it."""
+    keys = {
+        "ibkr.port": gateway.where["port"],
+        "ibkr.account": gateway.where["account"],
+        "ibkr.practice_speed": SPEED,
+    }
+    return tuple(word for key, value in keys.items() for word in ("--set", f"{key}={value}"))
+
+
+def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answer(
+    here: Here,
+) -> None:
+    market = ("--start", "2026-11-20T15:00:00Z", "--speed", SPEED)
+    with running(here.folder, *market) as gateway:
+        flags = ("--no-ui", "--mode", "paper", *at(gateway))
+        with start(here.folder, "run", *flags) as engine:
+            until(lambda: state_of(here) == "RUNNING", WITHIN_S)
+            said = here("reconcile", "--json")
+            assert (said.code, said.json["verdict"]) == (0, "CLEAN")
+            settles_by_a_person(here, gateway)
+            fails_without_an_answer(here, gateway)
+            panics_while_it_is_frozen(here, gateway, engine)
+            assert here("stop").code == 0
+            engine.wait(30)
+            assert engine.returncode == 0
+
+
+def settles_by_a_person(here: Here, gateway: Running) -> None:
+    """A trade by hand is seen by a timer, twice, and blocks until a person accepts it."""
+    quiet = len(verdicts(here))
+    gateway.fault("manual_trade", symbol="SPY", quantity=10)
+    until(lambda: len(verdicts(here)) >= quiet + 2, WITHIN_S)
+    assert verdicts(here)[quiet:] == ["DIFFERENCES", "DIFFERENCES"]
+    found = here("reconcile", "--json")
+    assert found.code == 7
+    kinds = {one["item"]: one["kind"] for one in found.json["differences"]}
+    assert kinds == {SPY: "MISSING_LOCAL", CASH: "CASH"}
+    assert here("reconcile", "--accept", "STK:QQQ:USD", "--reason", "no such").code == 3
+    assert here("reconcile", "--accept", SPY).code == 3  # a reason is needed
+    for item in (SPY, CASH):
+        assert here("reconcile", "--accept", item, "--reason", "bought by hand").code == 0
+    settled = here("reconcile", "--json")
+    assert (settled.code, settled.json["verdict"]) == (0, "CLEAN")
+    assert {one["item"] for one in settled.json["differences"]} == {SPY, CASH}
+
+
+def fails_without_an_answer(here: Here, gateway: Running) -> None:
+    """A failed query is exit 4 and changes nothing that is known."""
+    gateway.fault("error", kind=61, code=321, text="no positions today", count=1)
+    failed = here("reconcile", "--json")
+    assert (failed.code, failed.json["verdict"]) == (4, "UNKNOWN")
+    gateway.ask(op="clear")
+    assert here("reconcile").code == 0
+
+
+def panics_while_it_is_frozen(
+    here: Here, gateway: Running, engine: "subprocess.Popen[str]"
+) -> None:
+    """A frozen engine cannot keep an order alive, and is halted when it wakes."""
+    with started(gateway, 5) as line:
+        placed(line, order(1))
+        engine.send_signal(signal.SIGSTOP)
+        try:
+            said = here("panic", "--confirm", "--json")
+        finally:
+            engine.send_signal(signal.SIGCONT)
+        assert (said.code, json.loads(said.out)["result"]) == (0, "NONE_LEFT"), said.err
+        assert gateway.living() == []
+    until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED", WITHIN_S)
