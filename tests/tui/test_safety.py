@@ -25,7 +25,7 @@ from tests.tui.screens import (
     until,
 )
 from tests.tui.test_format import PLANTED
-from tui.actions import ACTIONS, PANES, Act
+from tui.actions import ACTIONS, PANES, Act, allowed
 from tui.application import Pilothouse
 from tui.shell import ScreenOptions
 from tui.source import DatabaseSource
@@ -236,6 +236,8 @@ def test_no_key_means_two_things_in_one_place() -> None:
             key
             for action in ACTIONS
             if action.context in (context, "app", "table")
+            # a replay only looks: what keys change elsewhere they move its clock
+            if action.context == context or allowed(action, read_only=context == "replay")
             for key in action.keys
         ]
         assert len(keys) == len(set(keys)), context

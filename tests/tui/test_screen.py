@@ -100,8 +100,9 @@ async def test_help_lists_every_key(database: Path) -> None:
         await handled(pilot)
         shown = app.dashboard.panes["help"].text
         for action in ACTIONS:
-            assert action.label in shown
-            assert action.shown_keys in shown
+            if action.context != "replay":
+                assert action.label in shown
+                assert action.shown_keys in shown
         await press(pilot, "escape")
         assert app.dashboard.current == "overview"
 
