@@ -60,7 +60,7 @@ class PracticeGateway:
                 f"the practice gateway knows no passwords: host {host} is refused,"
                 " a loopback address such as 127.0.0.1 is needed"
             )
-        self.host = host
+        self.host = "127.0.0.1" if host == "localhost" else host  # one address, one port
         self.port = port
         self.venue = venue or PracticeVenue(seed=seed, start=start, **venue_options)
         self.pace = Pace(self.venue, speed)

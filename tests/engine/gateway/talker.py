@@ -116,7 +116,7 @@ class Talker:
         """The statuses of an order so far."""
         return [v["status"] for v in self.all("orderStatus") if v["orderId"] == order_id]
 
-    async def until(self, is_so: Callable[[], Any], timeout_s: float = 5) -> None:
+    async def until(self, is_so: Callable[[], Any], timeout_s: float = 15) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(timeout_s):
             while not is_so():  # noqa: ASYNC110  a predicate has no event

@@ -51,7 +51,7 @@ class Desk:
     async def connect(self, client: int = 17) -> None:
         await self.ib.connectAsync(self.gateway.host, self.gateway.port, client, timeout=10)
 
-    async def until(self, is_so: Callable[[], Any], timeout_s: float = 10) -> None:
+    async def until(self, is_so: Callable[[], Any], timeout_s: float = 20) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(timeout_s):
             while not is_so():  # noqa: ASYNC110  a predicate has no event
