@@ -146,6 +146,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("cancel", "orders", ("C",), S("cancel"), Act.MARKET, asks=True, footer=True),
     Action("refused", "signals", ("d",), S("refused only"), footer=True),
     Action("acknowledge", "alerts", ("a",), S("acknowledge"), Act.VIEW, footer=True),
+    Action("acknowledge_all", "alerts", ("A",), S("acknowledge all"), Act.VIEW, footer=True),
+    Action("snooze", "alerts", ("m",), S("snooze 1 h"), Act.VIEW, footer=True),
     Action("reconcile", "reconciliation", ("r",), S("reconcile now"), Act.VIEW, footer=True),
     Action("compare", "sessions", ("equals_sign",), S("compare two marked"), key_text=S("="),
            footer=True),

@@ -7,20 +7,26 @@ from pathlib import Path
 import pytest
 
 from engine.domain import event as facts
+from engine.domain.alert import Severity
 from engine.domain.order import Side
 from engine.domain.risk import Check, CheckResult
 from engine.domain.session import JobOutcome
 from engine.ports import Unit
+from engine.risk.reasons import DenyReason
+from engine.risk.runbook import ALERTS
 from engine.strategy.registry import resolve
 from tests.storage.samples import REGIME, context, created, signal, unit
 from tests.tui import sample, seed
 from tests.tui.screens import Asked, application, press, ready, seeded, settled, text_of, until
 from tui import steering
 from tui.dialogs import confirm
+from tui.format import Shown
 from tui.panes import performance
 from tui.panes.parameters import ParametersPane
 from tui.panes.sessions import SessionsPane, span_text
+from tui.runbook import runbook_lines
 from tui.shell import ScreenOptions
+from tui.widgets.status import status_fields
 
 SMALL, LARGE = (80, 24), (120, 40)
 
@@ -310,3 +316,43 @@ def test_a_gap_in_the_benchmark_stays_unknown() -> None:
         pytest.approx(101.0), None, pytest.approx(121.2)
     ]  # fmt: skip
     assert performance.benchmark(rows, {}) == [None] * 3
+
+
+# -- alerts --------------------------------------------------------------------------------
+
+
+async def test_enter_on_an_alert_shows_what_to_do_about_it(tmp_path: Path) -> None:
+    kind = seed.alert(3, Severity.CRITICAL, "slot_missed", "missed by 92 s")
+    app = application(seeded(tmp_path / "a.db", [*seed.story(), unit(kind, at=seed.ago(3))]))
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "7", "j", "enter")
+        await settled(pilot)
+        assert "It is not made up" in text_of(pilot)
+        assert "alr_000000000003" in text_of(pilot)
+
+
+async def test_alerts_are_snoozed_and_acknowledged_together(database: Path) -> None:
+    asked = Asked()
+    app = application(database, asked)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "7", "j", "m")
+        assert asked.kinds == ["SNOOZE"]
+        assert asked.requests[0].args["minutes"] == "60"
+        await press(pilot, "A")
+        assert asked.kinds == ["SNOOZE", "ACKNOWLEDGE", "ACKNOWLEDGE"]
+        assert len({request.args["alert_id"] for request in asked.requests[1:]}) == 2
+
+
+def test_a_runbook_entry_takes_eight_lines_of_eighty_columns() -> None:
+    for code in (*ALERTS, *(reason.value for reason in DenyReason)):
+        assert 4 <= len(runbook_lines(code, 80)) <= 8, code
+
+
+def test_a_recorded_clock_has_no_quote_to_age_and_says_synthetic() -> None:
+    view = sample.view(session=(sample.session(recorded_clock=1),))
+    fields = status_fields(view, Shown("safe"), read_only=False, now=sample.NOW)
+    texts = [field.text for field in fields]
+    assert "q ·" in texts
+    assert "SYNTHETIC" in texts

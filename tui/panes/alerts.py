@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 from tui.actions import bindings
 from tui.format import Shown, cell, severity, when, whole, word
-from tui.messages import AcknowledgeWanted
+from tui.messages import AcknowledgeWanted, AllAcknowledgeWanted, SnoozeWanted
 from tui.panes.pane import Pane
+from tui.runbook import runbook_lines
 from tui.view import Moment, Row, View, instant
+from tui.widgets.lines import Line, line
 from tui.widgets.table import Column
 
 RANK = {"CRITICAL": 0, "WARNING": 1, "INFO": 2}
@@ -80,3 +82,27 @@ class AlertsPane(Pane):
             self.move(1)
         if self.row is not None:
             self.post_message(AcknowledgeWanted(self.row))
+
+    def detail(self, row: Row) -> list[Line]:
+        """What the kind means and what to do, then all columns."""
+        head, *columns = super().detail(row)
+        code = str(row["kind"])
+        if code == "order_denied":  # the subject ends with the gate's code
+            code = str(row["subject"]).rpartition(".")[2]
+        book = runbook_lines(code, self.size.width) or runbook_lines(row["kind"], self.size.width)
+        return [head, *book, line(Shown(" All columns"), ink="head"), *columns]
+
+    def action_acknowledge_all(self) -> None:
+        """Acknowledge every open alert that is shown."""
+        rows = [row for _, row in self.shown_rows() if row["state"] == "OPEN"]
+        if rows:
+            self.post_message(AllAcknowledgeWanted(tuple(rows)))
+        else:
+            self.say(Shown("no open alert is shown"))
+
+    def action_snooze(self) -> None:
+        """Silence the alert under the cursor for an hour."""
+        if self.row is None:
+            self.move(1)
+        if self.row is not None:
+            self.post_message(SnoozeWanted(self.row))

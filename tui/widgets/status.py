@@ -153,6 +153,10 @@ def _link(session: Row | None) -> Field:
 
 
 def _quotes(view: View) -> Shown:
+    """The oldest quote of what is held. A recorded clock has none: prices are those of bars."""
+    session = view["session"].first()
+    if session is not None and session.get("recorded_clock"):
+        return Shown("q ·")
     ages = [
         view.moment.age(instant(row, "priced_at"))
         for row in view["positions"].rows or ()
