@@ -13,7 +13,11 @@ from typing import Any
 
 from engine.runtime.holder import Holder, running, write_holder
 from engine.runtime.lock import InstanceLock, lock_path
+from storage.connect import open_reader
+from storage.queries import panes
 from storage.queries.lineage import lineage
+from storage.rewind import Rewind
+from storage.timeline import timeline
 from tests.architecture.sources import ROOT
 from tests.tui.ptys import Terminal, home
 from tests.tui.test_terminal import ask_stop, value
@@ -84,7 +88,7 @@ def test_screens_and_engine_survive_each_other(tmp_path: Path) -> None:
         with engine(tmp_path) as second:
             screen.shows("restarted as")
             screen.until(lambda: "NO ENGINE" not in screen.text, "the recovery")
-            assert running(tmp_path / "a.db") is not None
+            screen.process.send_signal(signal.SIGUSR1)  # meant for engines
             assert value(tmp_path, "SELECT state FROM sessions WHERE parent_session_id IS NOT NULL")
             screen.send(b"T")
             screen.shows(f"attached to pid {second.pid}")
@@ -94,6 +98,28 @@ def test_screens_and_engine_survive_each_other(tmp_path: Path) -> None:
             assert second.poll() is None
             ask_stop(tmp_path)
             assert second.wait(30) == 0
+    for session in value_list(tmp_path, "SELECT session_id FROM sessions"):
+        assert_rewound(tmp_path / "a.db", session)
+
+
+def value_list(folder: Path, sql: str) -> list[Any]:
+    """The first column."""
+    with closing(open_reader(folder / "a.db")) as db:
+        return [row[0] for row in db.execute(sql).fetchall()]
+
+
+def assert_rewound(database: Path, session_id: str) -> None:
+    """A chain of sessions, folded again to the end of each: nothing is missing or doubled."""
+    with closing(open_reader(database)) as db:
+        steps = timeline(db, session_id)
+        last = steps.steps[-1].seq
+        with closing(Rewind(database, steps.book, steps.steps[0].seq, last)) as rewind:
+            rewind.seek(last)
+            for topic in ("session", "orders", "fills", "alerts", "decision", "readings"):
+                there = panes.PANES[topic](rewind.db, session_id, steps.book)
+                here = panes.PANES[topic](db, session_id, steps.book)
+                if topic == "session" or last == newest(database.parent):
+                    assert there == here, topic
 
 
 def test_a_halt_that_cannot_be_written_is_signalled(tmp_path: Path) -> None:
