@@ -124,6 +124,15 @@ class Blotter:
         self.settle(one)
         return old.execution
 
+    def expire(self, traded: Traded, worth: Decimal) -> None:
+        """Settle what is held of an option that has ended, in cash; no execution tells of it."""
+        con_id = traded.contract.con_id
+        held = self._account.quantity(con_id)
+        if held:
+            sign = -1 if held > 0 else 1
+            self._account.book(Entry(f"expiry {con_id}", traded, sign, abs(held), worth, ZERO))
+            self.tell_account(traded)
+
     def _enter(
         self,
         execution: Execution,

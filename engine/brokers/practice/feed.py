@@ -330,6 +330,12 @@ class Market:
         tick = step_at(traded.rule, price)
         return max(tick, _near(price, tick))
 
+    def settlement(self, traded: Traded) -> Decimal:
+        """Return what an option is worth at its end."""
+        assert traded.expires is not None, f"{traded.contract.symbol} is no option"
+        gap = self.close(traded.listing.symbol, traded.expires) - traded.contract.strike
+        return max(ZERO, gap if traded.contract.right == "C" else -gap)
+
     def years(self, traded: Traded, at: datetime) -> float:
         """Return an option's time to its end."""
         return options.years_left(self._expiry(traded), at)

@@ -108,6 +108,10 @@ class Traded:
         """Say whether it is an option."""
         return self.expires is not None
 
+    def has_ended(self, day: date) -> bool:
+        """Say whether it is an option whose last session is over once that of a day is."""
+        return self.expires is not None and self.expires <= day
+
     @property
     def rule(self) -> MarketRule:
         """Return its rule of price steps."""
@@ -163,7 +167,9 @@ class Universe:
         """Return what fits a description; price: of the underlying, for an option's strikes."""
         if asked.con_id:
             known = self.traded(asked.con_id) or self._listed(asked, at, price)
-            return [known] if known is not None and _agrees(known, asked) else []
+            if known is None or known.has_ended(new_york(at).date() - DAY):
+                return []
+            return [known] if _agrees(known, asked) else []
         if asked.sec_type == "STK":
             return [
                 t

@@ -174,6 +174,7 @@ class PracticeVenue:
             self._agenda.run(now)
         if self._bell <= now:
             self._desk.bell()
+            self._expire()
             self._bell = self._hall.next_change(now)
         if self._midnight <= now:
             self._new_day()
@@ -183,6 +184,18 @@ class PracticeVenue:
                 self._desk.tick(now, self._quote)
             self._streams.tick(now, self._tick, self._quote)
             self._agenda.run(now)
+
+    def _expire(self) -> None:
+        """End the options whose last session has closed: orders, then what is held."""
+        today = self._hall.today(self._now)
+        if today is None or self._now < today.closes:
+            return
+        for order in list(self._desk.live.values()):
+            if order.traded.has_ended(today.day):
+                self._desk.finish(order, "Cancelled", 202, "Order Canceled - reason:Expired")
+        for held in list(self._book.holdings.values()):
+            if held.traded.has_ended(today.day):
+                self._blotter.expire(held.traded, self.market.settlement(held.traded))
 
     def _new_day(self) -> None:
         self._midnight = midnight_after(self._now)

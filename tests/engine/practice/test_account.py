@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.brokers.practice.account import Account, Entry, commission
 from engine.brokers.practice.model import ZERO, Contract
 from engine.brokers.practice.universe import LISTINGS, Traded
-from tests.engine.practice.ear import D, executions, fixed, held, open_venue, order, value
+from tests.engine.practice.ear import FRIDAY, D, executions, fixed, held, open_venue, order, value
 
 KO = next(one for one in LISTINGS if one.symbol == "KO")
 STOCK = Traded(Contract(con_id=1, symbol="KO", sec_type="STK"), KO)
@@ -95,6 +95,32 @@ def test_margin_of_long_and_short_options() -> None:
     book = account(mark="50")  # the option's mark is 50 too: only the rule matters here
     assert book.margin({2: (OPTION, D(2))}) == (D(10_000), D(10_000))
     assert book.margin({2: (OPTION, D(-2))})[0] == 10_000 + 2 * 100 * D("0.2") * 50
+
+
+def test_options_end_in_cash_and_their_orders_with_them() -> None:
+    venue, ear = open_venue(cash=D(1_000_000), tick_s=60)
+    close = venue.market.close("SPY", FRIDAY.date())
+    inside, outside = (int(close) - 20, int(close) + 20)
+    calls = [
+        Contract(
+            symbol="SPY", sec_type="OPT", expiry="20261120", strike=D(k), right="C", currency="USD"
+        )
+        for k in (inside, outside)
+    ]
+    for n, call in enumerate(calls, 1):
+        venue.place(order(n, "BUY 2 MKT", contract=call))
+    venue.place(order(3, "SELL 2 LMT 900.00", contract=calls[0], tif="GTC"))
+    venue.advance(5 * 3600)
+    assert [row.position for row in venue.positions()] == [2, 2]
+    cash = value(venue, "TotalCashValue")
+    venue.advance(2 * 3600)
+    assert venue.positions() == []
+    assert value(venue, "TotalCashValue") == cash + 200 * (close - inside)
+    assert [row.position for row in ear.all("position")[-2:]] == [0, 0]
+    assert (ear.statuses(3)[-1], len(executions(venue))) == ("Cancelled", 4)
+    venue.advance(86_400)
+    venue.place(order(4, "BUY 1 MKT", contract=calls[0]))
+    assert ear.codes(4) == [200]
 
 
 def test_one_ledger_feeds_every_view() -> None:
