@@ -90,6 +90,7 @@ class IbkrBroker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alarmed: set[tuple[str, str]] = set()
         self._reads = 0
+        self._filled_at = -1e9  # monotonic, of the newest live fill or commission
 
     # -- life --------------------------------------------------------------------------------
 
@@ -228,6 +229,7 @@ class IbkrBroker:
             try:
                 if trigger == rp.AGAIN:
                     await self.queries.executions()  # a difference may be a fill that was missed
+                await self._settled()
                 orders, statuses = await self.queries.open_orders()
                 await self.queries.account()
                 answer = account_of(
@@ -242,6 +244,15 @@ class IbkrBroker:
                 answer = AnswerFailed(query="account", reason=str(error))
         self.tell(rp.AccountRead(answer=answer, trigger=trigger))
 
+    async def _settled(self) -> None:
+        """Wait until the newest fill is whole: a read between a fill and its commission, or
+        between two answers, would show a difference that is none."""
+        times = self.terms.timings
+        while (since := self._clock.monotonic() - self._filled_at) < times.settle_cap:
+            if since >= times.settle and not self.translator.without_commission():
+                return
+            await asyncio.sleep(times.settle / 4)
+
     # -- what is heard -----------------------------------------------------------------------
 
     def _hear(self, heard: said.Heard) -> None:
@@ -254,6 +265,9 @@ class IbkrBroker:
         elif isinstance(one, said.OpenOrder):
             if one.client_id == self.terms.client_id:
                 self.machine.took_id(one.order_id)
+        elif isinstance(one, said.Execution | said.Commission):
+            if not isinstance(one, said.Execution) or one.request == -1:
+                self._filled_at = heard.monotonic
         elif isinstance(one, said.NextId):
             self.first_order_id = one.next_id
         elif isinstance(one, said.Pnl):

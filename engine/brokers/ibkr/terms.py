@@ -47,6 +47,8 @@ class Timings:
     poll_misses: int = 5
     executions_every: float = 60
     gap_after: float = 5  # Filled without its fills
+    settle: float = 1  # after a fill, before the account is read
+    settle_cap: float = 5  # likewise, where its commission does not come
     commission_after: float = 30
     commission_alarm: float = 300
     cancel_again: float = 10

@@ -240,6 +240,18 @@ async def test_positions_that_do_not_come_are_unknown_not_empty() -> None:
         assert "no answer" in answer.reason
 
 
+async def test_an_account_read_right_after_a_fill_waits_for_its_commission() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        core = core_of(one)
+        row = send(one, core, "z", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        answer = await account(one)
+        assert isinstance(answer, BrokerAccount)
+        assert all(fill.commission is not None for fill in core.state.fills.values())
+        assert answer.cash == core.book.cash
+
+
 async def test_an_empty_answer_against_the_portfolio_is_unknown_not_flat() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()
