@@ -67,6 +67,8 @@ class AttachedSource(DatabaseSource):
 
     def _look_at_engine(self) -> Row:
         holder = self._look()
+        if holder is not None and self._followed not in (None, holder.session_id):
+            holder = None  # a stranger's engine: ours is not running
         return {
             "pid": holder.pid if holder is not None else None,
             "since": holder.since if holder is not None else None,

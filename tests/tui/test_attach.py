@@ -19,8 +19,11 @@ from storage.queries.lineage import lineage
 from storage.rewind import Rewind
 from storage.timeline import timeline
 from tests.architecture.sources import ROOT
+from tests.tui import sample, seed
 from tests.tui.ptys import Terminal, home
+from tests.tui.screens import seeded
 from tests.tui.test_terminal import ask_stop, value
+from tui.attached import AttachedSource, attached_to, no_engine
 
 HALT = b"\x0b"
 
@@ -170,6 +173,51 @@ def test_a_note_is_believed_only_of_a_process_that_holds_the_lock(tmp_path: Path
         lock.note(me)
         assert running(database) == me
     assert running(database) is None
+
+
+def engine_row(**changes: Any) -> dict[str, Any]:
+    """What an attached screen knows of its engine."""
+    return {
+        "pid": 4711, "since": "2026-11-20T19:30:00.000000Z", "session_id": sample.SESSION,
+        "stranger": None,
+    } | changes  # fmt: skip
+
+
+def test_each_state_of_the_engine_has_its_words() -> None:
+    def said(session: dict[str, Any], **changes: Any) -> str:
+        view = sample.view(session=(sample.session(**session),), engine=(engine_row(**changes),))
+        span = no_engine(view)
+        return "" if span is None else span.text
+
+    id = sample.SESSION[-8:]
+    assert said({"state": "RUNNING"}) == ""
+    assert said({"state": "RUNNING"}, pid=None).startswith("NO ENGINE, no heartbeat since ")
+    interrupted = {"state": "INTERRUPTED", "ended_at": "2026-11-20T19:02:00.000000Z"}
+    words = said(interrupted, pid=None)
+    assert words.startswith(f"NO ENGINE. Last session {id}: INTERRUPTED 14:02:00 ET")
+    assert said({"state": "COMPLETED", "ended_at": sample.ago(5)}, pid=None) == ""
+    assert attached_to(engine_row()) == f"attached to pid 4711, session {id}, since 14:30 ET"
+    assert "no engine runs" in attached_to(engine_row(pid=None))
+
+
+def test_the_engine_of_a_strange_session_is_not_ours(tmp_path: Path) -> None:
+    database = seeded(tmp_path / "s.db")
+    held: list[Holder | None] = [Holder(4711, seed.SESSION, "here", sample.ago(60))]
+    source = AttachedSource(database, lambda: held[0], lambda: seed.NOW)
+    with closing(source):
+        for holder, pid in (
+            (held[0], 4711),
+            (None, None),
+            (Holder(4712, "offline-20261120T000000Z-0b0b0b0b", "here", sample.ago(1)), None),
+        ):
+            held[0] = holder
+            view = source.read(frozenset({"positions"}))
+            if view is not None:
+                row = view["engine"].first()
+                assert row is not None
+                assert row["pid"] == pid
+                assert view["session"].first() is not None
+        assert source.read(frozenset({"positions"})) is None
 
 
 def test_a_line_of_sessions_is_followed_and_a_stranger_is_not() -> None:
