@@ -40,8 +40,9 @@ def _unmoved(db: sqlite3.Connection, book: str) -> list[Row]:
         db,
         "SELECT d.decision_id AS id, d.*, d.result AS kind, "
         "CASE WHEN d.late_s >= 1 THEN 'LATE' ELSE 'DONE' END AS state, "
-        "d.text AS reason FROM v_decisions AS d WHERE d.book = ?1 AND (d.late_s >= 1 OR NOT EXISTS "
-        "(SELECT 1 FROM signals AS s WHERE s.book = ?1 AND s.decision_id = d.decision_id)) "
+        "d.text AS reason FROM v_decisions AS d WHERE d.book = ?1 AND (d.late_s >= 1 "
+        "OR d.decision_id NOT IN "
+        "(SELECT decision_id FROM signals WHERE book = ?1 AND decision_id IS NOT NULL)) "
         "ORDER BY d.seq DESC LIMIT ?2",
         book,
         LIMIT,
