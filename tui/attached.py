@@ -107,6 +107,8 @@ class Attached(Guest):
         elif before["session_id"] != after["session_id"]:
             self.arming.disarm()
             self.say_hint(say("restarted as {}…", _short(after["session_id"])))
+        elif before["pid"] is not None and after["pid"] is None:
+            self.arming.disarm()
 
     def notices(self) -> list[Span]:
         """What every screen says, and a session that began here and is not followed."""
