@@ -130,6 +130,7 @@ async def test_the_link_lost_right_after_the_send_leaves_one_order_and_finds_it(
         await one.until(lambda: row.status is _S.UNKNOWN or row.filled)
         await one.until(lambda: row.status is _S.FILLED)
         assert len(gateway.venue.completed_orders()) == 1
+        await one.until(lambda: one.broker.machine.link.is_live)
         answer = await account(one)
         assert isinstance(answer, BrokerAccount)
         assert answer.positions == {QQQ: D(10)}
