@@ -99,8 +99,11 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
     clock = await _clock(settings)
     database = Path(settings.storage.path)
     with InstanceLock(database) as lock, ExitStack() as held:
+        locks = [lock]
         if plans.at_broker(settings):
-            held.enter_context(InstanceLock(state_folder() / f"account-{settings.ibkr.account}"))
+            if not settings.run.dry_run:  # which cannot send
+                account = InstanceLock(state_folder() / f"account-{settings.ibkr.account}")
+                locks.append(held.enter_context(account))
             plan = plans.prepare_at_broker(settings, clock.wall())
         else:  # bad data is refused before a row is written
             plan = plans.prepare(settings, clock.wall())
@@ -110,9 +113,9 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
             emergency = held.enter_context(closing(EmergencyFile(database)))
             context = await _open_session(settings, plan, journal, clock, emergency)
             watched.session_id = context.session_id
-            lock.note(
-                Holder(context.pid, context.session_id, context.host, utc_text(context.started_at))
-            )
+            since = utc_text(context.started_at)
+            for one in locks:
+                one.note(Holder(context.pid, context.session_id, context.host, since))
             trade = _trade_at_broker if plans.at_broker(settings) else _trade
             await trade(settings, plan, context, journal, clock, watched, emergency)
             await journal.truncate_log()

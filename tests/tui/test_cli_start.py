@@ -66,15 +66,14 @@ def test_help_of_every_command_has_examples_and_the_common_options(here: Here) -
     commands += [[name] for name in ("cancel", "stop", "schedule", "doctor", "regimes", "signals")]
     commands += [[name] for name in ("orders", "trades", "positions", "alerts", "sessions")]
     commands += [["snapshots"], ["journal"], ["gateway"], ["gateway", "fault"]]
-    commands += [["attach"], ["replay"]]
+    commands += [["attach"], ["replay"], ["panic"]]
     for command in commands:
         assert command[0] in listed
         text = here(*command, "--help").out
         assert "Examples:" in text, command
         assert "--db FILE" in text, command
         assert "--config FILE" in text, command
-    for absent in ("panic", "notify"):
-        assert absent not in listed
+    assert "notify" not in listed
 
 
 @pytest.mark.parametrize(
@@ -142,8 +141,11 @@ def test_live_is_refused_key_by_key(here: Here) -> None:
     assert "live.enabled = false, true is needed" in refused.err
     assert "--confirm is not given" in refused.err
     given = ("--set", "live.enabled=true", "--confirm")
-    assert here("run", "--no-ui", "--mode", "live", *caps, *given).code == 4
-    assert here("run", "--no-ui", "--mode", "paper").code == 4
+    assert here("run", "--no-ui", "--mode", "live", *caps, *given).code == 3
+    paper = here("run", "--no-ui", "--mode", "paper")
+    assert paper.code == 2
+    assert "ibkr.port: missing" in paper.err
+    assert "ibkr.account: missing" in paper.err
     assert list(here.folder.iterdir()) == []
 
 

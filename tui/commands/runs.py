@@ -208,23 +208,33 @@ def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
 
 
 def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
-    """Refuse live without its three keys, and for now with them (exit 3)."""
+    """Refuse an account of the other kind; live without its keys, and for now with them (exit 3).
+
+    Ports decide nothing. A missing port or account is a SettingsError. What the broker's login manages is compared once it is connected.
+    """
+    from engine.brokers.ibkr.link import gate
+    from engine.brokers.ibkr.terms import terms_of
     from engine.domain.session import Mode
     from engine.errors import SafetyRefusal
 
-    mode = settings.run.mode
-    if mode is Mode.LIVE:
-        missing = []
-        if not settings.live.enabled:
-            missing.append("live.enabled = false, true is needed")
-        if not confirmed:
-            missing.append("--confirm is not given")
-        if missing:
-            raise SafetyRefusal(f"--mode live is refused: {' and '.join(missing)}")
+    mode, account = settings.run.mode, settings.ibkr.account
+    if mode not in (Mode.PAPER, Mode.LIVE):
+        return
+    is_live = mode is Mode.LIVE
+    wrong = account and gate(live=is_live, account=account, managed=[account])
+    missing = [wrong[1]] if wrong else []
+    if is_live and not settings.live.enabled:
+        missing.append("live.enabled = false, true is needed")
+    if is_live and not confirmed:
+        missing.append("--confirm is not given")
+    if missing:
+        raise SafetyRefusal(f"--mode {mode.value} is refused: {' and '.join(missing)}")
+    if is_live:
         raise SafetyRefusal(
             "--mode live is refused: this version has been proven against a practice gateway only; "
             "use --mode paper"
         )
+    terms_of(settings)  # names what is missing before anything is written
 
 
 def require_terminal() -> None:
