@@ -138,6 +138,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", "table", ("g", "home"), S("first row")),
     Action("last", "table", ("G", "end"), S("last row")),
     Action("detail", "table", ("enter",), S("detail"), footer=True),
+    Action("command", "app", ("colon",), S("command line"), key_text=S(":")),
+    Action("palette", "app", ("ctrl+p",), S("palette"), key_text=S("^p")),
     Action("filter", "table", ("slash",), S("filter"), key_text=S("/")),
     Action("sort", "table", ("s",), S("sort")),
     Action("mark", "table", ("space",), S("mark")),

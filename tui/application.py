@@ -7,13 +7,13 @@ it is read back from the database.
 from engine.domain.request import RequestKind
 from tui import steering
 from tui.actions import allowed, bindings, of
+from tui.commanding import Commanding
 from tui.format import Shown, safe, say
 from tui.messages import CancelWanted
 from tui.shell import Left
-from tui.wishes import Wishes
 
 
-class Pilothouse(Wishes, inherit_bindings=False):
+class Pilothouse(Commanding, inherit_bindings=False):
     """The screen and its keys."""
 
     BINDINGS = [*bindings("app")]

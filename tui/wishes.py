@@ -50,6 +50,7 @@ class Wishes(Shell, inherit_bindings=False):
     def ask(self, question: Question) -> None:
         """A question takes the keys from whatever is being typed."""
         self.dashboard.entry.give_way()
+        self.dashboard.palette.close()
         super().ask(question)
 
     def on_entry_wanted(self, message: EntryWanted) -> None:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from tui.actions import footer, of
 from tui.dialogs.confirm import ConfirmPanel
+from tui.dialogs.palette import PALETTE_ROWS, Palette
 from tui.format import Shown
 from tui.layout import Box, boxes, shows_several
 from tui.messages import Said
@@ -30,9 +31,10 @@ from tui.panes.regime import RegimeCard, RegimePane
 from tui.panes.sessions import SessionsPane
 from tui.panes.signals import SignalsPane
 from tui.screens.help import HelpPane
+from tui.verbs import Choice
 from tui.view import Moment, View
 from tui.widgets.entry import Entry, EntryLine
-from tui.widgets.lines import Span
+from tui.widgets.lines import Line, Span, line
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
 FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
@@ -64,6 +66,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.status = StatusLine(id="status")
         self.strip = Strip(id="strip")
         self.confirm = ConfirmPanel(id="confirm")
+        self.palette = Palette(id="palette")
         self.entry = EntryLine(id="entry")
         self.message = MessageLine(id="message")
         self.keys = Footer(id="footer")
@@ -83,6 +86,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         yield self.strip
         yield Container(*self.panes.values(), id="area")
         yield self.confirm
+        yield self.palette
         yield self.entry
         yield self.message
         yield self.keys
@@ -112,6 +116,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.confirm.closed = self._question_closed
         self.entry.display = False
         self.entry.closed = self._entry_closed
+        self.palette.display = False
+        self.palette.closed = self.place
         if shows_several(*self.size):
             self.current = "positions"
         self.place()
@@ -134,6 +140,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         rows_left = rows - (2 if low else 4)
         if self.confirm.display:
             rows_left -= min(7, max(0, rows_left - 3))
+        if self.palette.display:
+            rows_left -= min(PALETTE_ROWS, max(0, rows_left))
         if self.current == "help":
             placed = {"help": Box(0, 0, columns, max(0, rows_left))}
         else:
@@ -145,7 +153,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
                 pane.styles.offset = (box.x, box.y)
                 pane.styles.width = box.width
                 pane.styles.height = box.height
-        if not self.confirm.has_focus and not self.entry.display:
+        if not (self.confirm.has_focus or self.entry.display or self.palette.display):
             self.panes[self.current].focus()
         self.paint_frame()
 
@@ -156,6 +164,25 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.message.display = False
         self.entry.open(entry)
         self.entry.focus()
+
+    def choose(
+        self, find: Callable[[str], list[Choice]], chosen: Callable[[Choice], None]
+    ) -> None:
+        """Dock the palette."""
+        if not self.ready or self.confirm.display:
+            return
+        self.entry.give_way()
+        self.palette.open(find, chosen)
+        self.place()
+        self.palette.focus()
+
+    def show_text(self, title: Shown, lines: list[Line]) -> None:
+        """Show lines in place of the panes until esc."""
+        found = self.panes["help"]
+        assert isinstance(found, HelpPane)
+        found.instead = [line(title, ink="head"), *lines]
+        self.go("help")
+        found.flush()
 
     def _entry_closed(self) -> None:
         self.message.display = True

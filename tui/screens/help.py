@@ -59,11 +59,17 @@ class HelpPane(Pane):
 
     def __init__(self, *, read_only: bool, contexts: tuple[str, ...] = ("app",)) -> None:
         super().__init__()
+        self.instead: list[Line] | None = None  # other text that is shown for a while
         self._lines_of_help = help_lines(read_only=read_only, contexts=contexts)
 
     def detail_lines(self) -> list[Line] | None:
         """Help is a detail that is always open, so that movement keys scroll it."""
-        return self._lines_of_help
+        return self._lines_of_help if self.instead is None else self.instead
+
+    def back(self) -> bool:
+        """Leaving, the keys come back."""
+        self.instead = None
+        return False
 
     def _step(self, rows: int) -> None:
         self._detail_top += rows

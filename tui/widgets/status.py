@@ -250,8 +250,15 @@ class Strip(Lines):
 class MessageLine(Lines):
     """The one message that matters most, and how many others wait."""
 
+    messages: Sequence[Span] = ()
+
+    def on_resize(self) -> None:
+        """Back in its place after something was typed there."""
+        self.show(self.messages)
+
     def show(self, messages: Sequence[Span]) -> None:
         """Paint the first message of a list sorted by rank."""
+        self.messages = messages
         if not messages:
             self.paint([line()])
             return
