@@ -210,7 +210,8 @@ def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
 def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
     """Refuse an account of the other kind; live without its keys, and for now with them (exit 3).
 
-    Ports decide nothing. A missing port or account is a SettingsError. What the broker's login manages is compared once it is connected.
+    Ports decide nothing. A missing port or account is a SettingsError. What the broker's login
+    manages is compared once it is connected.
     """
     from engine.brokers.ibkr.link import gate
     from engine.brokers.ibkr.terms import terms_of
