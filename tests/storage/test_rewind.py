@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -117,6 +118,20 @@ def test_the_end_is_what_the_database_holds(recorded: Path, steps: Timeline) -> 
         assert {t for t in stored if seen[t] != stored[t]} <= not_journaled
         assert seen["session"][0]["state"] == "COMPLETED"
         assert seen["session"][0]["ended_at"] == stored["session"][0]["ended_at"]
+
+
+def test_any_moment_is_reached_in_a_fraction_of_a_second(recorded: Path, steps: Timeline) -> None:
+    chance = random.Random(13)
+    with closing(rewound(recorded, steps)) as rewind:
+        while not rewind.prepare(0.05):
+            pass
+        spent = []
+        for _ in range(60):
+            began = thread_time()  # of this thread: a busy machine is no slow program
+            rewind.seek(chance.randint(1, steps.steps[-1].seq))
+            panes.read(rewind.db, steps.session_id, steps.book, panes.PANES)
+            spent.append(thread_time() - began)
+    assert max(spent) < 0.3, sorted(spent)[-5:]
 
 
 def test_nothing_is_kept_twice_and_not_more_than_sixteen(recorded: Path, steps: Timeline) -> None:
