@@ -46,7 +46,7 @@ class Wanted:
     cash: Decimal
     seed: int
     speed: float
-    start: datetime
+    start: datetime | None  # None: now, when all is loaded
     server_version: int
     master: int | None
     bars: Path | None
@@ -137,16 +137,19 @@ async def _until(done: asyncio.Event, gateway: PracticeGateway, state: Path | No
 
 
 def _venue(wanted: Wanted) -> PracticeVenue:
-    calendar = ExchangeCalendar("XNYS", FIRST, year_ahead(max(wanted.start, _now()).date()))
+    latest = max(wanted.start or _now(), _now())
+    calendar = ExchangeCalendar("XNYS", FIRST, year_ahead(latest.date()))
+    bars = _bars(wanted, calendar)
+    start = wanted.start or _now()
     venue = PracticeVenue(
-        start=wanted.start,
+        start=start,
         calendar=calendar,
         seed=wanted.seed,
         account=wanted.account,
         cash=wanted.cash,
         tick_s=tick_s(wanted.speed),
-        bars=_bars(wanted, calendar),
-        script=_script(wanted),
+        bars=bars,
+        script=_script(wanted, start),
     )
     path = wanted.state
     if path is not None and path.exists():
@@ -173,13 +176,11 @@ def _bars(wanted: Wanted, calendar: ExchangeCalendar) -> dict[str, tuple[Bar, ..
     }
 
 
-def _script(wanted: Wanted) -> Sequence[Scripted]:
+def _script(wanted: Wanted, start: datetime) -> Sequence[Scripted]:
     if wanted.script is None:
         return ()
     path = wanted.script
-    return _checked(
-        path, lambda: read_script(path.read_text(encoding="utf-8"), wanted.start, str(path))
-    )
+    return _checked(path, lambda: read_script(path.read_text(encoding="utf-8"), start, str(path)))
 
 
 def _faults(path: Path | None) -> list[Fault]:

@@ -4,10 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 from tui.commands.options import Config, Db, Json
 from tui.commands.reading import database_of
+
+if TYPE_CHECKING:
+    from engine.settings.model import Settings
 
 OK, NOTE, LOOK, BAD = "ok", "note", "look", "BAD"
 
@@ -29,19 +34,29 @@ class Line(NamedTuple):
     text: str
 
 
-def doctor(db: Db = None, config: Config = None, as_json: Json = False) -> None:
+def doctor(
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as ibkr.port=4002."),
+    ] = None,
+    db: Db = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Check everything a bug report needs; exit 7 if a line wants to be looked at.
+
+    A broker's gateway is asked only in mode paper or live, or when ibkr.port is set; everything
+    else needs no network.
 
     \b
     Examples:
       pilothouse doctor
       pilothouse doctor --json > report.json
+      pilothouse doctor --set run.mode=paper --set ibkr.port=4002 --set ibkr.account=DU0000001
     """
-    import typer
-
     from tui.commands.output import Column, print_json, print_table
 
-    lines = list(examine(db, config))
+    lines = list(examine(db, config, settings))
     if as_json:
         print_json([line._asdict() for line in lines])
     else:
@@ -51,11 +66,11 @@ def doctor(db: Db = None, config: Config = None, as_json: Json = False) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def examine(db: Path | None, config: Path | None) -> Iterator[Line]:
+def examine(db: Path | None, config: Path | None, sets: list[str] | None = None) -> Iterator[Line]:
     """Yield a line for each thing; what goes wrong while looking is a line too."""
     yield from _python()
-    settings = _settings(db, config)
-    yield settings
+    line, settings = _settings(db, config, sets)
+    yield line
     try:
         database = database_of(db, config)
     except Exception as error:  # noqa: BLE001  whatever it is, it belongs into the report
@@ -67,6 +82,8 @@ def examine(db: Path | None, config: Path | None) -> Iterator[Line]:
     yield from _guarded("disk", lambda: _disk(database))
     yield from _guarded("calendar", _calendar)
     yield _terminal()
+    if settings is not None:
+        yield from _broker(settings)
 
 
 def _guarded(item: str, look: Callable[[], Line]) -> Iterator[Line]:
@@ -101,17 +118,33 @@ def _python() -> Iterator[Line]:
         yield Line("time zones", OK, "America/New_York and US/Eastern are known")
 
 
-def _settings(db: Path | None, config: Path | None) -> Line:
+def _broker(settings: "Settings") -> Iterator[Line]:
+    """Ask the gateway, where there is one to be asked."""
+    from engine.domain.session import Mode
+    from tui.commands.examination import examined
+
+    if settings.ibkr.port is None and settings.run.mode not in (Mode.PAPER, Mode.LIVE):
+        return
+    try:
+        for seen in examined(settings):
+            yield Line(*seen)
+    except Exception as error:  # noqa: BLE001  whatever it is, it belongs into the report
+        yield Line("broker", BAD, f"{type(error).__name__}: {error}")
+
+
+def _settings(
+    db: Path | None, config: Path | None, sets: list[str] | None
+) -> "tuple[Line, Settings | None]":
     from engine.errors import SettingsError
     from engine.settings.places import config_files
     from tui.commands.runs import flags, settings_of
 
     try:
-        loaded = settings_of(flags(("--db", "storage.path", db), sets=None), config)
+        loaded = settings_of(flags(("--db", "storage.path", db), sets=sets), config)
     except SettingsError as error:
-        return Line("settings", BAD, "; ".join(error.findings))
+        return Line("settings", BAD, "; ".join(error.findings)), None
     files = ", ".join(str(path) for path in config_files(config)) or "no file, all defaults"
-    return Line("settings", OK, f"hash {loaded.config_hash}, {files}")
+    return Line("settings", OK, f"hash {loaded.config_hash}, {files}"), loaded
 
 
 def _engine(database: Path) -> Line:

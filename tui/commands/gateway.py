@@ -153,12 +153,11 @@ def _where(control_port: int | None) -> tuple[str, int]:
         ) from error
 
 
-def _instant(text: str | None) -> datetime:
+def _instant(text: str | None) -> datetime | None:
     from engine.errors import SettingsError
-    from engine.runtime.clock import SystemClock
 
     if text is None:
-        return SystemClock().wall()
+        return None
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
