@@ -149,7 +149,7 @@ class Replayed(Guest, inherit_bindings=False):
         self, find: Callable[[str, datetime], int], wishes: "SimpleQueue[Wish]", **given: Any
     ) -> None:
         super().__init__(**given)
-        self._find = find
+        self._step_named = find
         self._wishes = wishes
 
     def get_default_screen(self) -> Dashboard:
@@ -221,13 +221,21 @@ class Replayed(Guest, inherit_bindings=False):
         then = self._goto_typed
         self.ask(Question(Shown("GO TO"), facts, (), then, typed=typed, danger=False))
 
+    def run_command(self, typed: str) -> None:
+        """`:goto WHERE` at once; without words, and for all other verbs, as everywhere."""
+        verb, _, where = typed.partition(" ")
+        if verb == "goto" and where.strip():
+            self.goto(where)
+        else:
+            super().run_command(typed)
+
     def _goto_typed(self, _: str, text: str) -> None:
         self.goto(text)
 
     def goto(self, text: str) -> None:
         """Move to what a person means; say so where it is nothing."""
         try:
-            step = self._find(text, self.view.moment.clock or self.clock.wall())
+            step = self._step_named(text, self.view.moment.clock or self.clock.wall())
         except SettingsError as error:
             self.say_hint(safe(str(error), 200))
         else:

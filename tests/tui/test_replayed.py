@@ -164,6 +164,14 @@ async def test_keys_move_the_clock_and_nothing_is_asked(database: Path, steps: T
             await press(pilot, key)
             seq = steps.steps[step].seq
             await until(pilot, lambda seq=seq: seq_of(app) == seq, key)  # type: ignore[misc]
+        app.run_command(f"goto seq {steps.steps[second].seq}")
+        await until(pilot, lambda: seq_of(app) == steps.steps[second].seq, ":goto")
+        app.run_command("goto nowhere at all")
+        assert app.hint is not None
+        assert "nowhere at all" in app.hint.text
+        await press(pilot, "colon", *"halt", "enter")
+        await press(pilot, "colon", *"stop", "enter")
+        await press(pilot, "ctrl+p", "escape")
         await press(pilot, "ctrl+k")
         assert app.hint is not None
         assert "nothing to stop" in app.hint.text
