@@ -12,13 +12,13 @@ Uppercase changes something (the exception is G, to the end); H J K L N are neve
 because caps lock would turn movement into them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from textual.binding import Binding
 
-from tui.format import BLANK, Shown
+from tui.format import BLANK, Shown, safe
 
 
 class Act(Enum):
@@ -55,7 +55,19 @@ class Action:
     @property
     def shown_keys(self) -> Shown:
         """The keys as a person reads them."""
+        own = _own_keys.get(binding_id(self))
+        if own is not None:
+            return safe(own.replace(",", " "))
         return self.key_text or Shown(" ".join(self.keys))
+
+
+_own_keys: dict[str, str] = {}
+
+
+def use_keys(keymap: Mapping[str, str]) -> None:
+    """Show these keys, by binding id, in footer, help and palette."""
+    _own_keys.clear()
+    _own_keys.update(keymap)
 
 
 PANES: tuple[tuple[str, str, Shown, Shown], ...] = (
@@ -166,6 +178,12 @@ ACTIONS: tuple[Action, ...] = (
 def of(*contexts: str) -> tuple[Action, ...]:
     """Return the actions of these contexts."""
     return tuple(action for action in ACTIONS if action.context in contexts)
+
+
+def binding_id(action: Action) -> str:
+    """Return the name under which a binding's keys can be changed."""
+    tail = f".{action.argument}" if action.argument != "" else ""
+    return f"{action.context}.{action.id}{tail}"
 
 
 def bindings(*contexts: str, read_only: bool = False) -> list[Binding]:

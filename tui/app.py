@@ -129,6 +129,7 @@ def _requests(path: Path, clock: "Clock") -> "Requests":
 
 
 def _options(settings: Settings) -> "ScreenOptions":
+    from tui.keymap import checked
     from tui.shell import ScreenOptions
     from tui.theme import theme_name
 
@@ -139,6 +140,7 @@ def _options(settings: Settings) -> "ScreenOptions":
         read_only=screen.read_only,
         no_color=screen.color == "none",
         log=settings.log.path,
+        keys=checked(screen.keys),
     )
 
 

@@ -10,8 +10,8 @@ import contextlib
 import faulthandler
 import signal
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from threading import Thread
@@ -29,6 +29,7 @@ from engine.domain.request import Request, RequestKind
 from engine.errors import JournalError
 from engine.ports import Clock
 from tui import terminal
+from tui.actions import use_keys
 from tui.dialogs.confirm import Question
 from tui.format import Shown, safe, say
 from tui.messages import Changed, Said
@@ -91,6 +92,7 @@ class ScreenOptions:
     read_only: bool = False
     no_color: bool = False
     log: Path | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)  # a checked map: binding id → keys
 
 
 class Shell(App[None], inherit_bindings=False):
@@ -114,6 +116,8 @@ class Shell(App[None], inherit_bindings=False):
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.options.theme
+        self.set_keymap(dict(self.options.keys))
+        use_keys(self.options.keys)
         if self.no_color or self.options.no_color:
             # the library chose its filter before it knew the theme: greys instead of no color
             self._filters = [f for f in self._filters if not isinstance(f, Monochrome)]

@@ -380,6 +380,11 @@ class Screen(Section):
     ascii: bool = key(False, "no box drawing, arrows, blocks or dots")
     read_only: bool = key(False, "the screen only looks: nothing but the emergency stop acts")
     mouse: bool = key(False, "take mouse events, which nothing needs")
+    keys: Mapping[str, str] = key(
+        dict,
+        "own keys by action, as the help names them",
+        allowed='a table of "orders.cancel" = "D" or "f2,ctrl+r"',
+    )
 
 
 class Log(Section):

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, str] = {
     "live.max_day_usd": "20000",
     "ibkr.port": "4002",
     "ibkr.account": '"DU0000001"',
+    "screen.keys": '{ "orders.cancel" = "D", "zoom" = "f6,ctrl+r" }',
     "log.path": '"/var/log/pilothouse.log"',
     "script.file": '"signals.csv"',
 }
