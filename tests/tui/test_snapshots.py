@@ -14,6 +14,7 @@ from engine.domain.session import SessionState
 from tests.storage.samples import context, created, moved, unit
 from tests.tui import seed
 from tests.tui.screens import app_of, application, handled, press, ready, seeded, settled
+from tui.actions import MORE_PANES, PANES
 from tui.shell import ScreenOptions
 from tui.widgets.lines import Lines
 
@@ -112,3 +113,30 @@ def test_in_ascii(snap_compare: Compare, full: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Lines, "ascii_only", False)
     app = application(full, options=ScreenOptions(ascii_only=True))
     assert snap_compare(app, terminal_size=SMALL, run_before=keys("2"))
+
+
+@pytest.mark.parametrize("theme", ["light", "high-contrast", "classic", "ansi"])
+def test_every_theme(snap_compare: Compare, troubled: Path, theme: str) -> None:
+    app = application(troubled, options=ScreenOptions(theme=f"pilothouse-{theme}"))
+    assert snap_compare(app, terminal_size=SMALL, run_before=keys("1"))
+
+
+@pytest.mark.parametrize("pane", [key for key, _, _, _ in (*PANES, *MORE_PANES)])
+async def test_without_color_every_cell_says_the_same(
+    troubled: Path, pane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    for without in (False, True):
+        if without:
+            monkeypatch.setenv("NO_COLOR", "1")
+        theme = "pilothouse-ansi" if without else "pilothouse-dark"
+        app = application(troubled, options=ScreenOptions(theme=theme))
+        async with app.run_test(size=SMALL) as pilot:
+            await keys(pane)(pilot)
+            seen.append([
+                widget.render_line(y).text
+                for widget in app.screen.query(Lines)
+                if widget.display and widget.id not in ("status",)
+                for y in range(widget.size.height)
+            ])  # fmt: skip
+    assert seen[0] == seen[1]
