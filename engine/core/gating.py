@@ -168,7 +168,12 @@ def _worst(state: State, order: Order, quantity: Decimal) -> Decimal:
 
 
 def _broker_quantity(state: State, book: StrategyBook, instrument: InstrumentId) -> Decimal | None:
-    """Return the broker's quantity where it differs from ours, else what we own."""
+    """Return the broker's quantity where it differs from ours, else what we own.
+
+    None while the difference is not confirmed: one empty answer must not hold back an exit.
+    """
+    if instrument in state.doubtful:
+        return None
     found = state.differences.get(instrument)
     return book.position(instrument).quantity if found is None else Decimal(found.theirs)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.core import gating
 from engine.core.decide import decide
 from engine.core.evolve import evolve
 from engine.domain import event as ev
@@ -13,9 +14,12 @@ from engine.domain import report as rp
 from engine.domain.ids import InstrumentId
 from engine.domain.input import LinkSeen, Reported, Requested
 from engine.domain.link import Link, LinkState
+from engine.domain.order import Side
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder
 from engine.domain.request import Request, RequestKind
+from engine.domain.risk import CheckResult
 from engine.domain.session import SessionState, Verdict
+from engine.risk import gate
 from engine.runtime.clock import SystemClock
 from engine.runtime.rounds import Rounds
 from tests.engine.ibkr.core import AT, Core
@@ -84,6 +88,15 @@ class Account:
         self.take(Requested(self.at, request))
         return self.state.accepted.get(item, "")
 
+    def denies(self, side: Side) -> str:
+        """What reconciliation alone says to an order for one share."""
+        wish = order("w", side, 1, is_exit=side is Side.SELL)
+        given = gating.facts(self.state, self.core.book, wish, ())
+        checks = gate.check(wish, given, self.core.book.limits)
+        (found,) = [one for one in checks if one.code == "unreconciled"]
+        fails = {CheckResult.FAIL} if wish.is_exit else {CheckResult.FAIL, CheckResult.UNKNOWN}
+        return found.code if found.result in fails else ""
+
     @property
     def verdict(self) -> str:
         """What the gate goes by."""
@@ -137,12 +150,15 @@ def test_one_empty_position_list_closes_nothing_and_a_second_one_alarms() -> Non
     assert account.severities == ["WARNING"]
     assert account.verdict == "DIFFERENCES"  # nobody enters on half a truth
     assert account.state.blocked == set()
+    assert account.denies(Side.BUY) == "unreconciled"
+    assert account.denies(Side.SELL) == ""  # one answer holds no exit back
     account.says({QQQ: D(10)}, rp.AGAIN, later=20, cash="99990")
     assert account.verdict == "CLEAN"
     account.says({}, later=60, cash="99990")
     account.says({}, rp.AGAIN, later=20, cash="99990")
     assert account.state.blocked == {QQQ}
     assert account.severities[-1] == "CRITICAL"
+    assert account.denies(Side.SELL) == "unreconciled"  # they hold none: nothing to sell
     assert account.core.book.position(QQQ).quantity == 10
 
 
