@@ -12,6 +12,10 @@ RIGHT_COLUMNS = 40
 
 LEFT = ("positions", "orders", "fills")
 RIGHT = ("card", "equity", "alerts", "reconciliation")
+WIDE_COLUMNS = 200
+TALL_ROWS = 60
+MIDDLE = ("signals", "alerts", "log")
+FAR_RIGHT = ("card", "equity", "reconciliation")
 
 
 class Box(NamedTuple):
@@ -28,6 +32,11 @@ def shows_several(columns: int, rows: int) -> bool:
     return columns >= MID_COLUMNS and rows >= MEDIUM_ROWS
 
 
+def shows_three(columns: int, rows: int) -> bool:
+    """Say whether a terminal of this size shows three columns of panes."""
+    return columns >= WIDE_COLUMNS and rows >= TALL_ROWS
+
+
 def boxes(
     columns: int, rows: int, area_rows: int, focused: str, *, zoomed: bool = False
 ) -> dict[str, Box]:
@@ -39,6 +48,8 @@ def boxes(
     area = Box(0, 0, columns, max(0, area_rows))
     if zoomed or not shows_several(columns, rows):
         return {focused: area}
+    if shows_three(columns, rows):
+        return _three(columns, area.height, focused)
     left_width = columns - RIGHT_COLUMNS
     left, right = list(LEFT), list(RIGHT)
     if focused not in LEFT + RIGHT:
@@ -53,6 +64,20 @@ def boxes(
 
 
 RIGHT_SHARES = (13, 9, 7, 7)
+FAR_RIGHT_SHARES = (16, 24, 17)
+
+
+def _three(columns: int, height: int, focused: str) -> dict[str, Box]:
+    """Left and middle share what the right leaves; a pane that has no place takes the left."""
+    middle_width = (columns - RIGHT_COLUMNS) // 2
+    left_width = columns - RIGHT_COLUMNS - middle_width
+    others = {
+        **_stack(list(MIDDLE), left_width, middle_width, height, (1, 1, 1)),
+        **_stack(list(FAR_RIGHT), columns - RIGHT_COLUMNS, RIGHT_COLUMNS, height, FAR_RIGHT_SHARES),
+    }
+    if focused not in LEFT + MIDDLE + FAR_RIGHT:
+        return {focused: Box(0, 0, left_width, height), **others}
+    return {**_stack(list(LEFT), 0, left_width, height, (1, 1, 1)), **others}
 
 
 def _stack(

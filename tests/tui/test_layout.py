@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.layout import LEFT, RIGHT, boxes, shows_several
+from tui.layout import FAR_RIGHT, LEFT, MIDDLE, RIGHT, boxes, shows_several, shows_three
 
-PANES = st.sampled_from([*LEFT, *RIGHT, "overview", "regime", "log"])
+PANES = st.sampled_from([*LEFT, *RIGHT, "overview", "regime", "log", "signals", "sessions"])
 
 
 @given(st.integers(1, 300), st.integers(1, 100), PANES, st.booleans())
@@ -38,3 +38,15 @@ def test_one_hundred_twenty_by_forty_shows_the_columns_of_the_specification() ->
     assert shows_several(120, 40)
     assert not shows_several(119, 40)
     assert not shows_several(120, 39)
+
+
+def test_two_hundred_by_sixty_shows_three_columns() -> None:
+    placed = boxes(200, 60, 57, "orders")
+    assert set(placed) == {*LEFT, *MIDDLE, *FAR_RIGHT}
+    assert all(placed[name].width == 80 for name in (*LEFT, *MIDDLE))
+    assert all(placed[name].width == 40 for name in FAR_RIGHT)
+    assert placed["signals"].x == 80
+    assert placed["card"].x == 160
+    assert boxes(200, 60, 57, "sessions")["sessions"] == (0, 0, 80, 57)
+    assert not shows_three(199, 60)
+    assert not shows_three(200, 59)

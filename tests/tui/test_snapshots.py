@@ -18,7 +18,7 @@ from tui.actions import MORE_PANES, PANES
 from tui.shell import ScreenOptions
 from tui.widgets.lines import Lines
 
-SMALL, LARGE = (80, 24), (120, 40)
+SMALL, LARGE, HUGE = (80, 24), (120, 40), (200, 60)
 
 Compare = Callable[..., bool]
 
@@ -87,6 +87,10 @@ def test_all_panes_on_a_large_terminal(snap_compare: Compare, full: Path) -> Non
 
 def test_all_panes_empty_on_a_large_terminal(snap_compare: Compare, empty: Path) -> None:
     assert snap_compare(application(empty), terminal_size=LARGE, run_before=keys())
+
+
+def test_all_panes_on_a_huge_terminal(snap_compare: Compare, full: Path) -> None:
+    assert snap_compare(application(full), terminal_size=HUGE, run_before=keys("4"))
 
 
 def test_a_zoomed_pane_shows_more_columns(snap_compare: Compare, full: Path) -> None:

@@ -15,7 +15,7 @@ from tui.actions import footer, of
 from tui.dialogs.confirm import ConfirmPanel
 from tui.dialogs.palette import PALETTE_ROWS, Palette
 from tui.format import Shown
-from tui.layout import Box, boxes, shows_several
+from tui.layout import WIDE_COLUMNS, Box, boxes, shows_several
 from tui.messages import Said
 from tui.panes.alerts import AlertsPane
 from tui.panes.equity import EquityPane
@@ -135,9 +135,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return
         columns, rows = self.size
         low = rows < LOW_ROWS
-        self.strip.display = not low
+        self.strip.display = not low and columns < WIDE_COLUMNS  # all panes are in sight there
         self.keys.display = not low
-        rows_left = rows - (2 if low else 4)
+        rows_left = rows - (2 if low else 3 + self.strip.display)
         if self.confirm.display:
             rows_left -= min(7, max(0, rows_left - 3))
         if self.palette.display:
