@@ -152,6 +152,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail", "table", ("enter",), S("detail"), footer=True),
     Action("command", "app", ("colon",), S("command line"), key_text=S(":")),
     Action("palette", "app", ("ctrl+p",), S("palette"), key_text=S("^p")),
+    Action("zone", "app", ("t",), S("exchange time, local, UTC")),
     Action("filter", "table", ("slash",), S("filter"), key_text=S("/")),
     Action("sort", "table", ("s",), S("sort")),
     Action("mark", "table", ("space",), S("mark")),

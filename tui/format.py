@@ -6,7 +6,8 @@ Unknown (None, NaN, infinity) is `·`, never 0 and never blank. Numbers carry a 
 """
 
 import unicodedata
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import NewType
@@ -191,13 +192,48 @@ def exchange_time(at: datetime | None) -> Shown:
 
 @lru_cache(maxsize=4096)
 def when(at: datetime | None, today: date | None) -> Shown:
-    """Return 15:41:07 on the session date, else 26-11-20: eight cells, exchange time."""
+    """Return 15:41:07 on the session date, else 26-11-20: eight cells, in the shown zone."""
     if at is None:
         return UNKNOWN
-    local = at.astimezone(EXCHANGE_ZONE)
-    if today is not None and local.date() == today:
+    there = _shown_zone.zone
+    local = at.astimezone(there)
+    if today is not None and at.astimezone(EXCHANGE_ZONE).date() == today:
         return Shown(f"{local:%H:%M:%S}")
     return Shown(f"{local:%y-%m-%d}")
+
+
+@dataclass(slots=True)
+class _ShownZone:
+    """The zone in which rows show their times."""
+
+    name: Shown
+    zone: tzinfo | None  # None: the zone of this machine
+
+
+_ZONES = (
+    _ShownZone(Shown("ET"), EXCHANGE_ZONE), _ShownZone(Shown("local"), None),
+    _ShownZone(Shown("UTC"), UTC),
+)  # fmt: skip
+_shown_zone = _ShownZone(_ZONES[0].name, _ZONES[0].zone)
+
+
+def next_zone() -> Shown:
+    """Show times of rows in the next zone: the exchange's, this machine's, UTC."""
+    at = next(n for n, each in enumerate(_ZONES) if each.name == _shown_zone.name)
+    return show_zone(_ZONES[(at + 1) % len(_ZONES)].name)
+
+
+def show_zone(name: str) -> Shown:
+    """Show times of rows in this zone: ET, local, UTC."""
+    chosen = next(each for each in _ZONES if each.name == name)
+    _shown_zone.name, _shown_zone.zone = chosen.name, chosen.zone
+    when.cache_clear()
+    return chosen.name
+
+
+def zone_name() -> Shown:
+    """Return the name of the zone in which rows show their times."""
+    return _shown_zone.name
 
 
 def both_instants(at: datetime | None) -> Shown:

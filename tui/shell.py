@@ -31,7 +31,7 @@ from engine.ports import Clock
 from tui import terminal
 from tui.actions import use_keys
 from tui.dialogs.confirm import Question
-from tui.format import Shown, safe, say
+from tui.format import Shown, safe, say, show_zone
 from tui.messages import Changed, Said
 from tui.notices import engine_end, messages
 from tui.reader import Reader, Source
@@ -118,6 +118,7 @@ class Shell(App[None], inherit_bindings=False):
         self.theme = self.options.theme
         self.set_keymap(dict(self.options.keys))
         use_keys(self.options.keys)
+        show_zone("ET")
         if self.no_color or self.options.no_color:
             # the library chose its filter before it knew the theme: greys instead of no color
             self._filters = [f for f in self._filters if not isinstance(f, Monochrome)]

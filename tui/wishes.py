@@ -11,7 +11,7 @@ from textual.worker import Worker, WorkerState
 from engine.domain.request import RequestKind
 from tui import export, steering
 from tui.dialogs.confirm import Question, Typed, reason_needed
-from tui.format import Shown, safe, say, whole, word
+from tui.format import Shown, next_zone, safe, say, whole, word
 from tui.messages import (
     AcknowledgeWanted,
     AllAcknowledgeWanted,
@@ -56,6 +56,12 @@ class Wishes(Shell, inherit_bindings=False):
     def on_entry_wanted(self, message: EntryWanted) -> None:
         """Open the line that is typed in."""
         self.dashboard.type_in(message.entry)
+
+    def action_zone(self) -> None:
+        """Times of rows in the next zone; the status line stays with the exchange's."""
+        self.say_hint(say("times of rows: {}", next_zone()), "key")
+        for name in self.dashboard.shown:
+            self.dashboard.panes[name].flush()
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """The clipboard is the terminal's: whether it took the text nobody says."""

@@ -321,3 +321,21 @@ async def test_the_stop_key_works_while_a_filter_is_typed(database: Path) -> Non
         assert asked.kinds == ["HALT"]
         assert not app.dashboard.entry.display
         assert app.dashboard.confirm.has_focus
+
+
+async def test_times_of_rows_in_three_zones(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        await press(pilot, "5")
+        await settled(pilot)
+        pane = app.dashboard.panes["fills"]
+        assert "15:40:07" in pane.text
+        await press(pilot, "t", "t")
+        await settled(pilot)
+        assert "20:40:07" in pane.text
+        assert "times UTC" in pane.text
+        assert "15:41:07" in app.dashboard.status.text  # the exchange's, always
+        await press(pilot, "t")
+        await settled(pilot)
+        assert "15:40:07" in pane.text

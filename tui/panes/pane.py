@@ -25,6 +25,7 @@ from tui.format import (
     safe,
     say,
     whole,
+    zone_name,
 )
 from tui.panes.tablekeys import TableKeys
 from tui.view import Reading, Row, View, instant
@@ -104,7 +105,7 @@ class Pane(TableKeys):
 
     def filter_parts(self) -> list[Shown]:
         """Return the filter with how many rows it lets through, and the sorting."""
-        parts = []
+        parts = [] if zone_name() == "ET" else [say("times {}", zone_name())]
         if self.filter is not None:
             of = say("{} of {}", whole(len(self.keys)), whole(len(self.all_keys)))
             parts.append(say("{} /{}", of, typed_text(self.filter.typed)))

@@ -19,7 +19,7 @@ from time import monotonic
 from textual.events import Resize
 from textual.timer import Timer
 
-from tui.format import Shown, fit, say
+from tui.format import Shown, fit, say, zone_name
 from tui.view import Moment, Row
 from tui.widgets import filtering
 from tui.widgets.filtering import Filter
@@ -277,7 +277,7 @@ class Table(Lines, can_focus=True):
     def _row_line(self, key: str, columns: tuple[tuple[Column, int], ...], mark: str) -> Line:
         row, moment = self._rows[key], self.moment
         assert moment is not None
-        stamp = (int(moment.wall.timestamp()), moment.clock, columns)
+        stamp = (int(moment.wall.timestamp()), moment.clock, columns, zone_name())
         cached = self._cells.get(key)
         if cached is not None and cached[1] == stamp and cached[0] == row:
             spans = cached[2]
