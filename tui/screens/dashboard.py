@@ -165,9 +165,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.entry.open(entry)
         self.entry.focus()
 
-    def choose(
-        self, find: Callable[[str], list[Choice]], chosen: Callable[[Choice], None]
-    ) -> None:
+    def choose(self, find: Callable[[str], list[Choice]], chosen: Callable[[Choice], None]) -> None:
         """Dock the palette."""
         if not self.ready or self.confirm.display:
             return
