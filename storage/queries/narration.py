@@ -8,7 +8,6 @@ from typing import Any
 from engine.errors import JournalError
 from storage.connect import open_reader, reason
 
-
 _SINCE = (
     "SELECT seq, at, kind, subject, payload FROM v_events "
     "WHERE session_id = ? AND seq > ? AND kind IN (KINDS) "
