@@ -18,11 +18,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, cast
 
 from engine.domain.event import Event
-from engine.domain.snapshot import Holding, Snapshot
+from engine.domain.snapshot import Holding, QuietDays, Snapshot
 from engine.domain.times import parse_utc, utc_text
 from engine.errors import JournalError
 
@@ -250,6 +251,8 @@ def snapshot_rows(rows: Iterable[Snapshot]) -> str:
     a model and with one holding at most takes the short way, 1 µs: most of its numbers are
     those of the row before, and their texts are kept.
     """
+    if type(rows) is QuietDays:
+        return _quiet_rows(rows)
     texts = []
     had = _NOTHING_HAD  # numbers of the row before
     equity_text = cash_text = high_text = start_text = held_text = rest_text = ""
@@ -287,6 +290,35 @@ def snapshot_rows(rows: Iterable[Snapshot]) -> str:
             f'[{_quoted(strategy)},"{day!s}","{equity_text}","{cash_text}","{before_text}",'
             f'"{start_text}","{high_text}",[{shares}],{{{rest}}}]'
         )
+    return f"[{','.join(texts)}]"
+
+
+def _quiet_rows(days: QuietDays) -> str:
+    """Write rows that are never made: nothing but days and prices differs from the first."""
+    first = days.first
+    strategy, cash, start = quote(first.strategy), f'"{first.cash!s}"', f'"{first.capital!s}"'
+    fees = f'"fees_to_date":"{first.fees_to_date!s}"' if first.fees_to_date else ""
+    held_cell = f'"held_cell":{first.held_cell}' if first.held_cell is not None else ""
+    rest = ",".join(filter(None, (fees, held_cell)))
+    shares = "".join([f'{quote(i)},"{q!s}"' for i, q, _ in first.holdings])
+    baseline = None if days.start is None else days.baseline
+    texts = [_any_row(first)]
+    before, top, top_text = str(first.equity), first.high_water, str(first.high_water)
+    for day, equity, high, (close, signal) in islice(
+        zip(days.days, days.equities, days.highs, days.closes, strict=True), 1, None
+    ):
+        value = str(equity)
+        if high is not top:
+            top, top_text = high, str(high)
+        held = f'[{shares},"{close!s}"]' if shares else ""
+        known = rest
+        if baseline is not None:
+            known = f'"baseline":"{baseline(signal)!s}"{rest and ","}{rest}'
+        texts.append(
+            f'[{strategy},"{day!s}","{value}",{cash},"{before}",{start},"{top_text}",'
+            f"[{held}],{{{known}}}]"
+        )
+        before = value
     return f"[{','.join(texts)}]"
 
 

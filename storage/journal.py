@@ -120,7 +120,7 @@ class SqliteJournal:
         self._waiting += 1
         if len(entries) == 1 and not unit.durable:
             event = entries[0][0]
-            if type(event) is SnapshotTaken and event.rows[-1].final:
+            if type(event) is SnapshotTaken and type(event.rows) is tuple and event.rows[-1].final:
                 return self._put_snapshot(unit, event.rows)
         self._joining = None
         self._durable = self._durable or unit.durable

@@ -1,11 +1,12 @@
 """What belongs to a session date: final readings, snapshots, latches, jobs."""
 
 from datetime import date
+from typing import cast
 
 from engine.core import trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.requests import change_trading_state
-from engine.core.state import State, StrategyBook, price_of
+from engine.core.state import REMEMBERED, State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import Severity
 from engine.domain.command import LookAgain, ReadAccount, RunJob
@@ -13,10 +14,11 @@ from engine.domain.ids import order_ref, short_hash
 from engine.domain.input import CLOSE_OUT, BarsClosed, JobDue, JobFinished, QuotesSeen
 from engine.domain.instrument import symbol_of
 from engine.domain.session import JobOutcome, TradingState
+from engine.domain.snapshot import QuietDays, Snapshot
 from engine.domain.unit import Entry
 from engine.risk import latches
 
-_WEEK = 6  # five session dates ago and today
+_MANY = 16  # rows: fewer are made at once, and the journal may join them
 
 
 def on_quotes(state: State, given: QuotesSeen) -> Decision:
@@ -144,6 +146,9 @@ def on_job_finished(state: State, given: JobFinished) -> Decision:
 
 def _snapshots(state: State, given: JobDue) -> Decision:
     """`absorb` has marked this session date; the loop writes the rows. Look at the latches."""
+    quiet = state.pending
+    if type(quiet) is QuietDays and quiet.days[-1] == given.session_date:
+        return NOTHING
     draft: Draft | None = None
     for book in state.books.values():
         if book.marked != given.session_date:
@@ -160,9 +165,14 @@ def _snapshots(state: State, given: JobDue) -> Decision:
 
 def pending(state: State) -> Decision:
     """Return the rows that wait, as an event to be written before anything else."""
-    if not state.pending:
+    waiting = state.pending
+    if not waiting:
         return NOTHING
-    return Decision((Entry(ev.SnapshotTaken(rows=tuple(state.pending)), -1),), ())
+    if type(waiting) is QuietDays and len(waiting) >= _MANY:
+        rows = cast("tuple[Snapshot, ...]", waiting)  # reads like one
+    else:
+        rows = tuple(waiting)
+    return Decision((Entry(ev.SnapshotTaken(rows=rows), -1),), ())
 
 
 def _no_row(state: State, draft: Draft, book: StrategyBook, given: JobDue) -> None:
@@ -196,7 +206,7 @@ def _breaches(book: StrategyBook) -> tuple[latches.Breach, ...]:
     return latches.breaches(
         equity=book.equity,
         last=book.before_last or None,
-        week_ago=book.recent_equity[0] if len(book.recent_equity) == _WEEK else None,
+        week_ago=book.recent_equity[0] if len(book.recent_equity) == REMEMBERED else None,
         high_water=book.high_water,
         limits=book.limits,
     )

@@ -5,12 +5,12 @@ and are listed in INERT, so a new event cannot be forgotten.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.core import digest
-from engine.core.mark import mark, take_row
+from engine.core.mark import mark, take_rows
 from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State, StrategyBook
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
@@ -24,6 +24,7 @@ from engine.domain.report import QUIET, Accepted, CancelRefused, CommissionRepor
 from engine.domain.request import RequestKind
 from engine.domain.session import Mode, SessionState, TradingState, Verdict
 from engine.domain.signal import ORDERLESS, SignalState
+from engine.domain.snapshot import QuietDays, Snapshot
 
 _MINUTE = timedelta(seconds=60)
 _NEVER_FILLS = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.DRY_RUN})
@@ -443,16 +444,18 @@ def _cash(state: State, event: ev.CashChanged, seq: int) -> None:
 
 
 def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
-    state.pending.clear()
+    state.pending = []
     state.counts["sessions"] += len(event.rows)
     for sid, book in state.books.items():
-        rows = [row for row in event.rows if row.strategy == sid]
-        if rows and (book.marked is None or book.marked < rows[-1].session_date):
-            for row in rows:  # read back from the journal; `mark` has taken its own already
-                if book.marked is None or book.marked < row.session_date:
-                    take_row(book, row)
+        rows: Sequence[Snapshot] = event.rows
+        if type(rows) is not QuietDays:
+            rows = [row for row in rows if row.strategy == sid]
+        if not rows:
+            continue
+        if book.marked is None or book.marked < rows[-1].session_date:
+            take_rows(book, rows)  # quiet days, or read back; `mark` has taken others already
         if state.context.recorded_clock:
-            book.snapshots += rows
+            book.written.append(rows)
 
 
 def root_of(exec_id: str) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from engine.core.draft import Draft
-from engine.core.state import State, StrategyBook, equity_of, price_of
+from engine.core.state import State, StrategyBook, equity_of, last_equity, price_of
 from engine.domain.alert import Severity
 from engine.domain.ids import InstrumentId
 from engine.domain.money import ONE, ZERO
@@ -83,7 +83,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         latches=[
             row.latch for row in state.latches.values() if row.scope in ("book", book.strategy.id)
         ],
-        loss_day=_fall(equity, book.equity),
+        loss_day=_fall(equity, last_equity(state, book)),
         drawdown=_fall(equity, book.high_water),
         book_equity=book_equity,
         book_values=_values(state, state.books.values(), open_orders),

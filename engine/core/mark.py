@@ -4,29 +4,61 @@ On a recorded clock rows wait in `State.pending` until something else is written
 is about to look: like a bar, a quiet session date can be fed again.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import cast
 
-from engine.core.state import State, StrategyBook, price_of
-from engine.domain.snapshot import Holding, Snapshot
+from engine.core.state import REMEMBERED, State, StrategyBook, price_of
+from engine.domain.snapshot import Holding, QuietDays, Snapshot
 
 _MICRO = Decimal("0.000001")
-_F = float | None
-_Model = tuple[str | None, str | None, _F, _F, _F, _F]  # trend, vol, T, z, SMA fast, SMA slow
-_NO_MODEL: _Model = (None, None, None, None, None, None)
 _make = tuple.__new__  # a row for every bar: half the time of calling its class
 
 
 def mark(state: State, day: date) -> None:
     """Add the rows of a session date; a strategy whose equity is unknown gets none."""
-    if not state.history or state.history[-1].session_date != day:
+    history = state.history
+    if not history or history[-1].session_date != day:
         return  # the closing state of that day is gone: a gap, not a guess
+    before = history[-2].session_date if len(history) > 1 else None
+    waiting = state.pending
+    if type(waiting) is QuietDays:
+        if waiting.days[-1] == before and waiting.add(day, history[-1].bars):
+            return
+        _end_quiet(state, waiting)
     for book in state.books.values():
-        if book.marked is not None and book.marked >= day:
+        marked = book.marked
+        if marked is not None and marked >= day:
             continue
-        row = _row(state, book, day)
-        if row is not None:
-            state.pending.append(row)
+        # a row that is not of the session before leaves the return unknown
+        follows = marked is None or marked == before
+        row = _row(state, book, day, (book.equity or None) if follows else None)
+        if row is None:
+            continue
+        if not state.pending and _may_be_quiet(state, book, row):
+            signal = book.strategy.inputs[0] if book.strategy.inputs else None
+            state.pending = QuietDays(row, signal, book.baseline_start)
+            return
+        cast("list[Snapshot]", state.pending).append(row)
+        take_row(book, row)
+
+
+def _may_be_quiet(state: State, book: StrategyBook, row: Snapshot) -> bool:
+    """Say whether nobody needs the rows to come before they are written."""
+    is_alone = len(state.books) == 1 and state.context.recorded_clock
+    return is_alone and not book.limits.can_latch and QuietDays.can_follow(row)
+
+
+def _end_quiet(state: State, quiet: QuietDays) -> None:
+    state.pending = list(quiet)
+    take_rows(state.books[quiet.first.strategy], state.pending)
+
+
+def take_rows(book: StrategyBook, rows: Sequence[Snapshot]) -> None:
+    """Take the newest of some rows, as many as anybody remembers."""
+    for row in rows[-REMEMBERED:]:
+        if book.marked is None or book.marked < row.session_date:
             take_row(book, row)
 
 
@@ -40,7 +72,7 @@ def take_row(book: StrategyBook, row: Snapshot) -> None:
     book.equity_at_fill = None
 
 
-def _row(state: State, book: StrategyBook, day: date) -> Snapshot | None:
+def _row(state: State, book: StrategyBook, day: date, before: Decimal | None) -> Snapshot | None:
     equity = cash = book.cash
     holdings: tuple[Holding, ...] = ()
     for instrument, position in book.positions.items():
@@ -52,45 +84,28 @@ def _row(state: State, book: StrategyBook, day: date) -> Snapshot | None:
             equity += quantity * price
             holdings += (_make(Holding, (instrument, quantity, price)),)
     high = book.high_water
-    reading = book.strategy.reading(book.memory)
-    cell: int | None = None
-    model: _Model = _NO_MODEL
-    if reading is not None:
-        cell = reading.cell
-        model = (
-            reading.trend.value,
-            reading.vol.value,
-            reading.t_norm,
-            reading.z_score,
-            reading.sma_fast,
-            reading.sma_slow,
-        )
-    return _make(
+    if equity > high:
+        high = equity
+    strategy = book.strategy
+    baseline = _baseline(state, book) if book.baseline_start else None
+    row: Snapshot = _make(
         Snapshot,
-        (
-            book.strategy.id,
-            day,
-            equity,
-            cash,
-            (book.equity or None) if _follows(state, book) else None,
-            book.capital,
-            equity if equity > high else high,
-            holdings,
-            cell,
-            book.held_cell,
-            *model,
-            book.equity_at_fill,
-            _baseline(state, book) if book.baseline_start else None,
-            book.fees,
-            True,
-        ),
+        (strategy.id, day, equity, cash, before, book.capital, high, holdings,
+         None, book.held_cell, None, None, None, None, None, None,
+         book.equity_at_fill, baseline, book.fees, True),
+    )  # fmt: skip
+    reading = strategy.reading(book.memory)
+    if reading is None:
+        return row
+    return row._replace(
+        cell=reading.cell,
+        trend=reading.trend.value,
+        vol=reading.vol.value,
+        t_norm=reading.t_norm,
+        z_score=reading.z_score,
+        sma_fast=reading.sma_fast,
+        sma_slow=reading.sma_slow,
     )
-
-
-def _follows(state: State, book: StrategyBook) -> bool:
-    """Say whether the row before this one is of the session before; else a return is unknown."""
-    history = state.history
-    return book.marked is None or (len(history) > 1 and history[-2].session_date == book.marked)
 
 
 def _baseline(state: State, book: StrategyBook) -> Decimal | None:

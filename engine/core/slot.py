@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.core import trade
 from engine.core.draft import NOTHING, Decision, Draft
-from engine.core.state import Plan, PlanLeg, State, StrategyBook, equity_of, price_of
+from engine.core.state import Plan, PlanLeg, State, StrategyBook, equity_of, last_equity, price_of
 from engine.core.vetting import refusal
 from engine.domain import event as ev
 from engine.domain.alert import Severity
@@ -428,7 +428,7 @@ def _made(
         drift=verdict.drift,
         threshold=verdict.threshold,
         prices=prices,
-        equity=equity if equity is not None else book.equity,
+        equity=equity if equity is not None else last_equity(state, book),
         cash=book.cash,
         legs=tuple(
             PlannedLeg(

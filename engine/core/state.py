@@ -7,7 +7,7 @@ can be rebuilt one after the other.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,11 +34,15 @@ from engine.domain.position import FLAT, Position
 from engine.domain.reconciliation import Difference
 from engine.domain.session import SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal, SignalState
-from engine.domain.snapshot import Snapshot
+from engine.domain.snapshot import QuietDays, Snapshot
 from engine.risk.limits import Limits
 from engine.strategy.base import Strategy
 
 NO_QUOTES: Mapping[InstrumentId, Quote] = MappingProxyType({})
+
+
+REMEMBERED = 6
+"""Rows that a latch looks back on: five session dates ago and today."""
 
 
 @dataclass(slots=True)
@@ -103,16 +107,21 @@ class StrategyBook:
     equity: Decimal = ZERO  # at the last snapshot
     high_water: Decimal = ZERO
     before_last: Decimal = ZERO  # equity at the snapshot before
-    recent_equity: deque[Decimal] = field(default_factory=lambda: deque(maxlen=6))
+    recent_equity: deque[Decimal] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     marked: date | None = None  # newest session date with a row, written or pending
     equity_at_fill: Decimal | None = None
     fees: Decimal = ZERO
     traded: Decimal = ZERO  # Σ |quantity × price| of fills
     closing: list[Decimal] = field(default_factory=list)  # realised P&L of closing fills
-    snapshots: list[Snapshot] = field(default_factory=list)  # recorded clock: for the result
+    written: list[Sequence[Snapshot]] = field(default_factory=list)  # recorded clock: its rows
     baseline_start: Decimal | None = None  # close of the signal instrument before the range
     entries_today: int = 0
     rejections: int = 0  # in a row
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The rows written on a recorded clock, for the result."""
+        return [row for rows in self.written for row in rows]
 
     def position(self, instrument: InstrumentId) -> Position:
         """Return the owned position, flat if there is none."""
@@ -222,7 +231,7 @@ class State:
     quotes_at: datetime | None = None
     bars: dict[InstrumentId, Bar] = field(default_factory=dict)  # last final bar of each
     history: list[BarsClosed] = field(default_factory=list)
-    pending: list[Snapshot] = field(default_factory=list)  # rows not written yet
+    pending: list[Snapshot] | QuietDays = field(default_factory=list)  # rows not written yet
     findings: dict[str, DataFinding] = field(default_factory=dict)  # blocking, by symbol
 
 
@@ -239,6 +248,12 @@ def price_of(state: State, instrument: InstrumentId) -> Decimal | None:
     if bar is None or bar.session_date != state.history[-1].session_date:
         return None
     return bar.close
+
+
+def last_equity(state: State, book: StrategyBook) -> Decimal:
+    """Return the equity of a strategy's newest row, written or not."""
+    quiet = state.pending
+    return quiet.equities[-1] if type(quiet) is QuietDays else book.equity
 
 
 def equity_of(state: State, book: StrategyBook) -> Decimal | None:

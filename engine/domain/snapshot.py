@@ -1,10 +1,13 @@
 """The state of one strategy after one session date."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from engine.domain.ids import InstrumentId, StrategyId
+from engine.domain.market import Bar
+from engine.domain.money import MICRO, ZERO
 
 
 class Holding(NamedTuple):
@@ -60,3 +63,100 @@ class Snapshot(NamedTuple):
         if self.equity >= self.high_water:
             return 0.0
         return float(self.equity) / float(self.high_water) - 1
+
+
+class QuietDays(Sequence[Snapshot]):
+    """Rows of a strategy without a model that holds the same from one session to the next.
+
+    It goes on while nothing but prices changes, and only what changes is kept; rows are made
+    when asked for: a long run has one for every bar, and hardly anybody looks.
+    """
+
+    __slots__ = (
+        "_held", "_quantity", "_signal", "closes", "days", "equities", "first", "highs", "start",
+    )  # fmt: skip
+
+    def __init__(
+        self, first: Snapshot, signal: InstrumentId | None = None, start: Decimal | None = None
+    ) -> None:
+        """Begin with a row. signal, start: what its baseline follows, and its price before."""
+        self.first = first
+        self.start = start or None
+        self._signal = signal if self.start else None
+        self._held: InstrumentId | None = None
+        self._quantity = ZERO
+        if first.holdings:
+            ((self._held, self._quantity, _),) = first.holdings
+        self.days = [first.session_date]
+        self.equities = [first.equity]
+        self.highs = [first.high_water]
+        # of what is held and of the signal, where they count; the first row has its own
+        self.closes = [(ZERO, ZERO)]
+
+    @staticmethod
+    def can_follow(row: Snapshot) -> bool:
+        """Say whether the days after a row may be quiet ones."""
+        return row.trend is None and row.cell is None and len(row.holdings) < 2 and row.final
+
+    def add(self, day: date, bars: Mapping[InstrumentId, Bar]) -> bool:
+        """Take the next session's closes; False, and nothing changes, where one is missing."""
+        held, signal = self._held, self._signal
+        close = followed = ZERO
+        equity, high = self.first.cash, self.highs[-1]
+        if held is not None:
+            bar = bars.get(held)
+            if bar is None:
+                return False
+            close = followed = bar.close
+            equity += self._quantity * close
+        if signal is not None and signal != held:
+            bar = bars.get(signal)
+            if bar is None:
+                return False
+            followed = bar.close
+        self.days.append(day)
+        self.equities.append(equity)
+        self.highs.append(equity if equity > high else high)
+        self.closes.append((close, followed))
+        return True
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    @overload
+    def __getitem__(self, index: int) -> Snapshot: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Snapshot]: ...
+    def __getitem__(self, index: int | slice) -> Snapshot | list[Snapshot]:
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        n = range(len(self))[index]
+        first = self.first
+        if n == 0:
+            return first
+        close, signal = self.closes[n]
+        return first._replace(
+            session_date=self.days[n],
+            equity=self.equities[n],
+            before=self.equities[n - 1] or None,
+            high_water=self.highs[n],
+            holdings=() if self._held is None else (Holding(self._held, self._quantity, close),),
+            equity_at_fill=None,
+            baseline=self.baseline(signal),
+        )
+
+    def baseline(self, close: Decimal) -> Decimal | None:
+        """Return what the capital would be worth in the signal instrument."""
+        if self.start is None:
+            return None
+        return (self.first.capital * close / self.start).quantize(MICRO)
+
+
+def are_final(rows: Sequence[Snapshot]) -> bool:
+    """Say whether every row is final."""
+    return type(rows) is QuietDays or all([row.final for row in rows])
+
+
+def newest_of(rows: Sequence[Snapshot]) -> dict[StrategyId, Snapshot]:
+    """Return the newest row of each strategy."""
+    return {row.strategy: row for row in (rows[-1:] if type(rows) is QuietDays else rows)}

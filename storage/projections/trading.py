@@ -9,6 +9,7 @@ from engine.domain.instrument import symbol_of
 from engine.domain.money import micro
 from engine.domain.order import Order
 from engine.domain.signal import Signal
+from engine.domain.snapshot import are_final, newest_of
 from engine.domain.times import utc_text
 from storage.projections.row import Place, insert, plain, rounded, units, update_one
 
@@ -281,10 +282,10 @@ def snapshot(db: sqlite3.Connection, at: Place, event: facts.SnapshotTaken) -> N
             rows[0].session_date.isoformat(),
             rows[-1].session_date.isoformat(),
             len(rows),
-            0 if all([row.final for row in rows]) else 1,
+            0 if are_final(rows) else 1,
         ),
     )
-    for strategy, newest in {row.strategy: row for row in rows}.items():
+    for strategy, newest in newest_of(rows).items():
         for holding in newest.holdings:
             # a holding of nobody's position cannot be: it is worked out from the same ledger
             update_one(
