@@ -135,7 +135,8 @@ class EquityPane(Pane):
         return (*figures, *self._curve.lines(view, self.size.width - 2, room))
 
     def _in_full(self, view: View, rows: Sequence[Row]) -> tuple[Line, ...]:
-        drawn = (rows[-1], len(rows), int(view.moment.wall.timestamp()), self.size,
+        closes = len(view["closes"].rows or ())  # read later than the rows they stand beside
+        drawn = (rows[-1], len(rows), closes, int(view.moment.wall.timestamp()), self.size,
                  self.chosen_range, self.logarithmic, self.compared)  # fmt: skip
         if drawn != self._drawn:
             self._drawn = drawn
