@@ -120,12 +120,15 @@ def manifest_path(copy: Path) -> Path:
     return copy.with_suffix(".json")
 
 
-def backups(folder: Path) -> list[Backup]:
-    """Return the copies with a readable manifest, newest first."""
+def backups(folder: Path, of: Path | None = None) -> list[Backup]:
+    """Return the copies with a readable manifest, newest first.
+
+    of: only those of this database; a folder may hold copies of several.
+    """
     found = []
     for path in folder.glob("*.db") if folder.is_dir() else ():
         match = _NAME.fullmatch(path.name)
-        if match is None:
+        if match is None or (of is not None and match["stem"] != of.stem):
             continue
         try:
             said: dict[str, Any] = json.loads(manifest_path(path).read_text(encoding="utf-8"))
@@ -152,9 +155,9 @@ def kept(instants: Iterable[datetime], keep: tuple[int, int, int] = KEEP) -> set
     return stay
 
 
-def prune(folder: Path, keep: tuple[int, int, int] = KEEP) -> list[Path]:
-    """Remove the copies that need not stay; return them."""
-    copies = backups(folder)
+def prune(folder: Path, keep: tuple[int, int, int] = KEEP, of: Path | None = None) -> list[Path]:
+    """Remove the copies that need not stay, of one database where it is named; return them."""
+    copies = backups(folder, of)
     stay = kept((copy.at for copy in copies), keep)
     gone = [copy.path for copy in copies if copy.at not in stay]
     for path in gone:

@@ -71,7 +71,7 @@ def _check(db: sqlite3.Connection, path: Path, backup_folder: Path | None) -> li
         Finding("chain", verify(db) or "", f"{end.seq} events"),
         *_tables(db, path),
         _against(db, end, head.read(path), "head"),
-        _newest_backup(db, end, backup_folder),
+        _newest_backup(db, path, end, backup_folder),
     ]
 
 
@@ -86,8 +86,8 @@ def _against(db: sqlite3.Connection, end: Link, known: Link | None, what: str) -
     return Finding(what, "", f"event {known.seq}")
 
 
-def _newest_backup(db: sqlite3.Connection, end: Link, folder: Path | None) -> Finding:
-    copies = backups(folder) if folder is not None else []
+def _newest_backup(db: sqlite3.Connection, path: Path, end: Link, folder: Path | None) -> Finding:
+    copies = backups(folder, path) if folder is not None else []
     if not copies:
         return Finding("backup", "", "there is none")
     return _against(db, end, copies[0].link, "backup")._replace(detail=copies[0].path.name)

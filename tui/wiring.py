@@ -361,7 +361,7 @@ def _back_up_if_old(
     """A night without an engine is made up at the next start; a backtest needs no copies."""
     if context.mode is Mode.BACKTEST or journal.next_seq < _FEW_EVENTS:
         return
-    made = backup.backups(backup.backups_of(journal.path, settings.storage.backups))
+    made = backup.backups(backup.backups_of(journal.path, settings.storage.backups), journal.path)
     if not made or now - max(copy.at for copy in made) > BACKUP_AGE_MAX:
         day = date.fromordinal(now.toordinal())
         inbox.put(JobDue(context.started_at, now, "backup", day))
@@ -395,7 +395,9 @@ class Jobs:
             made = await asyncio.to_thread(
                 backup.make_backup, self._journal.path, folder, SystemClock().wall()
             )
-            await asyncio.to_thread(backup.prune, folder, self._settings.storage.keep)
+            await asyncio.to_thread(
+                backup.prune, folder, self._settings.storage.keep, self._journal.path
+            )
             ok, detail = True, str(made.path)
         except Exception as error:  # noqa: BLE001  a job that fails says so, whatever it was
             ok, detail = False, str(error) or type(error).__name__

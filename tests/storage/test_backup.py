@@ -128,3 +128,17 @@ async def test_what_is_no_whole_database_is_not_restored(tmp_path: Path) -> None
         with pytest.raises(DatabaseUnusable):
             restore(path, tmp_path / name, AT)
     assert path.read_bytes() == before
+
+
+async def test_copies_of_another_database_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    mine = tmp_path / "mine.db"
+    for database in (mine, tmp_path / "others.db"):
+        async with await open_journal(database) as journal:
+            journal.put(created())
+            await journal.commit()
+        make_backup(database, folder, AT)
+    assert [copy.path.name[:4] for copy in backups(folder, mine)] == ["mine"]
+    assert all(finding.ok for finding in check(mine, folder))
+    assert prune(folder, (0, 0, 0), mine) != []
+    assert [copy.path.name[:6] for copy in backups(folder)] == ["others"]

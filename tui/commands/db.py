@@ -78,7 +78,7 @@ def backup(db: Db = None, config: Config = None, as_json: Json = False) -> None:
 
     folder = _folder(db, config)
     made = make_backup(database_of(db, config), folder, SystemClock().wall())
-    gone = prune(folder, _storage(db, config).keep)
+    gone = prune(folder, _storage(db, config).keep, database_of(db, config))
     if as_json:
         document = {
             "path": made.path,
