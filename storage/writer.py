@@ -102,6 +102,8 @@ class WritingConnection(sqlite3.Connection):
     _full: bool | None = None  # not set yet
     _patient = True
     _busy_timeout_ms = BUSY_TIMEOUT_MS
+    _at: datetime | None = None
+    _at_text = ""
     _head_at = float("-inf")
     _anchored = 0
 
@@ -175,7 +177,9 @@ class WritingConnection(sqlite3.Connection):
     def _write_unit(self, unit: Numbered, rows: list[tuple[object, ...]]) -> None:
         first = unit.first_seq
         place = unit.of or self.running
-        at = utc_text(unit.at)
+        if unit.at is not self._at:  # many units of one instant
+            self._at, self._at_text = unit.at, utc_text(unit.at)
+        at = self._at_text
         known_at = at if unit.known_at is unit.at else utc_text(unit.known_at)
         seq, prev_hash = self.link
         if first != seq + 1:

@@ -1,8 +1,12 @@
 """What every test runs under: the same examples every time, and no examples timed."""
 
 import os
+from pathlib import Path
 
 from hypothesis import settings
+
+# What can be worked out again, an exchange's sessions, is worked out once for all tests.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "cache")
 
 # The machines are shared: a slow example is no failure. The night looks for new ones:
 # PILOTHOUSE_EXAMPLES=random.

@@ -43,7 +43,7 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
     Made when asked for: on most sessions nobody trades and nobody asks.
     """
 
-    __slots__ = ("_at", "_bars", "_feeds", "_held_back")
+    __slots__ = ("_at", "_bars", "_feeds", "_held_back", "_made")
 
     def __init__(
         self,
@@ -56,13 +56,21 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
         self._at = at
         self._feeds = feeds
         self._held_back = held_back
+        self._made: dict[InstrumentId, Quote] | None = None
 
     def __getitem__(self, key: InstrumentId) -> Quote:
-        bar = self._bars[key]
-        if key in self._held_back:
-            raise KeyError(key)
-        price = self._price(bar)
-        return Quote(instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key])
+        if self._made is None:
+            self._made = {}
+        quote = self._made.get(key)
+        if quote is None:
+            bar = self._bars[key]
+            if key in self._held_back:
+                raise KeyError(key)
+            price = self._price(bar)
+            quote = self._made[key] = Quote(
+                instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key]
+            )
+        return quote
 
     def _price(self, bar: Bar) -> Decimal:
         return bar.open

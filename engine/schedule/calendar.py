@@ -1,22 +1,26 @@
 """Sessions of an exchange: dates, opens and closes as UTC instants.
 
-`ExchangeCalendar` asks exchange_calendars once, in another process, and keeps plain lists.
-Beyond its range nothing is known, so nothing opens: it raises.
+`ExchangeCalendar` asks exchange_calendars in another process, once for each release of it, and
+keeps plain lists. Beyond its range nothing is known, so nothing opens: it raises.
 `AlwaysCalendar` is for bars that follow no exchange: every date with data is a session.
 Both number their sessions, so that a missing one shows as a step of two.
 """
 
 import json
+import os
 import subprocess
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.errors import SettingsError
+from engine.settings.places import cache_folder
 
 FIRST = date(1990, 1, 1)
 """Where a calendar begins unless asked for more; sessions are counted from here."""
@@ -153,14 +157,41 @@ def _schedule(
     name: str, first: date, last: date
 ) -> tuple[list[tuple[date, datetime, datetime]], str]:
     """Return (day, open, close) of every session, and the zone."""
-    rows, zone = _fetched(name, date(first.year, 1, 1), date(last.year, 12, 31))
+    rows, zone = _known(name, date(first.year, 1, 1), date(last.year, 12, 31))
     return [row for row in rows if first <= row[0] <= last], zone
 
 
 @lru_cache(maxsize=8)
-def _fetched(
-    name: str, first: date, last: date
-) -> tuple[list[tuple[date, datetime, datetime]], str]:
+def _known(name: str, first: date, last: date) -> tuple[list[tuple[date, datetime, datetime]], str]:
+    """Return whole years from the cache, else ask exchange_calendars and fill the cache."""
+    release = version("exchange_calendars")
+    kept = cache_folder() / f"{name}-{first.year}-{last.year}-{release}.json"
+    try:
+        return _rows(kept.read_text())
+    except (OSError, ValueError, KeyError, TypeError):
+        text = _fetched(name, first, last)
+    with suppress(OSError):  # then every start takes a second longer
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.replace(kept)
+    return _rows(text)
+
+
+def _rows(text: str) -> tuple[list[tuple[date, datetime, datetime]], str]:
+    said = json.loads(text)
+    rows = [
+        (date.fromisoformat(day), _instant(opens), _instant(closes))
+        for day, opens, closes in zip(said["days"], said["opens"], said["closes"], strict=True)
+    ]
+    return rows, said["zone"]
+
+
+def _instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _fetched(name: str, first: date, last: date) -> str:
     """Ask exchange_calendars, in a process of its own (see fetch.py)."""
     command = [sys.executable, "-P", str(Path(__file__).with_name("fetch.py"))]
     done = subprocess.run(
@@ -174,15 +205,7 @@ def _fetched(
     said = json.loads(done.stdout)
     if "error" in said:
         raise SettingsError(f"calendar {name!r} from {first} to {last}: {said['error']}")
-    rows = [
-        (
-            date.fromisoformat(day),
-            _EPOCH + timedelta(microseconds=a),
-            _EPOCH + timedelta(microseconds=z),
-        )
-        for day, a, z in zip(said["days"], said["opens"], said["closes"], strict=True)
-    ]
-    return rows, said["zone"]
+    return done.stdout
 
 
 class AlwaysCalendar:

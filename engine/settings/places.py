@@ -25,6 +25,11 @@ def config_folder(env: Mapping[str, str] = os.environ) -> Path:
     return _user_folder(env, "XDG_CONFIG_HOME", ".config")
 
 
+def cache_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of what can be worked out again."""
+    return _user_folder(env, "XDG_CACHE_HOME", ".cache")
+
+
 def _user_folder(env: Mapping[str, str], variable: str, otherwise: str) -> Path:
     base = env.get(variable, "")
     return (Path(base) if base else Path.home() / otherwise) / "pilothouse"

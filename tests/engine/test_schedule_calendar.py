@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.errors import SettingsError
-from engine.schedule.calendar import AlwaysCalendar, ExchangeCalendar, year_ahead
+from engine.schedule.calendar import AlwaysCalendar, ExchangeCalendar, _known, year_ahead
 from tests.engine.bars import xnys
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -150,3 +150,27 @@ def test_twenty_years_are_built_in_a_moment() -> None:
     for day in days:
         calendar.closes_at(day)
     assert time.perf_counter() - started < 1.0
+
+
+def test_a_calendar_is_fetched_once_and_again_when_the_cache_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = []
+    for damage in ("", "[1]", '{"days": ["2026"'):
+        for kept in tmp_path.rglob("XNYS-*.json"):
+            kept.write_text(damage)
+        _known.cache_clear()
+        found.append(ExchangeCalendar("XNYS", date(2026, 1, 1), date(2026, 12, 31)).sessions(
+            date(2026, 1, 1), date(2026, 12, 31)
+        ))  # fmt: skip
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 251
+    (kept,) = tmp_path.rglob("XNYS-*.json")
+    _known.cache_clear()
+    monkeypatch.setattr(subprocess, "run", None)  # nobody is asked again
+    assert ExchangeCalendar("XNYS", date(2026, 1, 1), date(2026, 12, 31)).is_session(
+        date(2026, 11, 20)
+    )
+    monkeypatch.undo()
+    _known.cache_clear()
