@@ -39,7 +39,7 @@ def home(folder: Path) -> dict[str, str]:
     return {
         **kept,
         "HOME": str(folder),
-        "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(folder / "cache")),
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CONFIG_HOME": str(folder / "config"),
         "COLUMNS": "200",
