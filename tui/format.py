@@ -185,9 +185,11 @@ def countdown(seconds: float | None) -> Shown:
 
 
 @lru_cache(maxsize=4096)
-def exchange_time(at: datetime | None) -> Shown:
-    """Return the exchange's time of day, 15:41:07."""
-    return UNKNOWN if at is None else Shown(f"{at.astimezone(EXCHANGE_ZONE):%H:%M:%S}")
+def exchange_time(at: datetime | None, *, seconds: bool = True) -> Shown:
+    """Return the exchange's time of day, 15:41:07 or 15:41."""
+    if at is None:
+        return UNKNOWN
+    return Shown(f"{at.astimezone(EXCHANGE_ZONE):{'%H:%M:%S' if seconds else '%H:%M'}}")
 
 
 @lru_cache(maxsize=4096)

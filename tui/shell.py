@@ -16,8 +16,10 @@ from enum import Enum
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.events import Event, Key
 from textual.filter import Monochrome, NoColor
@@ -39,6 +41,7 @@ from tui.screens.dashboard import Dashboard
 from tui.steering import Arming, KeyGuard, Requests
 from tui.theme import DEFAULTS, themes
 from tui.view import Moment, View
+from tui.widgets.cells import Cropped
 from tui.widgets.lines import Lines, Span
 
 ALWAYS = frozenset({RequestKind.HALT, RequestKind.STOP})
@@ -369,6 +372,12 @@ class Shell(App[None], inherit_bindings=False):
 
     def _halt_by_signal(self) -> None:
         self.insist(RequestKind.HALT, "SIGUSR1")
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Send what changed, and no cell beside it."""
+        if type(renderable) is ChopsUpdate:
+            renderable = Cropped(renderable.chops, renderable.spans, renderable.chop_ends)
+        super()._display(screen, renderable)
 
     def _handle_exception(self, error: Exception) -> None:
         """A crash of the screen: keep the traceback, without local variables, and end."""

@@ -6,7 +6,7 @@ apart in words: waiting (nothing read yet), known to be empty (with source and t
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.binding import BindingType
 
@@ -145,10 +145,10 @@ class Pane(TableKeys):
         return say("waiting for {}, {}", note, since)
 
     def as_of(self, view: View) -> Shown:
-        """Return source and instant of what is known."""
+        """Return source and instant of what is known: to the minute, so that nothing ticks."""
         session = view["session"].first()
         account = cell((session.get("account") if session else None) or "·")
-        return say("{}, {}", account, clock_text(view))
+        return say("{}, {}", account, clock_text(view, to_the="minute"))
 
     # -- detail and explanation ------------------------------------------------------------
 
@@ -263,13 +263,13 @@ def _arrow(down: bool) -> Shown:
     return Shown("▼" if down else "▲")
 
 
-def clock_text(view: View) -> Shown:
+def clock_text(view: View, to_the: Literal["second", "minute"] = "second") -> Shown:
     """Return the session's clock: time of day on a wall clock, session date on a recorded one."""
     session = view["session"].first()
     if session is not None and session.get("recorded_clock"):
         date = view.moment.session_date
         return UNKNOWN if date is None else Shown(date.isoformat())
-    return say("{} ET", exchange_time(view.moment.clock))
+    return say("{} ET", exchange_time(view.moment.clock, seconds=to_the == "second"))
 
 
 def field_line(name: str, value: object) -> Line:

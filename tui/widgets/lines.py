@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.format import BLANK, Shown, to_ascii
+from tui.widgets.cells import changed
 
 INKS = (
     "plain", "gain", "loss", "danger", "warn", "stale", "quiet", "head", "title", "titled",
@@ -72,18 +73,24 @@ class Lines(Widget):
         return "\n".join("".join(span.text for span in each.spans) for each in self._lines)
 
     def paint(self, lines: Sequence[Line]) -> None:
-        """Show these lines; only those that differ are painted."""
+        """Show these lines; only the cells that differ are painted."""
         before, self._lines = self._lines, tuple(lines)
         if before == self._lines:
             return
-        width = self.size.width
         rows = max(len(before), len(self._lines))
         dirty = [y for y in range(rows) if _at(before, y) != _at(self._lines, y)]
-        for y in dirty:
-            self._strips.pop(y, None)
         self.painted_lines += len(dirty)
-        if dirty and width:
-            self.refresh(*(Region(0, y, width, 1) for y in dirty))
+        regions = [Region(x, y, end - x, 1) for y in dirty for x, end in self._dirty_cells(y)]
+        if regions:
+            self.refresh(*regions)
+
+    def _dirty_cells(self, y: int) -> list[tuple[int, int]]:
+        """Return the runs of cells in which a line differs from what was last painted."""
+        width = self.size.width
+        was = self._strips.pop(y, None)
+        if not width or was is None or was.cell_length != width:
+            return [(0, width)] if width else []
+        return changed(was, self.render_line(y))
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the screen."""
