@@ -7,7 +7,7 @@ thread and a loop of its own; whoever started it only watches, and asks by the r
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,10 +16,10 @@ from typing import Any
 
 from engine.brokers.ibkr.probe import gateway_time
 from engine.brokers.simulated import SimulatedBroker
-from engine.core.state import State, initial, left_open, shares_of
+from engine.core.state import State, initial, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated, SessionStateChanged
-from engine.domain.input import Fault, JobDue, JobFinished, Requested, Started
+from engine.domain.input import JobDue, JobFinished, Requested, Started
 from engine.domain.request import Request
 from engine.domain.session import Mode, SessionContext, SessionState
 from engine.domain.times import utc_text
@@ -33,6 +33,7 @@ from engine.runtime.heartbeat import Pulse
 from engine.runtime.ibkr import IbkrSession
 from engine.runtime.ids import SystemIds
 from engine.runtime.inbox import Inbox
+from engine.runtime.keep import Kept, Work
 from engine.runtime.live import LiveSource
 from engine.runtime.lock import Holder, InstanceLock
 from engine.runtime.loop import Loop
@@ -270,6 +271,7 @@ async def _trade_at_broker(
         raise
     state.instruments.update(history.instruments)
     session.market.watch(instruments)
+    session.market.set_rank(lambda instrument: int(not is_at_stake(state, instrument)))
     feed = LiveSource(
         session.market,
         history,
@@ -302,7 +304,7 @@ async def _trade_at_broker(
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
     rounds = _rounds(state, plan, session, clock)
     try:
-        async with _beside(inbox, clock, {"final bars": feed.run(), "rounds": rounds.run()}):
+        async with _beside(inbox, clock, {"final bars": feed.run, "rounds": rounds.run}):
             await _run(loop, watched)
     finally:
         await session.stop()
@@ -320,18 +322,11 @@ def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: SystemC
 
 @asynccontextmanager
 async def _beside(
-    inbox: Inbox, clock: SystemClock, work: Mapping[str, Coroutine[Any, Any, None]]
+    inbox: Inbox, clock: SystemClock, work: Mapping[str, Work]
 ) -> AsyncIterator[None]:
-    """Run work while the block does; what fails halts the engine, which says so."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            text = f"{task.get_name()}: {error!r}"
-            inbox.put(Fault(clock.wall(), "task_failed", text, halt=True))
-
-    tasks = [asyncio.create_task(one, name=name) for name, one in work.items()]
-    for task in tasks:
-        task.add_done_callback(ended)
+    """Run work while the block does; what dies is started again, and says so."""
+    keep = Kept(inbox.put, clock)
+    tasks = [asyncio.create_task(keep(name, one), name=name) for name, one in work.items()]
     try:
         yield
     finally:

@@ -162,9 +162,10 @@ def _alert_kept(state: State, draft: Draft) -> None:
 
 def _on_fault(state: State, given: Fault) -> Decision:
     draft = Draft()
-    draft.alert(state.context.book, Severity.CRITICAL, given.kind, "engine", given.text)
-    if given.halt and state.trading_state is not TradingState.HALTED:
-        requests.change_trading_state(
-            state, draft, TradingState.HALTED, f"{given.kind}: {given.text}", "engine"
-        )
+    draft.alert(state.context.book, given.severity, given.kind, "engine", given.text)
+    now, why = state.trading_state, f"{given.kind}: {given.text}"
+    if given.halt and now is not TradingState.HALTED:
+        requests.change_trading_state(state, draft, TradingState.HALTED, why, "engine")
+    elif given.reduce and now is TradingState.ACTIVE:
+        requests.change_trading_state(state, draft, TradingState.REDUCING, why, "engine")
     return draft.done()

@@ -268,6 +268,13 @@ def equity_of(state: State, book: StrategyBook) -> Decimal | None:
     return total
 
 
+def is_at_stake(state: State, instrument: InstrumentId) -> bool:
+    """Say whether shares or a working order depend on an instrument's price."""
+    if any(row.order.instrument == instrument for row in state.working.values()):
+        return True
+    return any(book.position(instrument).quantity for book in state.books.values())
+
+
 def left_open(state: State) -> tuple[str, ...]:
     """Return what a person has to look at after a session: what is not confirmed or not equal."""
     return (

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from engine.domain.alert import Severity
 from engine.domain.ids import InstrumentId
 from engine.domain.link import Link
 from engine.domain.market import Bar, DataFinding, Quote
@@ -122,6 +123,8 @@ class Fault:
     kind: str
     text: str
     halt: bool
+    severity: Severity = Severity.CRITICAL
+    reduce: bool = False  # no entries until a person allows them again
 
 
 @dataclass(slots=True)

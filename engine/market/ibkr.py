@@ -2,7 +2,8 @@
 
 No ticker of the library is used: ticks are tapped into tapes (`ticks`), which know the kind and
 age of what they hold. Streams are counted by use, asked for anew when the connection or the
-broker loses them, and when they fall silent.
+broker loses them, and when they fall silent. Data lines are few: where they do not suffice, what
+matters least goes without, and says so.
 """
 
 import asyncio
@@ -29,8 +30,15 @@ LIVE, DELAYED = 1, 3
 _OPEN_REQUESTS = 4  # of history, at once
 _DAY_BARS = "1 day"
 _STREAM_OVER = frozenset({420, 10182, 10225})
-_NO_DATA = frozenset({354, 10089, 10090, 10091, 10168, 10186, 10197, 101, 10190, 200, 321})
+_STREAM_GONE = frozenset({102, 300, 309, 317, 366})  # its number means nothing there
+_NO_DATA = frozenset({354, 10089, 10090, 10091, 10168, 10186, 10197, 200, 321})
+_NO_LINE = frozenset({101, 10190})
+_LINES_AGAIN = timedelta(minutes=10)  # until as many lines are tried as settings allow
+_PACING = timedelta(minutes=10)  # without history, after the broker complained
 AGE_MAX = timedelta(seconds=30)
+
+Rank = Callable[[InstrumentId], int]
+"""How much an instrument's quotes matter: the lower, the more."""
 
 
 class Line(Protocol):
@@ -82,6 +90,7 @@ class Stream:
     users: int = 0
     request: int = 0  # 0: not asked for in this connection
     asked: float = 0.0  # monotonic
+    is_old: bool = False  # to be ended and asked for anew
 
 
 class IbkrMarket:
@@ -98,7 +107,9 @@ class IbkrMarket:
         stale_after_s: float = 60,
         history_s: float = 60,
         age_max: timedelta = AGE_MAX,
+        broken: Callable[[], str] = lambda: "",
     ) -> None:
+        """`broken` says why no quote may be believed now: a data farm that is down."""
         self._line = line
         self._contracts = contracts
         self._clock = clock
@@ -111,6 +122,11 @@ class IbkrMarket:
         self._by_request: dict[int, Stream] = {}
         self._histories = asyncio.Semaphore(_OPEN_REQUESTS)
         self._wanted = asyncio.Event()
+        self._broken = broken
+        self._rank: Rank = lambda instrument: 0
+        self._places = line_limit  # lines that the broker gives; fewer once it has refused one
+        self._places_until: datetime | None = None
+        self._paced_until: datetime | None = None  # no history before
 
     # -- what arrives ------------------------------------------------------------------------
 
@@ -163,22 +179,28 @@ class IbkrMarket:
         elif code in _STREAM_OVER:
             self._forget(stream)
             self._wanted.set()
+        elif code in _STREAM_GONE:
+            self._forget(stream)  # asked for anew in its turn, not at once: it may be refused again
+        elif code in _NO_LINE:
+            self._forget(stream)
+            used = sum(1 for one in self._streams.values() if one.request)
+            self._places = max(1, min(self._limit, used))
+            self._places_until = self._clock.wall() + _LINES_AGAIN
+            _log.warning("%s: %d data lines", text, self._places)
+            self._wanted.set()
 
     # -- streams -----------------------------------------------------------------------------
 
     def watch(self, instruments: Iterable[InstrumentId]) -> None:
-        """Want quotes of these; each call counts. MarketDataError beyond the line limit."""
-        wanted = list(instruments)
-        new = {one for one in wanted if one not in self._streams}
-        if len(self._streams) + len(new) > self._limit:
-            raise MarketDataError(
-                f"{len(self._streams) + len(new)} quotes are wanted at once; "
-                f"ibkr.line_limit = {self._limit}"
-            )
-        for instrument in wanted:
+        """Want quotes of these; each call counts. Beyond the lines the least important wait."""
+        for instrument in instruments:
             stream = self._streams.setdefault(instrument, Stream(Tape(instrument)))
             stream.users += 1
         self._wanted.set()
+
+    def set_rank(self, rank: Rank) -> None:
+        """Say what matters most: positions and working orders before lists that are looked at."""
+        self._rank = rank
 
     async def unwatch(self, instruments: Iterable[InstrumentId]) -> None:
         """Want them no longer; the last user ends the stream."""
@@ -191,8 +213,15 @@ class IbkrMarket:
                 del self._streams[instrument]
                 await self._stop(stream)
 
+    def renew(self) -> None:
+        """Ask for everything anew; what the broker still serves is ended first: no line leaks."""
+        for stream in self._streams.values():
+            stream.is_old = bool(stream.request)
+            stream.tape.clear()
+        self._wanted.set()
+
     def lost(self) -> None:
-        """The connection or its data requests are gone: everything is asked for anew."""
+        """The connection is gone, and every request with it: all is asked for anew."""
         for stream in self._streams.values():
             self._forget(stream)
         self._by_request.clear()
@@ -201,6 +230,7 @@ class IbkrMarket:
     def _forget(self, stream: Stream) -> None:
         self._by_request.pop(stream.request, None)
         stream.request = 0
+        stream.is_old = False
         stream.tape.clear()
 
     async def run(self) -> None:
@@ -219,16 +249,33 @@ class IbkrMarket:
     async def _round(self) -> None:
         await self._contracts.qualify(list(self._streams), self._clock.wall())
         now = self._clock.monotonic()
-        for instrument, stream in list(self._streams.items()):
-            known = self._contracts.get(instrument)
-            if known is None:
+        first = []
+        for instrument, stream in self._streams.items():
+            if self._contracts.get(instrument) is None:
                 stream.tape.trouble = self._contracts.findings.get(instrument, "not qualified")
-                continue
-            if stream.request and self._is_silent(stream, now):
-                _log.info("no tick of %s: asking anew", instrument)
+            else:
+                first.append(instrument)
+        first.sort(key=self._rank)
+        places = self._lines()
+        for instrument in first[places:]:
+            stream = self._streams[instrument]
+            if stream.request:
                 await self._stop(stream)
-            if not stream.request:
-                await self._start(instrument, stream)
+            stream.tape.trouble = f"no data line is left: {places} serve what matters more"
+        for instrument in first[:places]:
+            known = self._streams.get(instrument)  # somebody may have ended it meanwhile
+            if known is None:
+                continue
+            if known.request and (known.is_old or self._is_silent(known, now)):
+                _log.info("asking for %s anew", instrument)
+                await self._stop(known)
+            if not known.request:
+                await self._start(instrument, known)
+
+    def _lines(self) -> int:
+        if self._places_until is not None and self._clock.wall() >= self._places_until:
+            self._places, self._places_until = self._limit, None
+        return self._places
 
     def _is_silent(self, stream: Stream, now: float) -> bool:
         newest = max(stream.asked, stream.tape.heard or 0.0)
@@ -271,8 +318,11 @@ class IbkrMarket:
         """Return the quotes that may decide, and why the others may not."""
         usable: dict[InstrumentId, Quote] = {}
         refused: dict[InstrumentId, str] = {}
+        broken = self._broken()
         for instrument, stream in self._streams.items():
-            why = stream.tape.refusal(at, allow_delayed=self._allow_delayed, age_max=self._age_max)
+            why = broken or stream.tape.refusal(
+                at, allow_delayed=self._allow_delayed, age_max=self._age_max
+            )
             quote = stream.tape.quote
             if why or quote is None:
                 refused[instrument] = why or "no two-sided quote"
@@ -347,11 +397,7 @@ class IbkrMarket:
                 contract, "", span, _DAY_BARS, "TRADES", True, 2, False, [], 0
             )
 
-        async with self._histories:
-            try:
-                found = await self._line.ask(name, _as_future(call), self._history_s)
-            except BrokerError as error:
-                raise MarketDataError(str(error)) from error
+        found = await self._past(name, call)
         now = self._clock.wall()
         bars = [bar_of(instrument, one) for one in found]
         final = [bar for bar in bars if _is_final(bar.session_date, calendar, now)]
@@ -364,6 +410,27 @@ class IbkrMarket:
             feed=Feed.LIVE,
             adjustment=Adjustment.SPLIT,
         )
+
+    async def _past(self, name: str, call: Callable[[Any], Any]) -> Sequence[Any]:
+        """Ask for history; no rows where the broker says that it has none.
+
+        After a complaint about the pace nothing is asked for ten minutes: each request in that
+        time would make the wait begin anew.
+        """
+        async with self._histories:
+            now, until = self._clock.wall(), self._paced_until
+            if until is not None and now < until:
+                wait = (until - now).total_seconds()
+                raise MarketDataError(f"{name}: the broker's pace allows none for {wait:.0f} s")
+            try:
+                return await self._line.ask(name, _as_future(call), self._history_s)  # type: ignore[no-any-return]
+            except BrokerError as error:
+                text = str(error).lower()
+                if "162" in text and "no data" in text:
+                    return ()
+                if "162" in text and "pacing" in text:
+                    self._paced_until = self._clock.wall() + _PACING
+                raise MarketDataError(str(error)) from error
 
 
 def _as_future(call: Callable[[Any], Any]) -> Callable[[Any], Any]:

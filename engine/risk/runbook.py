@@ -161,6 +161,18 @@ ALERTS: dict[str, Entry] = {
         "Check the gateway and its login; pilothouse doctor names what fails.",
         "At once if positions need an exit: the broker's own application still works.",
     ),
+    "weekly_login": Entry(
+        "The gateway's login lasts a week: it ends on Sunday at 01:00 New York.",
+        "It keeps trying to connect; nothing is sent until somebody has logged in.",
+        "Log in to the gateway, on Saturday afternoon or before the next session.",
+        "Before the next session opens.",
+    ),
+    "clock_off": Entry(
+        "This machine's clock and the broker's are more than a second apart.",
+        "Slots and ages follow this machine's clock; beyond 5 s entries stop (REDUCING).",
+        "Let the machine synchronise its clock, then T and a reason to allow entries again.",
+        _SOON,
+    ),
     "data_link": Entry(
         "The connection for quotes is gone.",
         "Quotes age; entries are denied by quote_age, exits only warn. It reconnects.",
@@ -352,9 +364,9 @@ ALERTS: dict[str, Entry] = {
         _NOW,
     ),
     "task_failed": Entry(
-        "A part of the engine that talks to the broker died.",
-        _HALTED,
-        "Start again; the traceback is in the log file.",
+        "A part of the engine that runs by itself died.",
+        "It is started again, after 1 to 60 s; the fifth death within ten minutes halts.",
+        "The traceback is in the log file. If it halted: start again, then resume.",
         _NOW,
     ),
     "writer_stalled": Entry(

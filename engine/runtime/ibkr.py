@@ -23,6 +23,7 @@ from engine.domain.order import Order, WorkingOrder
 from engine.errors import BrokerUnreachable, SafetyRefusal, SettingsError
 from engine.market.ibkr import AGE_MAX, IbkrMarket
 from engine.ports import Clock, ReportSink
+from engine.runtime.keep import Kept
 from engine.settings.model import Settings
 
 
@@ -47,7 +48,8 @@ class IbkrSession:
         self.terms: Terms = terms_of(settings, timings)
         self._sink = sink
         self._clock = clock
-        self.broker = IbkrBroker(self.terms, sink, clock, is_over=is_over)
+        self._keep = Kept(sink, clock)
+        self.broker = IbkrBroker(self.terms, sink, clock, is_over=is_over, keep=self._keep)
         self._data_machine = LinkMachine(self.terms, self.terms.client_id + 1, trades=False)
         self._data = Connection(
             "data",
@@ -70,6 +72,7 @@ class IbkrSession:
             stale_after_s=times.stale_after,
             history_s=times.history,
             age_max=AGE_MAX * float(settings.ibkr.practice_speed),  # of that market's seconds
+            broken=lambda: self._data_machine.quotes_broken,
         )
         self._keeper: Keeper | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,11 +101,9 @@ class IbkrSession:
         self._keeper = self._data_keeper()
         self.broker.begin()
         self._tasks = [
-            asyncio.create_task(self._keeper.run(), name="ibkr data link"),
-            asyncio.create_task(self.market.run(), name="ibkr quotes"),
+            asyncio.create_task(self._keep("data link", self._keeper.run), name="ibkr data link"),
+            asyncio.create_task(self._keep("quotes", self.market.run), name="ibkr quotes"),
         ]
-        for task in self._tasks:
-            task.add_done_callback(self._on_task_done)
         try:
             await self._ready()
             await self.contracts.qualify(instruments, self._clock.wall())
@@ -139,22 +140,12 @@ class IbkrSession:
         self._data.close("stopped")
         await self.broker.end()
 
-    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            text = f"{task.get_name()}: {error!r}"
-            self._sink(Fault(self._clock.wall(), "task_failed", text, halt=True))
-
     # -- the data connection -----------------------------------------------------------------
 
     @property
     def data_link(self) -> Link:
         """The state of the data connection."""
         return self._data_machine.link
-
-    @property
-    def broken_farms(self) -> list[str]:
-        """Data farms that are down, by name."""
-        return sorted(self._data_machine.farms | self.broker.machine.farms)
 
     def _tap(self, ib: object) -> None:
         self.market.tap(ib)
@@ -166,8 +157,10 @@ class IbkrSession:
             opened=lambda: self.market.lost(),
             sync=_nothing,
             changed=lambda link: None,
-            resubscribe=lambda text: self.market.lost(),
-            alert=lambda text: self._sink(Fault(self._clock.wall(), "data_link", text, halt=False)),
+            resubscribe=lambda text: self.market.renew(),
+            alert=lambda do: self._sink(
+                Fault(self._clock.wall(), "data_link", do.text, halt=False)
+            ),
         )
 
     def _hear_data(self, heard: said.Heard) -> None:

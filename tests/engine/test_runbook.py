@@ -47,7 +47,7 @@ def raised() -> dict[str, str]:
             kinds: set[str] = set()
             if called in KIND_AT and len(node.args) > KIND_AT[called]:
                 kinds = literals(node.args[KIND_AT[called]])
-            if called in ("DataFinding", "Alarm", "GateVerdict", "Fault") and named:
+            if called in ("DataFinding", "Alarm", "GateVerdict", "Fault", "Do") and named:
                 kinds |= set().union(*(literals(each) for each in named))
             for kind in kinds:
                 if re.fullmatch(r"[a-z_]+", kind):

@@ -20,7 +20,7 @@ from engine.brokers.ibkr.build import OrderFields, fields_of
 from engine.brokers.ibkr.connection import Connection
 from engine.brokers.ibkr.contracts import Contracts
 from engine.brokers.ibkr.keeper import Keeper
-from engine.brokers.ibkr.link import LinkMachine
+from engine.brokers.ibkr.link import Do, LinkMachine
 from engine.brokers.ibkr.sync import Queries
 from engine.brokers.ibkr.terms import Terms
 from engine.brokers.ibkr.translate import (
@@ -34,6 +34,7 @@ from engine.brokers.ibkr.translate import (
 )
 from engine.brokers.ibkr.watch import Watch
 from engine.domain import report as rp
+from engine.domain.alert import Severity
 from engine.domain.fill import Fill
 from engine.domain.ids import InstrumentId, OrderId
 from engine.domain.input import Fault, LinkSeen, Reported
@@ -44,6 +45,15 @@ from engine.errors import BrokerError
 from engine.ports import Clock, ReportSink
 
 _log = logging.getLogger("pilothouse.ibkr")
+
+Keep = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
+"""Runs work under a name, and starts it again if it dies."""
+
+
+async def _once(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    del name
+    await work()
+
 
 Ledger = Callable[[InstrumentId], Decimal]
 """Signed shares that our ledger holds of an instrument."""
@@ -59,8 +69,10 @@ class IbkrBroker:
         clock: Clock,
         *,
         is_over: Callable[[Order, datetime], bool] | None = None,
+        keep: Keep = _once,
     ) -> None:
         """`is_over` says whether an order's time in force has ended; it may know a calendar."""
+        self._keep = keep
         self.terms = terms
         self.ledger: Ledger | None = None
         self.pnl: said.Pnl | None = None
@@ -81,7 +93,7 @@ class IbkrBroker:
             sync=self._sync,
             changed=self._on_link,
             resubscribe=lambda text: None,
-            alert=lambda text: self._alarm(Alarm("link", text)),
+            alert=self._on_alert,
         )
         self.watch = Watch(self)
         self.upstream_since: float | None = None
@@ -100,8 +112,8 @@ class IbkrBroker:
 
     def begin(self) -> None:
         """Start the tasks that keep the link and look after orders."""
-        self._spawn("keeper", self.keeper.run())
-        self._spawn("watch", self.watch.run())
+        self._spawn("keeper", self._keep("broker's link", self.keeper.run))
+        self._spawn("watch", self._keep("watch over orders", self.watch.run))
 
     async def end(self) -> None:
         """Stop every task and close the connection; nothing is sent."""
@@ -273,13 +285,34 @@ class IbkrBroker:
         elif isinstance(one, said.Pnl):
             self.pnl = one
         elif isinstance(one, said.Time):
-            self._offsets.append((heard.at - one.at).total_seconds() - 0.5)
+            self._on_time(one.at, heard.at)
         self.queries.take(one)
         for out in self.translator.take(heard):
             self.out(out)
         if isinstance(one, said.Lost):
             _log.error("lost frame: %s", one.frame)
             self.keeper.do(self.machine.frame_lost())
+
+    def _on_time(self, theirs: datetime, at: datetime) -> None:
+        """Compare clocks in the middle of question and answer; theirs has no fractions."""
+        asked, self.connection.asked_time_at = self.connection.asked_time_at, None
+        middle = at if asked is None else asked + (at - asked) / 2
+        self._offsets.append((middle - theirs).total_seconds() - 0.5)
+        off, times = self.clock_offset_s, self.terms.timings
+        if off is None or not self.knows_offset or abs(off) <= times.clock_off * self.terms.speed:
+            return
+        text = f"this machine's clock is {abs(off):.1f} s {'ahead' if off > 0 else 'behind'}"
+        much = abs(off) > times.clock_reduce * self.terms.speed
+        severity = Severity.CRITICAL if much else Severity.WARNING
+        where = f"{text} of the broker's: let the machine synchronise its clock"
+        if (key := ("clock_off", str(much))) not in self._alarmed:
+            self._alarmed.add(key)
+            self._alarm(Alarm("clock_off", where, reduce=much, severity=severity))
+
+    @property
+    def knows_offset(self) -> bool:
+        """Say whether enough answers about the broker's clock have come."""
+        return len(self._offsets) == self._offsets.maxlen
 
     def _note_upstream(self, now: float) -> None:
         if not self.machine.upstream:
@@ -316,8 +349,16 @@ class IbkrBroker:
         if key in self._alarmed:
             return  # once in an epoch
         self._alarmed.add(key)
+        self._fault(alarm)
+
+    def _fault(self, alarm: Alarm) -> None:
         _log.warning("%s: %s", alarm.kind, alarm.text)
-        self._sink(Fault(self._clock.wall(), alarm.kind, alarm.text, halt=alarm.halt))
+        at, halt, severity = self._clock.wall(), alarm.halt, alarm.severity
+        self._sink(Fault(at, alarm.kind, alarm.text, halt, severity, reduce=alarm.reduce))
+
+    def _on_alert(self, do: Do) -> None:
+        severity = Severity.WARNING if do.mild else Severity.CRITICAL
+        self._fault(Alarm(do.kind, do.text, severity=severity))
 
     # -- the link ----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from engine.brokers.ibkr import said
@@ -61,6 +62,7 @@ class Connection:
         self.limiter = Limiter(terms.message_limit, clock.monotonic)
         self.epoch = 0
         self.last_byte = 0.0  # monotonic
+        self.asked_time_at: datetime | None = None  # wall; None: no answer is awaited
         self.ib: Any = None
         self._hear = hear
         self._closed = closed
@@ -220,6 +222,11 @@ class Connection:
         if transport is None or transport.is_closing() or self.ib.client._msgQ:
             return False
         return bool(transport.get_write_buffer_size() == 0)
+
+    def ask_time(self) -> None:
+        """Ask for the broker's clock; the answer is a `Time`."""
+        self.asked_time_at = self.clock.wall()
+        self.ib.client.reqCurrentTime()
 
     async def send(self, name: str, call: Callable[[Any], Any]) -> Any:
         """Wait for a place, then make a call with the library's object; nothing is awaited."""

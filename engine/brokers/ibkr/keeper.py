@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from engine.brokers.ibkr.connection import ClientIdInUse, Connection
-from engine.brokers.ibkr.link import Act, Acts, LinkMachine, same
+from engine.brokers.ibkr.link import Act, Acts, Do, LinkMachine, same
 from engine.domain.link import Link, LinkState
 from engine.errors import BrokerError, BrokerUnreachable
 
@@ -28,7 +28,7 @@ class Keeper:
         sync: Callable[[], Awaitable[None]],
         changed: Callable[[Link], None],
         resubscribe: Callable[[str], None],
-        alert: Callable[[str], None],
+        alert: Callable[[Do], None],
     ) -> None:
         """`sync` raises BrokerError if a query failed; `changed` hears of each new link."""
         self._machine = machine
@@ -61,7 +61,7 @@ class Keeper:
                 case Act.RESUBSCRIBE:
                     self._resubscribe(one.text)
                 case Act.ALERT:
-                    self._alert(one.text)
+                    self._alert(one)
                 case Act.CLOSE | Act.STOP:
                     closing = one.text or one.act.value
         self.tell()
@@ -152,9 +152,9 @@ class Keeper:
         at = self._connection.clock.wall()
         if self._machine.clock(at):
             self.tell()
-        overdue = self._machine.overdue(now, at)
-        if overdue:
-            self.do(overdue)
+        for acts in (self._machine.overdue(now, at), self._machine.calendar(at)):
+            if acts:
+                self.do(acts)
         connection, times = self._connection, self._connection.terms.timings
         if not connection.is_open:
             return
@@ -165,6 +165,6 @@ class Keeper:
         elif silent > times.heartbeat_after:
             if not self._asked_time and connection.limiter.take():
                 self._asked_time = True
-                connection.ib.client.reqCurrentTime()
+                connection.ask_time()
         else:
             self._asked_time = False

@@ -14,18 +14,29 @@ The machine says what to do (`Do`); whoever owns it does it, and tells what came
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from random import Random
-from zoneinfo import ZoneInfo
 
 from engine.brokers.ibkr.codes import CODES, Reaction, advice, is_read_only
-from engine.brokers.ibkr.terms import NEW_YORK, Terms
+from engine.brokers.ibkr.rhythm import (
+    STORED_AT,
+    in_blackout,
+    in_reset,
+    is_past,
+    login_ended,
+    wants_login,
+)
+from engine.brokers.ibkr.terms import Terms
 from engine.domain.link import Link, LinkState
 
 _S, _R = LinkState, Reaction
 _TOLD_ATTEMPTS = 3
-_BEFORE, _AFTER = timedelta(minutes=5), timedelta(minutes=25)
+_QUOTES_BROKEN = 2103
+_HOUR = timedelta(hours=1)
+_LOGIN_LASTS = timedelta(hours=2)  # after its end, at most: the reset of the weekend
+_OTHER_MARKETS = ("cash", "eu", "jfarm", "hfarm", "asia")
+"""Farms whose prices are not those of shares in dollars."""
 
 
 class Act(Enum):
@@ -47,6 +58,8 @@ class Do:
     act: Act
     after_s: float = 0.0
     text: str = ""
+    kind: str = "link"  # of an alert
+    mild: bool = False  # an alert that may wait for a person's time
 
 
 Acts = Sequence[Do]
@@ -68,35 +81,6 @@ def gate(*, live: bool, account: str, managed: Sequence[str]) -> tuple[str, str]
     return None
 
 
-def in_blackout(at: datetime, restart_at: time) -> bool:
-    """Say whether the gateway's daily restart is near: 5 minutes before to 25 after."""
-    local = at.astimezone(ZoneInfo(NEW_YORK)).replace(tzinfo=None)
-    for days in (-1, 0, 1):
-        restart = datetime.combine(local.date() + timedelta(days=days), restart_at)
-        if restart - _BEFORE <= local < restart + _AFTER:
-            return True
-    return False
-
-
-_RESETS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "north_america": ((NEW_YORK, "00:15", "01:45"),),
-    "europe": (("Europe/Berlin", "06:25", "07:45"),),
-    "asia": (("Asia/Hong_Kong", "04:45", "06:05"), ("Asia/Hong_Kong", "20:15", "21:15")),
-}
-
-
-def in_reset(at: datetime, region: str) -> bool:
-    """Say whether the broker's servers are being reset: a lost upstream is no alert then."""
-    local = at.astimezone(ZoneInfo(NEW_YORK))
-    if (local.weekday() == 4 and local.hour >= 23) or (local.weekday() == 5 and local.hour < 3):
-        return True
-    for zone, first, last in _RESETS[region]:
-        there = at.astimezone(ZoneInfo(zone)).time()
-        if time.fromisoformat(first) <= there <= time.fromisoformat(last):
-            return True
-    return False
-
-
 class LinkMachine:
     """State of one connection, and what its events lead to."""
 
@@ -110,7 +94,7 @@ class LinkMachine:
         self.state = _S.DOWN
         self.epoch = 0
         self.upstream = True
-        self.farms: set[str] = set()  # broken ones, by their text
+        self.farms: dict[str, int] = {}  # broken ones by name, with the code that said so
         self.barred: tuple[str, str] | None = None  # a failed gate
         self.read_only = ""
         self.blackout = False
@@ -120,8 +104,12 @@ class LinkMachine:
         self._clashes = 0
         self._failed_syncs = 0
         self._breaches: list[float] = []
+        self._competed_at: float | None = None
         self._down_since: float | None = None
         self._has_alarmed = False
+        self._looked_at: datetime | None = None
+        self._up_at: datetime | None = None  # when the link was last seen up
+        self._login_told_at: datetime | None = None
 
     @property
     def link(self) -> Link:
@@ -171,6 +159,7 @@ class LinkMachine:
         self.state = _S.READY
         self.upstream = True
         self.read_only = ""
+        self.farms.clear()
         self.next_order_id = next_order_id
         self.text = f"{self._terms.where}, client id {self._client_id}"
         self._attempts = self._clashes = self._failed_syncs = 0
@@ -267,15 +256,38 @@ class LinkMachine:
                 return (Do(Act.ALERT, text=f"{code} {text}"), Do(Act.STOP, text=text))
             case _R.PACE:
                 return self._paced(text, now)
-            case _R.FARM_BROKEN:
-                self.farms.add(_farm(text))
-            case _R.FARM_OK:
-                if _farm(text) in self.farms:
-                    self.farms.discard(_farm(text))
-                    return (Do(Act.RESUBSCRIBE, text=text),)
+            case _R.FARM_BROKEN | _R.FARM_OK:
+                return self._farm(code, text)
+            case _R.BACK_OFF:
+                return (Do(Act.CLOSE, text=f"{code} {text}"),)
+            case _R.COMPETING:
+                return self._competing(code, text, now)
             case _:
                 pass
         return ()
+
+    def _farm(self, code: int, text: str) -> Acts:
+        """A farm breaks or comes back; after a break its streams are asked for anew."""
+        name = text.rpartition(":")[2].strip()  # what stands behind the last colon
+        if CODES[code].reaction is _R.FARM_BROKEN:
+            self.farms[name] = code
+        elif self.farms.pop(name, None) is not None:
+            return (Do(Act.RESUBSCRIBE, text=text),)
+        return ()
+
+    def _competing(self, code: int, text: str, now: float) -> Acts:
+        """Told once a minute, not for each stream; nobody fights for the session."""
+        if self._competed_at is not None and now - self._competed_at < 60:
+            return ()
+        self._competed_at = now
+        return (Do(Act.ALERT, text=f"{code} {text}. {advice(code)}"),)
+
+    @property
+    def quotes_broken(self) -> str:
+        """Why no quote of shares in dollars can be believed, empty while their farms work."""
+        names = [name for name, code in self.farms.items() if code == _QUOTES_BROKEN]
+        mine = [name for name in names if not name.startswith(_OTHER_MARKETS)]
+        return f"the data farm {', '.join(mine)} is broken" if mine else ""
 
     def _upstream_back(self, code: int, text: str) -> Acts:
         self.upstream = True
@@ -298,6 +310,33 @@ class LinkMachine:
         self.blackout = in_blackout(at, self._terms.restart_at)
         return before is not self.blackout
 
+    def calendar(self, at: datetime) -> Acts:
+        """Look at the week and the day: the login that a person renews, the end of the day."""
+        before, self._looked_at = self._looked_at, at
+        is_down = self.state in (_S.DOWN, _S.TCP)
+        if not is_down:
+            self._up_at, self._login_told_at = at, None
+        if before is None or not self._trades:
+            return ()
+        acts: list[Do] = []
+        if wants_login(before, at):
+            text = f"log in to the gateway at {self._terms.where} anew before Sunday 01:00"
+            acts.append(Do(Act.ALERT, text=f"{text} New York", kind="weekly_login", mild=True))
+        if is_down and self._is_logged_out(at):
+            self._login_told_at = at
+            text = f"the week's login has ended, log in to the gateway at {self._terms.where}"
+            acts.append(Do(Act.ALERT, text=text, kind="weekly_login"))
+        if self.state is _S.LIVE and is_past(before, at, STORED_AT):
+            acts += self._sync()
+        return acts
+
+    def _is_logged_out(self, at: datetime) -> bool:
+        """Down since the night in which logins end, and not told within the hour."""
+        ended, told = login_ended(at), self._login_told_at
+        if self._up_at is None or self._up_at >= ended + _LOGIN_LASTS or at < ended:
+            return False
+        return self._up_at < at - _HOUR if told is None else at - told >= _HOUR
+
     def overdue(self, now: float, at: datetime) -> Acts:
         """Raise the alarm when the broker is out of reach for long and not for its reset."""
         if self.reason not in ("LINK_DOWN", "UPSTREAM_DOWN"):
@@ -316,11 +355,6 @@ class LinkMachine:
     def took_id(self, broker_order_id: int) -> None:
         """An order id was seen in use: the next one is above it."""
         self.next_order_id = max(self.next_order_id, broker_order_id + 1)
-
-
-def _farm(text: str) -> str:
-    """Return the farm's name: what stands behind the last colon."""
-    return text.rpartition(":")[2].strip()
 
 
 def same(one: Link, other: Link) -> bool:

@@ -67,6 +67,9 @@ class Timings:
     silence: float = 30
     down_alarm: float = 300
     stale_after: float = 60  # a quote stream, before it is asked for anew
+    clock_every: float = 60  # the broker's clock, once five answers are there
+    clock_off: float = 1  # of the session's seconds: an alert
+    clock_reduce: float = 5  # likewise: no entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ class Terms:
     reset_region: str = "north_america"
     allow_delayed: bool = False
     reissue_lost: str = "ask"
+    speed: float = 1  # of a practice gateway's clock
     timings: Timings = field(default_factory=Timings)
 
     @property
@@ -116,6 +120,7 @@ def terms_of(settings: Settings, timings: Timings | None = None) -> Terms:
         reset_region=ibkr.reset_region,
         allow_delayed=ibkr.allow_delayed and mode is not Mode.LIVE,
         reissue_lost=ibkr.reissue_lost,
+        speed=float(ibkr.practice_speed),
         timings=timings or Timings(),
     )
 

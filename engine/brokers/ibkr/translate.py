@@ -28,6 +28,7 @@ from engine.brokers.ibkr.codes import CODES, INACTIVE_MEANS_REJECTED, Ends, Reac
 from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
 from engine.core.evolve import root_of
 from engine.domain import report as rp
+from engine.domain.alert import Severity
 from engine.domain.fill import Fill
 from engine.domain.ids import ExecId, OrderId
 from engine.domain.money import ZERO
@@ -59,11 +60,13 @@ class AskExecutions:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something a person must know; `halt` stops all sending."""
+    """Something a person must know; `halt` stops all sending, `reduce` all entries."""
 
     kind: str
     text: str
     halt: bool = False
+    reduce: bool = False
+    severity: Severity = Severity.CRITICAL
 
 
 Wish = AskOrder | AskExecutions | Alarm

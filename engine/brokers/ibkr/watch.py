@@ -33,12 +33,14 @@ class Watch:
         self._canceling: dict[OrderId, tuple[int, float]] = {}  # tries, when again
         self._uncharged: dict[str, float] = {}  # exec id → since when
         self._polled = self._executed = 0.0
+        self._asked_clock = -1e9
 
     def begin_epoch(self) -> None:
         """A new connection: misses count anew, cancels are asked again."""
         self._misses.clear()
         self._tries.clear()
         self._canceling = dict.fromkeys(self._canceling, (0, 0.0))
+        self._broker.connection.asked_time_at = None
 
     def synced(self) -> None:
         """Everything has just been asked."""
@@ -75,6 +77,7 @@ class Watch:
             if not self._broker.translator.traces[order_id].is_done:
                 self._broker.look_up(order_id)
         self._commissions(now)
+        self._look_at_clock(now)
         if now - self._executed >= self._times.executions_every:
             self._executed = now
             await self._broker.queries.executions()
@@ -83,6 +86,16 @@ class Watch:
         if now - self._polled >= every and not self._broker.machine.read_only:
             self._polled = now
             await self._poll(living)
+
+    def _look_at_clock(self, now: float) -> None:
+        """Compare clocks: five times at once, then now and then."""
+        connection = self._broker.connection
+        is_late = now - self._asked_clock >= self._times.clock_every
+        if not is_late and (self._broker.knows_offset or connection.asked_time_at is not None):
+            return
+        if connection.limiter.take():
+            self._asked_clock = now
+            connection.ask_time()
 
     # -- hanging orders ----------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.brokers.ibkr.link import Act, LinkMachine, gate, in_blackout, in_reset
+from engine.brokers.ibkr.link import Act, LinkMachine, gate
+from engine.brokers.ibkr.rhythm import in_blackout, in_reset
 from engine.brokers.ibkr.terms import Terms, Timings, missing_zones
 from engine.domain.link import LinkState
 
@@ -148,7 +149,7 @@ def test_a_third_complaint_within_a_minute_closes_earlier_ones_only_pause() -> N
 def test_a_broken_farm_keeps_the_socket_and_its_return_resubscribes() -> None:
     machine = up()
     assert machine.heard(2103, "Market data farm connection is broken:usfarm", 0.0) == ()
-    assert machine.farms == {"usfarm"}
+    assert machine.farms == {"usfarm": 2103}
     assert machine.link.is_live
     back = machine.heard(2104, "Market data farm connection is OK:usfarm", 1.0)
     assert acts(back) == [Act.RESUBSCRIBE]
