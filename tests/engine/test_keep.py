@@ -23,11 +23,19 @@ class Ill:
             raise KeyError("not there")
 
 
+class Said(list[Input]):
+    """What was said."""
+
+    def __call__(self, given: Input) -> None:
+        """Keep it."""
+        self.append(given)
+
+
 async def told(work: Ill) -> list[Fault]:
     """The faults of a piece of work that is kept until it ends well."""
-    said: list[Input] = []
+    said = Said()
     async with asyncio.timeout(5):
-        await Kept(said.append, SystemClock(), first_s=0.001)("quotes", work.run)
+        await Kept(said, SystemClock(), first_s=0.001)("quotes", work.run)
     return [one for one in said if isinstance(one, Fault)]
 
 
@@ -50,8 +58,8 @@ async def test_the_fifth_death_in_ten_minutes_halts_and_it_goes_on_being_started
 
 
 async def test_a_cancelled_task_is_not_started_again() -> None:
-    said: list[Input] = []
-    task = asyncio.create_task(Kept(said.append, SystemClock())("quotes", asyncio.Event().wait))  # type: ignore[arg-type]
+    said = Said()
+    task = asyncio.create_task(Kept(said, SystemClock())("quotes", asyncio.Event().wait))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait({task})
