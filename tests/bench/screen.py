@@ -2,7 +2,8 @@
 
 A database with fifty orders and fifty positions is written by this process as an engine would;
 the screen runs in a pseudo-terminal of 120×40 in a process of its own. Printed: CPU of the
-screen's process, bytes to the terminal, resident memory, and the time to the first screen.
+screen's process, bytes to the terminal, resident memory, the time to the first screen, and
+from a key to its effect. `measure_idle` looks at the product itself: screen and engine at rest.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -106,10 +108,63 @@ class Cost(NamedTuple):
     cpu: float  # of one core, a fraction
     bytes_per_s: float
     resident_mb: float
+    keys_ms: Sequence[float] = ()  # from a key sent to its effect seen
 
 
-async def measure(folder: Path, rate: float, seconds: float) -> Cost:
-    """Run the screen beside a writer; print and return what it cost."""
+class Meter:
+    """CPU and bytes of a program in a terminal, from when it was made."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal, self.pid = terminal, terminal.process.pid
+        self.began, self.cpu, self.sent = time.monotonic(), cpu_s(self.pid), len(terminal.raw)
+
+    def read(self, first_s: float, keys_ms: Sequence[float] = ()) -> Cost:
+        """Return what it cost a second since then."""
+        wall = time.monotonic() - self.began
+        return Cost(
+            first_s,
+            (cpu_s(self.pid) - self.cpu) / wall,
+            (len(self.terminal.raw) - self.sent) / wall,
+            resident_mb(self.pid),
+            keys_ms,
+        )
+
+
+async def load(journal: SqliteJournal, rate: float, seconds: float) -> None:
+    """Change rows at a rate, with a pulse a second as an engine has."""
+    start, n, pulse = time.monotonic(), 0, 0.0
+    while (elapsed := time.monotonic() - start) < seconds:
+        while n < elapsed * rate:
+            await change(journal, n)
+            n += 1
+        if elapsed >= pulse:
+            await journal.put_latest(beat(), [])
+            pulse += 1.0
+        await asyncio.sleep(min(0.5, 1 / rate if rate else 0.5))
+
+
+def type_keys(terminal: Terminal, count: int) -> list[float]:
+    """Move the cursor up and down; return how long each key took to be seen, in ms."""
+    took: list[float] = []
+    for key in (b"4", b"j"):  # the first step only takes hold of a row
+        terminal.send(key)
+        time.sleep(0.5)
+    for n in range(count):
+        before = terminal.column(0)
+        sent = time.monotonic()
+        terminal.send(b"jk"[n // 8 % 2 :][:1])
+        while terminal.column(0) == before:
+            assert time.monotonic() - sent < 5, terminal.text
+            time.sleep(0.001)
+        took.append(1000 * (time.monotonic() - sent))
+        time.sleep(0.05 + 0.013 * (n % 7))
+    return took
+
+
+async def measure(
+    folder: Path, rate: float, seconds: float, *, keys: int = 0, question: bool = False
+) -> Cost:
+    """Run the screen beside a writer of rows; print and return what it cost."""
     path = folder / "bench.db"
     prepare(path)
     async with await SqliteJournal.open(path, wall=now) as journal:
@@ -117,37 +172,59 @@ async def measure(folder: Path, rate: float, seconds: float) -> Cost:
         began = time.monotonic()
         arguments = ["-m", "tests.bench.screen", "--child", str(path)]
         with Terminal(arguments, size=(120, 40), env=home(folder)) as terminal:
-            pid = terminal.process.pid
-            await asyncio.to_thread(terminal.shows, "Positions")
-            first_s = time.monotonic() - began
-            print(f"first screen          {1000 * first_s:8.0f} ms")
             await asyncio.to_thread(terminal.shows, "PARTIALLY")
-            print(f"first rows            {1000 * (time.monotonic() - began):8.0f} ms")
-            n, start, marks = 0, time.monotonic(), None
-            while True:
-                elapsed = time.monotonic() - start
-                if marks is None and elapsed > SETTLE_S:
-                    marks = (time.monotonic(), cpu_s(pid), len(terminal.raw))
-                if elapsed > SETTLE_S + seconds:
-                    break
-                while rate and n < elapsed * rate:
-                    await change(journal, n)
-                    n += 1
-                await journal.put_latest(beat(), [])
-                await asyncio.sleep(min(1.0, 1 / rate if rate else 1.0))
-            assert marks is not None
-            wall = time.monotonic() - marks[0]
-            cost = Cost(
-                first_s,
-                (cpu_s(pid) - marks[1]) / wall,
-                (len(terminal.raw) - marks[2]) / wall,
-                resident_mb(pid),
-            )
-            print(f"row changes           {rate:8.0f} /s")
-            print(f"CPU of one core       {100 * cost.cpu:8.1f} %")
-            print(f"bytes to terminal     {cost.bytes_per_s:8.0f} /s")
-            print(f"resident memory       {cost.resident_mb:8.0f} MB")
+            first_s = time.monotonic() - began
+            await load(journal, rate, SETTLE_S)
+            if question:
+                terminal.send(b"\x0f")  # ctrl+o: arm?
+                await asyncio.to_thread(terminal.shows, "no in")
+            meter = Meter(terminal)
+            await load(journal, rate, seconds)
+            cost = meter.read(first_s)
+            if keys:
+                typing = asyncio.create_task(asyncio.to_thread(type_keys, terminal, keys))
+                while not typing.done():
+                    await load(journal, rate, 1.0)
+                cost = cost._replace(keys_ms=sorted(await typing))
+    report(f"{rate:.0f} row changes a second{', a question open' * question}", cost)
     return cost
+
+
+def measure_idle(folder: Path, seconds: float) -> Cost:
+    """Run the product, screen and engine, on a market that is shut or slow; print its cost."""
+    began = time.monotonic()
+    arguments = ["-m", "tui", "run", "--pace", "realtime", "--db", str(folder / "a.db")]
+    with Terminal(arguments, size=(120, 40), env=home(folder)) as terminal:
+        terminal.shows("Positions")
+        first_s = time.monotonic() - began
+        sent = len(terminal.raw)
+        terminal.shows("CLEAN")
+        time.sleep(SETTLE_S)
+        meter = Meter(terminal)
+        time.sleep(seconds)
+        cost = meter.read(first_s)
+        terminal.send(b"Q")
+        terminal.shows("LEAVE?")
+        terminal.until(lambda: "no in 9s" in terminal.text, "the guard to pass")
+        terminal.send(b"s")
+        terminal.exit_code()
+    report(f"screen and engine, idle ({sent / 1000:.0f} KB at first)", cost)
+    return cost
+
+
+def report(what: str, cost: Cost) -> None:
+    """Print a cost."""
+    print(f"\n{what}: first screen {1000 * cost.first_s:.0f} ms, CPU {100 * cost.cpu:.1f} %, "
+          f"{cost.bytes_per_s:.0f} bytes/s, {cost.resident_mb:.0f} MB")  # fmt: skip
+    if cost.keys_ms:
+        last = cost.keys_ms[-1]
+        print(f"  {len(cost.keys_ms)} keys: p50 {at(cost.keys_ms, 0.5):.0f} ms, "
+              f"p95 {at(cost.keys_ms, 0.95):.0f} ms, slowest {last:.0f} ms")  # fmt: skip
+
+
+def at(ordered: Sequence[float], share: float) -> float:
+    """Return a quantile of ordered numbers."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def beat() -> Heartbeat:
@@ -168,7 +245,7 @@ def main(arguments: list[str]) -> None:
     rate = float(arguments[0]) if arguments else 20.0
     seconds = float(arguments[1]) if len(arguments) > 1 else 20.0
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(Path(folder), rate, seconds))
+        asyncio.run(measure(Path(folder), rate, seconds, keys=40))
 
 
 if __name__ == "__main__":

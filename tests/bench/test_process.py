@@ -1,4 +1,4 @@
-"""What programs cost that only wait: a headless engine, and the screen."""
+"""What an engine costs that only waits."""
 
 import subprocess
 import sys
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
-from tests.bench import screen
 from tests.bench.screen import cpu_s, resident_mb
 from tests.tui.commands import home, process
 
@@ -41,11 +40,3 @@ def test_an_idle_engine_costs_nothing(tmp_path: Path, how: str) -> None:
     print(f"\nheadless engine {how}: {cpu:.1%} CPU, {resident:.0f} MB")
     assert cpu < 0.01
     assert resident < 120
-
-
-async def test_the_screen_is_quick_and_quiet(tmp_path: Path) -> None:
-    print()
-    cost = await screen.measure(tmp_path, 20, SECONDS)
-    assert cost.first_s < 0.8
-    assert cost.cpu < 0.06
-    assert cost.bytes_per_s < 10_000

@@ -80,6 +80,11 @@ class Terminal:
         with self._lock:
             return "\n".join(self.screen.display)
 
+    def column(self, x: int) -> str:
+        """What one column of the screen shows now, top to bottom."""
+        with self._lock:
+            return "".join(self.screen.buffer[y][x].data for y in range(self.screen.lines))
+
     def send(self, data: bytes) -> None:
         """Type."""
         os.write(self.master, data)
