@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.errors import SettingsError
@@ -28,6 +29,7 @@ FIRST = date(1990, 1, 1)
 _COUNT_FROM = 10_000  # number of the first session from FIRST on; older ones stay above zero
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 Overrides = Mapping[date, time | None]
 """Ad-hoc changes: None = closed all day, a time = early close in the exchange's zone."""
@@ -78,11 +80,11 @@ class ExchangeCalendar:
 
     def opens_at(self, day: date) -> datetime:
         """Return the opening instant of a session date."""
-        return self._opens[self._at(day)]
+        return _instant(self._opens[self._at(day)])
 
     def closes_at(self, day: date) -> datetime:
         """Return the closing instant of a session date; earlier on half days."""
-        return self._closes[self._at(day)]
+        return _instant(self._closes[self._at(day)])
 
     def next_session(self, after: date) -> date:
         """Return the first session date after a day."""
@@ -104,8 +106,9 @@ class ExchangeCalendar:
     def session_of(self, at: datetime) -> date | None:
         """Return the session date whose open..close contains the instant."""
         self._require(date.fromordinal(at.toordinal()))
-        index = bisect_right(self._opens, at) - 1
-        return self._days[index] if index >= 0 and at <= self._closes[index] else None
+        now = _microseconds(at)
+        index = bisect_right(self._opens, now) - 1
+        return self._days[index] if index >= 0 and now <= self._closes[index] else None
 
     def _at(self, day: date) -> int:
         index = self._index.get(day)
@@ -130,39 +133,46 @@ class ExchangeCalendar:
         )
 
     def _build(self) -> None:
-        schedule, self.zone = _schedule(self.name, self._first, self.last)
-        zone = ZoneInfo(self.zone)
-        self._days: list[date] = []
-        self._opens: list[datetime] = []
-        self._closes: list[datetime] = []
-        for day, opens, closes in schedule:
-            if day in self._overrides:
-                early = self._overrides[day]
-                if early is None:
-                    continue
-                closes = datetime.combine(day, early, zone).astimezone(UTC)
-            if closes <= opens:
-                raise SettingsError(
-                    f"early close of {self.name} on {day.isoformat()} must be after the open,"
-                    f" {opens.astimezone(zone):%H:%M}"
-                )
-            self._days.append(day)
-            self._opens.append(opens)
-            self._closes.append(closes)
+        first, last = self._first, self.last
+        known = _known(self.name, date(first.year, 1, 1), date(last.year, 12, 31))
+        self.zone = known.zone
+        start, end = bisect_left(known.days, first), bisect_right(known.days, last)
+        self._days = known.days[start:end]
+        self._opens = known.opens[start:end]
+        self._closes = known.closes[start:end]
+        self._override(ZoneInfo(known.zone))
         self._index = {day: index for index, day in enumerate(self._days)}
         self._origin = bisect_left(self._days, FIRST)
 
+    def _override(self, zone: ZoneInfo) -> None:
+        """Close early or all day where the settings say so."""
+        for day, early in self._overrides.items():
+            index = bisect_left(self._days, day)
+            if self._days[index : index + 1] != [day]:
+                continue
+            if early is None:
+                del self._days[index], self._opens[index], self._closes[index]
+                continue
+            opens, closes = self._opens[index], datetime.combine(day, early, zone)
+            if _microseconds(closes) <= opens:
+                raise SettingsError(
+                    f"early close of {self.name} on {day.isoformat()} must be after the open,"
+                    f" {_instant(opens).astimezone(zone):%H:%M}"
+                )
+            self._closes[index] = _microseconds(closes)
 
-def _schedule(
-    name: str, first: date, last: date
-) -> tuple[list[tuple[date, datetime, datetime]], str]:
-    """Return (day, open, close) of every session, and the zone."""
-    rows, zone = _known(name, date(first.year, 1, 1), date(last.year, 12, 31))
-    return [row for row in rows if first <= row[0] <= last], zone
+
+class _Known(NamedTuple):
+    """Sessions of whole years; instants are microseconds since 1970, made when asked for."""
+
+    days: list[date]
+    opens: list[int]
+    closes: list[int]
+    zone: str
 
 
 @lru_cache(maxsize=8)
-def _known(name: str, first: date, last: date) -> tuple[list[tuple[date, datetime, datetime]], str]:
+def _known(name: str, first: date, last: date) -> _Known:
     """Return whole years from the cache, else ask exchange_calendars and fill the cache."""
     release = version("exchange_calendars")
     kept = cache_folder() / f"{name}-{first.year}-{last.year}-{release}.json"
@@ -178,17 +188,21 @@ def _known(name: str, first: date, last: date) -> tuple[list[tuple[date, datetim
     return _rows(text)
 
 
-def _rows(text: str) -> tuple[list[tuple[date, datetime, datetime]], str]:
+def _rows(text: str) -> _Known:
     said = json.loads(text)
-    rows = [
-        (date.fromisoformat(day), _instant(opens), _instant(closes))
-        for day, opens, closes in zip(said["days"], said["opens"], said["closes"], strict=True)
-    ]
-    return rows, said["zone"]
+    days = [date.fromisoformat(day) for day in said["days"]]
+    opens, closes, zone = said["opens"], said["closes"], str(said["zone"])
+    if not len(days) == len(opens) == len(closes) or not all(map(int.__lt__, opens, closes)):
+        raise ValueError("not a calendar")
+    return _Known(days, opens, closes, zone)
 
 
 def _instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def _fetched(name: str, first: date, last: date) -> str:
