@@ -29,6 +29,7 @@ _TOPICS = {
     "ReportReceived": "",
     "RequestReceived": "requests",
     "RequestAnswered": "requests",
+    "ReplacementEnded": "requests",
     "RegimeRead": "regimes",
     "DecisionMade": "decisions strategies",
     "SignalRaised": "signals",

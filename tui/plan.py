@@ -73,7 +73,7 @@ def prepare(settings: Settings, now: datetime) -> Plan:
     first, last = _range(settings, strategies, history, now)
     fill_rule = _fill_rule(settings, strategies)
     if on_wall_clock(settings):
-        slots = [strategy.slot for strategy in strategies]
+        slots = list(slots_of(strategies).values())
         market = WallFeed(history, calendar, slots, slot_at, WALL_JOBS)
         feed: RecordedFeed | WallSource = WallSource(market, SystemClock())
         sessions: Sequence[date] = (first,)
@@ -186,7 +186,7 @@ def make(resolved: Resolved, settings: Settings, calendar: Calendar) -> Strategy
             script = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"script.file = {str(path)!r}: cannot be read: {error}") from None
-    late = Slot(resolved.texts[SLOT_KEY]) in _LATE_SLOTS
+    late = resolved.texts.get(SLOT_KEY) in {slot.value for slot in _LATE_SLOTS}
 
     def session_for(at: datetime) -> date:
         """Return the session whose slot comes next after an instant."""
@@ -203,10 +203,16 @@ def make(resolved: Resolved, settings: Settings, calendar: Calendar) -> Strategy
 
 def _fill_rule(settings: Settings, strategies: Sequence[Strategy]) -> FillRule:
     """Return sim.fill; unless it was set, a slot near the close means same_close."""
-    late = all(strategy.slot in _LATE_SLOTS for strategy in strategies)
+    slots = slots_of(strategies).values()
+    late = bool(slots) and all(slot in _LATE_SLOTS for slot in slots)
     if settings.origin("sim.fill") == DEFAULT and late:
         return FillRule.SAME_CLOSE
     return settings.sim.fill
+
+
+def slots_of(strategies: Sequence[Strategy]) -> dict[str, Slot]:
+    """Return when each strategy is asked; one that is asked at no slot is left out."""
+    return {one.id: one.slot for one in strategies if one.slot is not None}
 
 
 def _symbols(settings: Settings) -> list[str] | None:
@@ -319,7 +325,7 @@ def _coverage(
 
 def next_slot(plan: Plan, at: datetime) -> str:
     """Return the next slot after an instant as "name instant", empty where none is known."""
-    slots: dict[str, Slot] = {strategy.id: strategy.slot for strategy in plan.strategies}
+    slots = slots_of(plan.strategies)
     for due in upcoming(plan.calendar, at, len(slots) + len(SCHEDULED) + 1, slots):
         if due.slot is not None:
             return f"{due.slot.value} {utc_text(due.at)}"

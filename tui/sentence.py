@@ -108,6 +108,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "RequestReceived": (
         "{} asked by {}: {}", "request.kind", "request.actor", "request.reason",
     ),
+    "ReplacementEnded": ("replacing {}: {} {}", "#order_id", "outcome", "text"),
     "RequestAnswered": ("request {} {}: {}", "#request_id", "result", "text"),
     "RegimeRead": (
         "{} reads cell {}: {} × {}", "strategy", "reading.cell", "reading.trend", "reading.vol",

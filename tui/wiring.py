@@ -277,7 +277,7 @@ async def _trade_at_broker(
         history,
         plan.calendar,
         clock,
-        slots=[strategy.slot for strategy in plan.strategies],
+        slots=list(plans.slots_of(plan.strategies).values()),
         slot_at=slot_at,
         jobs=plans.WALL_JOBS,
     )

@@ -7,7 +7,7 @@ that nobody handles.
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from engine.core import daily, link, reports, requests, slot, trade
+from engine.core import daily, link, manual, reports, requests, slot, trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.evolve import TAKE
 from engine.core.state import State
@@ -106,6 +106,7 @@ def _on_tick(state: State, given: Tick) -> Decision:
     draft = Draft()
     if state.session_state in (SessionState.RUNNING, SessionState.PAUSED):
         trade.send_held(state, draft, given.at)
+        manual.go_on(state, draft, given.at)
         if state.flatten is not None:
             requests.continue_flatten(state, draft, given.at)
         else:
@@ -125,6 +126,7 @@ def _end(state: State, draft: Draft) -> None:
         book = state.context.book
         draft.alert(book, Severity.CRITICAL, "cancel_unconfirmed", row.order.order_ref, text)
     trade.drop_plans(state, draft, "the session ended")
+    manual.drop(state, draft, "the session ended")
     draft.add(
         ev.SessionStateChanged(
             before=SessionState.STOPPING,

@@ -11,10 +11,19 @@ from typing import Any
 
 from engine.core import digest
 from engine.core.mark import mark, take_rows
-from engine.core.state import NO_QUOTES, LatchRow, Plan, PlanLeg, State, StrategyBook
+from engine.core.state import (
+    NO_QUOTES,
+    LatchRow,
+    Plan,
+    PlanLeg,
+    Replacing,
+    State,
+    StrategyBook,
+)
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
-from engine.domain.ids import REF_PREFIX, InstrumentId
+from engine.domain.fill import root_of
+from engine.domain.ids import REF_PREFIX, InstrumentId, OrderId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.link import Link, LinkState
 from engine.domain.money import ZERO
@@ -97,11 +106,23 @@ def _request(state: State, event: ev.RequestReceived, seq: int) -> None:
     if event.request.kind is RequestKind.FLATTEN:
         state.flatten = event.request.request_id
         state.flatten_actor = event.request.actor
+    old = OrderId(event.request.args.get("order_id", ""))
+    if event.request.kind is RequestKind.ORDER and old in state.working:
+        assert state.written_at is not None
+        state.replacing.setdefault(old, Replacing(event.request, state.written_at))
 
 
 def _request_answered(state: State, event: ev.RequestAnswered, seq: int) -> None:
     if event.result == "REFUSED" and state.flatten == event.request_id:
         state.flatten = None
+    if event.result != "DONE":
+        for old, wish in [*state.replacing.items()]:
+            if wish.request.request_id == event.request_id:
+                del state.replacing[old]
+
+
+def _replacement_ended(state: State, event: ev.ReplacementEnded, seq: int) -> None:
+    state.replacing.pop(event.order_id, None)
 
 
 def _latch_set(state: State, event: ev.LatchSet, seq: int) -> None:
@@ -343,7 +364,7 @@ def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
         row.accepted_at = state.written_at
     if event.status in DONE:
         state.working.pop(event.order_id, None)
-        if row.order.signal_id is None:
+        if row.order.decision_id is None:
             _closed_by_hand(state, row)
         if event.status is before:
             return  # a late fill moved the numbers; the order has ended before
@@ -458,15 +479,6 @@ def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
             book.written.append(rows)
 
 
-def root_of(exec_id: str) -> str:
-    """Return the part of an execution id that its corrections share.
-
-    Brokers number revisions after the last dot (`0001f4e8.65a1.01.02`); the simulated exchange
-    has none, so its whole id is the root.
-    """
-    return exec_id if exec_id.startswith("sim.") else exec_id.rpartition(".")[0] or exec_id
-
-
 _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.SessionCreated: _session_created,
     ev.ReportReceived: _report,
@@ -476,6 +488,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.ParameterChanged: _parameter,
     ev.RequestReceived: _request,
     ev.RequestAnswered: _request_answered,
+    ev.ReplacementEnded: _replacement_ended,
     ev.LatchSet: _latch_set,
     ev.LatchReleased: _latch_released,
     ev.AlertRaised: _alert,

@@ -6,13 +6,12 @@ from decimal import Decimal
 
 from engine.core.comparing import on_account
 from engine.core.draft import NOTHING, Decision, Draft
-from engine.core.evolve import root_of
 from engine.core.state import State, StrategyBook
 from engine.domain import event as ev
 from engine.domain import report as rp
 from engine.domain.alert import Severity
 from engine.domain.command import LookAgain, LookUpOrder
-from engine.domain.fill import Fill, slippage_bps
+from engine.domain.fill import Fill, root_of, slippage_bps
 from engine.domain.input import Reported
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, OrderStatus, WorkingOrder, may_become

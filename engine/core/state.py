@@ -32,6 +32,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import WorkingOrder
 from engine.domain.position import FLAT, Position
 from engine.domain.reconciliation import Difference
+from engine.domain.request import Request
 from engine.domain.session import SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal, SignalState
 from engine.domain.snapshot import QuietDays, Snapshot
@@ -139,6 +140,14 @@ class LatchRow:
     session_date: date | None  # on which it was set
 
 
+@dataclass(slots=True)
+class Replacing:
+    """A new order that waits until the cancel of the old one is confirmed."""
+
+    request: Request
+    since: datetime
+
+
 class ExpectedCosts(Protocol):
     """What an order is expected to cost at worst; the exchange charges by the same keys."""
 
@@ -203,6 +212,7 @@ class State:
     doubtful: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # item → gap, since
     compared: tuple[Verdict, tuple[Difference, ...], tuple[str, ...]] | None = None  # last time
     requests: set[str] = field(default_factory=set)
+    replacing: dict[OrderId, Replacing] = field(default_factory=dict)  # by the old order
     flatten: str | None = None  # request id of a flatten under way
     flatten_actor: str = ""
     jobs: set[tuple[str, date]] = field(default_factory=set)

@@ -104,6 +104,20 @@ class RequestAnswered:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacementEnded:
+    """What became of a request to replace an order, once its cancel was answered.
+
+    DONE: the new order went out. Else why it did not: FILLED, WORKS_ON, DENIED, REFUSED, EXPIRED,
+    DROPPED, DRY_RUN.
+    """
+
+    request_id: RequestId
+    order_id: OrderId  # the old one
+    outcome: str
+    text: str
+
+
 # -- decision ------------------------------------------------------------------------------
 
 
@@ -516,6 +530,7 @@ Event = (
     | ReportReceived
     | RequestReceived
     | RequestAnswered
+    | ReplacementEnded
     | RegimeRead
     | DecisionMade
     | SignalRaised

@@ -34,3 +34,12 @@ def slippage_bps(side: Side, price: Decimal, reference: Decimal | None) -> Decim
     if reference is None or reference <= 0:
         return None
     return (side.sign * (price - reference) / reference * BPS).quantize(Decimal("0.000001"))
+
+
+def root_of(exec_id: str) -> str:
+    """Return the part of an execution id that its corrections share.
+
+    Brokers number revisions after the last dot (`0001f4e8.65a1.01.02`); the simulated exchange
+    has none, so its whole id is the root.
+    """
+    return exec_id if exec_id.startswith("sim.") else exec_id.rpartition(".")[0] or exec_id

@@ -20,6 +20,8 @@ class RequestKind(Enum):
     FLATTEN = "FLATTEN"
     CANCEL = "CANCEL"  # args order_id
     CANCEL_ALL = "CANCEL_ALL"
+    PREVIEW = "PREVIEW"  # args of a ticket; answered with what the order would be and do
+    ORDER = "ORDER"  # args of a ticket and what the person had seen
     RECONCILE = "RECONCILE"
     ACCEPT_DIFFERENCE = "ACCEPT_DIFFERENCE"  # args item
     SETTLE = "SETTLE"  # args order_id, status

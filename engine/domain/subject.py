@@ -21,6 +21,7 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     ),
     ev.RequestReceived: lambda e: e.request.request_id,
     ev.RequestAnswered: lambda e: e.request_id,
+    ev.ReplacementEnded: lambda e: e.request_id,
     ev.RegimeRead: lambda e: e.strategy,
     ev.DecisionMade: lambda e: e.decision_id,
     ev.SignalRaised: lambda e: e.signal.signal_id,

@@ -98,6 +98,12 @@ ALERTS: dict[str, Entry] = {
         "Look at Positions (3) and Orders (4); ctrl+k 3 asks again; else close at the broker.",
         _NOW,
     ),
+    "not_replaced": Entry(
+        "The order that was to take another one's place was not sent.",
+        "The old order is gone, filled or works on, as the text says; nothing was sent instead.",
+        "Look at Orders (4); ask for a new order if it is still wanted.",
+        _SOON,
+    ),
     "not_closed_out": Entry(
         "The recorded data ended with a position that was to be closed.",
         "The position is kept in the result, at its last price.",

@@ -274,6 +274,7 @@ class Risk(StrategyLimits):
     regime: StrategyLimits = key(StrategyLimits, "limits of the strategy regime alone")
     crossover: StrategyLimits = key(StrategyLimits, "limits of the strategy crossover alone")
     script: StrategyLimits = key(StrategyLimits, "limits of the strategy script alone")
+    manual: StrategyLimits = key(StrategyLimits, "limits of orders by hand alone")
 
     def of(self, strategy: str) -> StrategyLimits:
         """Return the table of one strategy; only the keys in `model_fields_set` say anything."""
@@ -423,6 +424,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     regime: Mapping[str, Any] = key(dict, "parameters of the strategy regime")
     crossover: Mapping[str, Any] = key(dict, "parameters of the strategy crossover")
+    manual: Mapping[str, Any] = key(dict, "parameters of orders by hand")
     script: Mapping[str, Any] = key(dict, "parameters of the strategy script")
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _strategies: Mapping[str, Resolved] = PrivateAttr(default_factory=dict)

@@ -128,11 +128,14 @@ class Strategy(Protocol):
     preset: str  # "default", "default+2"
     parameter_hash: str
     parameters: Mapping[str, str]  # canonical texts, as hashed
-    slot: Slot
     inputs: tuple[InstrumentId, ...]  # series whose history it reads
     legs: tuple[InstrumentId, ...]  # what it may trade, in leg order
     limits: Mapping[str, str]  # its registered risk limits, by limit key ("off" = never)
     warmup_bars: int
+
+    @property
+    def slot(self) -> Slot | None:
+        """When it is asked; None for a strategy that is asked at no slot."""
 
     def memory(self) -> Any:
         """Return the memory before the first bar."""

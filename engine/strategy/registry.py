@@ -9,7 +9,7 @@ from engine.domain.money import ZERO, text
 from engine.domain.regime import CELL_NAMES
 from engine.domain.session import Mode, Slot
 from engine.errors import SettingsError
-from engine.strategy import crossover, parameter, rebalance
+from engine.strategy import crossover, manual, parameter, rebalance
 from engine.strategy.allocation import LEVERAGES, targets
 from engine.strategy.base import Strategy
 from engine.strategy.crossover import CROSSOVER, CrossoverStrategy
@@ -20,11 +20,11 @@ from engine.strategy.regime_schema import LEG_KEYS, REGIME
 from engine.strategy.script import SCRIPT, ScriptStrategy
 
 SCHEMAS: Mapping[str, Schema] = MappingProxyType(
-    {schema.strategy: schema for schema in (REGIME, CROSSOVER, SCRIPT)}
+    {schema.strategy: schema for schema in (REGIME, CROSSOVER, SCRIPT, manual.SCHEMA)}
 )
 
 LIMITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"regime": rebalance.LIMITS, "crossover": crossover.LIMITS, "script": {}}
+    {"regime": rebalance.LIMITS, "crossover": crossover.LIMITS, "script": {}, "manual": {}}
 )
 """Limits a strategy registers for itself, by limit key; "off" never denies and never latches."""
 
@@ -57,7 +57,7 @@ def resolve(
 
 def slot_findings(resolved: Resolved, mode: Mode) -> list[str]:
     """Refuse what cannot be done: nothing that is sent at the close fills there."""
-    slot = resolved.texts[SLOT_KEY]
+    slot = resolved.texts.get(SLOT_KEY)
     if slot != Slot.CLOSE.value or mode not in _WALL_MODES:
         return []
     return [
@@ -86,6 +86,8 @@ def create(
             return CrossoverStrategy(resolved)
         case "script":
             return ScriptStrategy(resolved, script, session_for)
+        case "manual":
+            return manual.ManualStrategy(resolved)
         case unknown:
             raise SettingsError(_unknown(unknown))
 

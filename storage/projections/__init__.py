@@ -69,6 +69,7 @@ INERT: frozenset[type] = frozenset(
         facts.ReportReceived,
         facts.RequestReceived,
         facts.RequestAnswered,
+        facts.ReplacementEnded,
         facts.RiskChecked,  # v_risk_checks unfolds the journal
         facts.FillUnmatched,
         facts.DataGapFound,

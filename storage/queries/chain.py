@@ -1,8 +1,8 @@
 """Everything that led to an id and everything that came of it, oldest first: for `explain`.
 
-From an order, signal, decision or fill the chain is one decision, its signals, their orders
-and those orders' fills; asked for one order or fill it holds what belongs to that order alone.
-Around them stand the reading the decision used, and positions, cash and alerts that changed.
+From an order, signal, decision or fill the chain is one decision (or a person's request), its
+signals, their orders and those orders' fills; asked for one order or fill it holds what belongs
+to that order alone. Around them stand the reading the decision used, and positions, cash and alerts that changed.
 """
 
 import json
@@ -70,6 +70,7 @@ def explain(db: sqlite3.Connection, text: str) -> Chain:
     fills = _of(book, _rows(db, "v_fills", "order_id", [order["order_id"] for order in orders]))
     ids = [row["decision_id"] for row in decisions]
     ids += [row["signal_id"] for row in signals]
+    ids += [row["slot"] for row in signals if row["decision_id"] is None]  # the request of a person
     ids += [row["order_id"] for row in orders]
     ids += [row["exec_id"] for row in fills]
     facts = _facts(db, ids, book)

@@ -271,15 +271,23 @@ def snapshots_after(db: sqlite3.Connection, book: str, seq: int) -> list[Row]:
 
 
 def answer(db: sqlite3.Connection, request_id: str) -> list[Row]:
-    """Return what became of a request, by the journal."""
-    return [
-        json.loads(row["payload"])
+    """Return what became of a request, by the journal; and of the order it led to, by its row."""
+    rows = [
+        {**json.loads(row["payload"]), "kind": row["kind"]}
         for row in _all(
             db,
-            "SELECT payload FROM events WHERE subject = ? AND kind = 'RequestAnswered'",
+            "SELECT kind, payload FROM events WHERE subject = ? "
+            "AND kind IN ('RequestAnswered', 'ReplacementEnded') ORDER BY seq",
             request_id,
         )
     ]
+    for row in rows:
+        order_id = str(row["text"]).partition(" ")[0]
+        found = order_id.startswith("ord_") and _all(
+            db, "SELECT * FROM v_orders WHERE order_id = ?", order_id
+        )
+        row["order"] = found[0] if found else None
+    return rows
 
 
 def book_of(db: sqlite3.Connection, session_id: str) -> str | None:

@@ -23,7 +23,9 @@ Mode = Annotated[
 Strategy = Annotated[
     str | None,
     typer.Option(
-        "--strategy", metavar="NAMES", help="regime (default), crossover, script; with commas."
+        "--strategy",
+        metavar="NAMES",
+        help="regime (default), crossover, script, manual; with commas.",
     ),
 ]
 Preset = Annotated[

@@ -26,10 +26,9 @@ from zoneinfo import ZoneInfo
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.codes import CODES, INACTIVE_MEANS_REJECTED, Ends, Reaction
 from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
-from engine.core.evolve import root_of
 from engine.domain import report as rp
 from engine.domain.alert import Severity
-from engine.domain.fill import Fill
+from engine.domain.fill import Fill, root_of
 from engine.domain.ids import ExecId, OrderId
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, TimeInForce, WorkingOrder

@@ -101,7 +101,7 @@ class Engine:
             history,
             self.calendar,
             self.clock,
-            slots=[strategy.slot],
+            slots=[Slot.AFTER_OPEN_15],
             slot_at=slot_at,
             jobs=[("snapshot", timedelta(minutes=5))],
         )

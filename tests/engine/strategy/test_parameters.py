@@ -190,8 +190,8 @@ def test_a_strategy_is_made_from_its_values() -> None:
     assert [leg.split(":")[1] for leg in strategy.legs] == ["TQQQ", "QQQ", "PSQ", "TMF", "TMV"]
     assert strategy.reading(strategy.memory()) is None
     assert strategy.limits == registry.LIMITS["regime"]
-    stranger = replace(registry.resolve("regime"), strategy="manual")
-    with pytest.raises(SettingsError, match='"manual": allowed is one of'):
+    stranger = replace(registry.resolve("regime"), strategy="nobody")
+    with pytest.raises(SettingsError, match='"nobody": allowed is one of'):
         registry.create(stranger)
 
 
