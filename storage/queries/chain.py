@@ -2,7 +2,8 @@
 
 From an order, signal, decision or fill the chain is one decision (or a person's request), its
 signals, their orders and those orders' fills; asked for one order or fill it holds what belongs
-to that order alone. Around them stand the reading the decision used, and positions, cash and alerts that changed.
+to that order alone. Around them stand the reading the decision used, and positions, cash and
+alerts that changed.
 """
 
 import json
