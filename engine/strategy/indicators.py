@@ -1,19 +1,22 @@
 """Averages, volatility and the oscillator, each over one explicit window.
 
-Every function takes the whole window and makes two passes over it. Running sums are faster
-and drift: after years of bars their residue decides ties. `math.fsum` is correctly rounded,
-so a window gives the same bits whether it was reached bar by bar or in one batch, and on
-every machine.
+Running sums of floats drift: after years of bars their residue decides ties. So there are two
+ways here, and no third. A short window is summed whole, in two passes, by `math.fsum`, which is
+correctly rounded. A long one slides, but its sums are whole numbers of 2^-1074, of which every
+float is a multiple: nothing is rounded until the end, and there once. Either way a window gives
+the same bits whether it was reached bar by bar or in one batch, and on every machine.
 """
 
 import math
 from collections import deque
 from collections.abc import Sequence
 from operator import mul
+from typing import NamedTuple
 
 SESSIONS_A_YEAR = 252
 YEAR_ROOT = math.sqrt(SESSIONS_A_YEAR)
 SPREAD_MIN = 1e-12  # below it a deviation counts as zero
+_UNIT = 1074  # no float has finer binary places
 
 
 def tail(values: list[float], n: int, newest: float) -> list[float]:
@@ -39,14 +42,56 @@ def realized_volatility(returns: Sequence[float]) -> float:
     return deviation(returns, mean(returns)) * YEAR_ROOT
 
 
-def z_score(volatilities: Sequence[float]) -> float:
-    """Standardise the newest volatility against its own recent past, itself included.
+def exact(value: float) -> int:
+    """Return a float in units of 2^-1074, of which it is a whole number."""
+    numerator, denominator = value.as_integer_ratio()
+    return numerator << (_UNIT + 1 - denominator.bit_length())
 
-    0 where the window has no spread.
+
+def slid(total: int, past: list[float], n: int, newest: float) -> int:
+    """Return the exact sum of the last n values once `newest` has come.
+
+    total: of the last n of `past`, or of all while there are fewer.
     """
-    center = mean(volatilities)
-    spread = deviation(volatilities, center)
-    return 0.0 if spread < SPREAD_MIN else (volatilities[-1] - center) / spread
+    total += exact(newest)
+    return total - exact(past[-n]) if len(past) >= n else total
+
+
+def mean_of(total: int, count: int) -> float:
+    """Return the mean of that many values with an exact sum, correctly rounded."""
+    return total / (count << _UNIT)
+
+
+class Moments(NamedTuple):
+    """Exact sums over a window of the last n values."""
+
+    values: int = 0  # how many
+    total: int = 0
+    squares: int = 0  # in units of 2^-2148
+
+    def slid(self, past: list[float], n: int, newest: float) -> "Moments":
+        """Return the sums once `newest` has come."""
+        count, total, squares = self
+        value = exact(newest)
+        total += value
+        squares += value * value
+        if count < n:
+            return Moments(count + 1, total, squares)
+        value = exact(past[-n])
+        return Moments(count, total - value, squares - value * value)
+
+    def z_score(self, newest: float) -> float:
+        """Standardise the newest value against its own recent past, itself included.
+
+        0 where the window has no spread.
+        """
+        count, total, squares = self
+        spread = count * squares - total * total  # n (n - 1) variances
+        deviation = math.sqrt(spread / (count * (count - 1) << 2 * _UNIT))
+        return 0.0 if deviation < SPREAD_MIN else (newest - mean_of(total, count)) / deviation
+
+
+NO_MOMENTS = Moments()
 
 
 def relative_change(now: float, before: float | None) -> float | None:

@@ -23,13 +23,15 @@ from engine.domain.regime import RegimeReading, Trend, VolState
 from engine.errors import BrokenInvariant
 from engine.strategy import kalman
 from engine.strategy.indicators import (
+    NO_MOMENTS,
+    Moments,
     RollingMax,
     Smoother,
-    mean,
+    mean_of,
     realized_volatility,
     relative_change,
+    slid,
     tail,
-    z_score,
 )
 from engine.strategy.track import Track
 
@@ -99,18 +101,23 @@ class RegimeParameters:
 
 @dataclass(slots=True)
 class RegimeMemory:
-    """All that the model remembers. Lists grow: averages take slices of their ends."""
+    """All that the model remembers. Lists grow; sums are exact and of the ends of lists."""
 
     signal: Track = field(default_factory=Track)
     bond: Track = field(default_factory=Track)
     closes: list[float] = field(default_factory=list)
+    fast: int = 0  # sum of the last sma_fast closes, in units of 2^-1074
+    slow: int = 0
     bond_closes: list[float] = field(default_factory=list)
+    bond_fast: int = 0
+    bond_slow: int = 0
     belief: kalman.Filter | None = None
     scale: RollingMax = field(default_factory=lambda: RollingMax(INNOVATIONS))
     oscillations: list[float] = field(default_factory=list)  # the last 20
     smoothed: list[float] = field(default_factory=list)  # the last 20
     returns: list[float] = field(default_factory=list)
     volatilities: list[float] = field(default_factory=list)
+    moments: Moments = NO_MOMENTS  # of the last vol_baseline_window volatilities
     latch: VolState = VolState.LOW
     reading: RegimeReading | None = None
     days_in_cell: int = 0
@@ -120,11 +127,14 @@ class _After(NamedTuple):
     """What one more element makes of the series part of a memory."""
 
     belief: kalman.Filter
+    fast: int
+    slow: int
     oscillations: list[float]
     smoothed: list[float]
     t_norm: float
     log_return: float | None
     volatility: float | None
+    moments: Moments
 
 
 class RegimeModel:
@@ -152,6 +162,7 @@ class RegimeModel:
     ) -> None:
         """Take in the final bars of one session date; bars already passed change nothing."""
         if bond is not None and memory.bond.take(session_date, ordinal, bond):
+            memory.bond_fast, memory.bond_slow = self._bond_sums(memory, _price(bond.close))
             memory.bond_closes.append(_price(bond.close))
         if signal is None or not memory.signal.take(session_date, ordinal, signal):
             return
@@ -159,7 +170,7 @@ class RegimeModel:
         after = self._after(memory, close, float(signal.volume))
         reading = self._read(memory, after, session_date, close, None)
         memory.closes.append(close)
-        memory.belief = after.belief
+        memory.belief, memory.fast, memory.slow = after.belief, after.fast, after.slow
         if memory.signal.found > 1:
             memory.scale.push(abs(after.belief.innovation))
         memory.oscillations = after.oscillations
@@ -168,6 +179,7 @@ class RegimeModel:
             memory.returns.append(after.log_return)
         if after.volatility is not None:
             memory.volatilities.append(after.volatility)
+            memory.moments = after.moments
         if reading is not None:
             held = memory.reading
             same = held is not None and held.cell == reading.cell
@@ -190,9 +202,12 @@ class RegimeModel:
 
     def _after(self, memory: RegimeMemory, close: float, volume: float) -> _After:
         """Work out filter, oscillator and volatility with one more element."""
+        p, closes, moments = self.parameters, memory.closes, memory.moments
+        fast = slid(memory.fast, closes, p.sma_fast, close)
+        slow = slid(memory.slow, closes, p.sma_slow, close)
         if memory.belief is None:
-            return _After(kalman.first(close, volume), [], [], 0.0, None, None)
-        p = self.parameters
+            first = kalman.first(close, volume)
+            return _After(first, fast, slow, [], [], 0.0, None, None, moments)
         belief = kalman.step(memory.belief, close, volume, self._noise)
         oscillations, smoothed, t_norm = memory.oscillations, memory.smoothed, 0.0
         if memory.scale.count + 1 >= p.strength_smoothness:
@@ -205,12 +220,15 @@ class RegimeModel:
                 second = self._second_pass.of(smoothed)
                 strength = strength if second is None else second
             t_norm = min(1.0, max(-1.0, strength / p.t_max))
-        log_return = math.log(close / memory.closes[-1])
+        log_return = math.log(close / closes[-1])
         volatility = None
         if len(memory.returns) + 1 >= p.realized_vol_window:
             window = tail(memory.returns, p.realized_vol_window, log_return)
             volatility = realized_volatility(window)
-        return _After(belief, oscillations, smoothed, t_norm, log_return, volatility)
+            moments = moments.slid(memory.volatilities, p.vol_baseline_window, volatility)
+        return _After(
+            belief, fast, slow, oscillations, smoothed, t_norm, log_return, volatility, moments
+        )
 
     def _read(
         self,
@@ -227,18 +245,18 @@ class RegimeModel:
         bars = len(memory.closes) + 1
         if bars < self.warmup_bars or after.volatility is None:
             return None
-        fast = mean(tail(memory.closes, p.sma_fast, close))
-        slow = mean(tail(memory.closes, p.sma_slow, close))
+        fast = mean_of(after.fast, p.sma_fast)  # warm: there are more than enough
+        slow = mean_of(after.slow, p.sma_slow)
         sigma = after.volatility
         past = memory.volatilities
-        z = z_score(tail(past, p.vol_baseline_window, sigma))
+        z = after.moments.z_score(sigma)
         k = p.vol_crush_lookback
         change = relative_change(sigma, past[-k] if len(past) >= k else None)
         crush = change is not None and change < p.vol_crush_threshold
         vol, vol_by = self._latched(memory.latch, z, crush)
         bare_trend = self._trend(after.t_norm, fast > slow)
         trend = Trend.SIDE if crush and bare_trend is Trend.BEAR else bare_trend
-        bond_fast, bond_slow = self._bond_averages(memory.bond_closes, bond_close)
+        bond_fast, bond_slow = self._bond_averages(memory, bond_close)
         return RegimeReading(
             session_date=session_date,
             close=close,
@@ -282,18 +300,27 @@ class RegimeModel:
             return Trend.BULL if t_norm > self.parameters.t_norm_bull_thresh else Trend.SIDE
         return Trend.BEAR if t_norm < self.parameters.t_norm_bear_thresh else Trend.SIDE
 
+    def _bond_sums(self, memory: RegimeMemory, newest: float) -> tuple[int, int]:
+        p, closes = self.parameters, memory.bond_closes
+        return (
+            slid(memory.bond_fast, closes, p.bond_sma_fast, newest),
+            slid(memory.bond_slow, closes, p.bond_sma_slow, newest),
+        )
+
     def _bond_averages(
-        self, closes: list[float], newest: float | None
+        self, memory: RegimeMemory, newest: float | None
     ) -> tuple[float | None, float | None]:
         """Return the bond's two averages; None with the overlay off or too few bars."""
         p = self.parameters
         if not p.allow_treasury:
             return None, None
+        bars, fast, slow = len(memory.bond_closes), memory.bond_fast, memory.bond_slow
         if newest is not None:
-            closes = tail(closes, p.bond_sma_slow, newest)
-        if len(closes) < p.bond_sma_slow:
+            bars += 1
+            fast, slow = self._bond_sums(memory, newest)
+        if bars < p.bond_sma_slow:
             return None, None
-        return mean(closes[-p.bond_sma_fast :]), mean(closes[-p.bond_sma_slow :])
+        return mean_of(fast, p.bond_sma_fast), mean_of(slow, p.bond_sma_slow)
 
 
 def _price(value: Decimal) -> float:

@@ -2,21 +2,33 @@
 
 import math
 import statistics
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.strategy.indicators import (
+    Moments,
     RollingMax,
     Smoother,
     deviation,
+    exact,
     mean,
+    mean_of,
     relative_change,
+    slid,
     tail,
-    z_score,
 )
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
+
+
+def z_score(window: list[float], n: int = 1_000) -> float:
+    """The z of the last value of a list, reached one value at a time."""
+    moments = Moments()
+    for end, newest in enumerate(window):
+        moments = moments.slid(window[:end], n, newest)
+    return moments.z_score(window[-1])
 
 
 @given(values)
@@ -26,6 +38,32 @@ def test_mean_and_deviation_are_those_of_the_textbook(window: list[float]) -> No
     assert math.isclose(
         deviation(window, center), statistics.stdev(window), rel_tol=1e-9, abs_tol=1e-9
     )
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_no_float_is_too_fine_to_be_taken_exactly(value: float) -> None:
+    assert mean_of(exact(value), 1) == value
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40), st.integers(1, 12))
+def test_a_mean_that_slides_is_that_of_its_window_to_the_last_bit(
+    stream: list[float], n: int
+) -> None:
+    total = 0
+    for end, newest in enumerate(stream):
+        total = slid(total, stream[:end], n, newest)
+        window = tail(stream[:end], n, newest)
+        assert mean_of(total, len(window)) == float(sum(map(Fraction, window)) / len(window))
+
+
+@given(st.lists(st.floats(0.01, 2.0), min_size=2, max_size=40), st.integers(2, 12))
+def test_a_z_that_slides_is_that_of_its_window(stream: list[float], n: int) -> None:
+    window = stream[-n:]
+    spread = statistics.stdev(window)
+    if spread > 1e-9:
+        expected = (window[-1] - statistics.mean(window)) / spread
+        assert math.isclose(z_score(stream, n), expected, rel_tol=1e-9, abs_tol=1e-9)
+    assert z_score(stream, n) == z_score(window, n)  # whatever was before has left no trace
 
 
 def test_z_of_a_window_without_spread_is_zero() -> None:
