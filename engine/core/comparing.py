@@ -1,11 +1,12 @@
 """The broker's account compared with our ledger: what differs, and when it is believed.
 
-Of a real account a position that only we hold may be an answer that was cut off, and a difference
-that a timer saw may be a fill under way. Such a difference is noted and looked at again; it counts
-when a second answer, 20 s later, says the same. What a timer sees and what is known already
-leaves nothing in the journal.
+What a real account's answer shows may be cut off, or a fill under way. A difference is noted and
+looked at again; it counts, and alarms, when a second answer, 20 s later, says the same. What a
+timer sees and what is known already leaves nothing in the journal.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from engine.domain import event as ev
 from engine.domain import report as rp
 from engine.domain.alert import Severity
 from engine.domain.command import LookAgain
-from engine.domain.fill import Fill
+from engine.domain.fill import Fill, root_of
 from engine.domain.ids import InstrumentId
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
@@ -36,7 +37,12 @@ SETTLE = timedelta(seconds=5)
 
 _K, _S = DifferenceKind, OrderStatus
 _UNDER_WAY = frozenset({_S.APPROVED, _S.SUBMITTED, _S.PENDING_CANCEL})
-_HELD = frozenset({_K.MISMATCHED, _K.MISSING_BROKER, _K.MISSING_LOCAL, _K.CASH})
+_AT_ONCE = frozenset(
+    {_K.ORDER_UNKNOWN, _K.ORDER_FOREIGN, _K.DUPLICATE_INCARNATION, _K.COMMISSION_MISSING}
+)
+"""Kinds that one answer proves: they are no question of when it was asked."""
+_UNCHARGED = timedelta(seconds=30)
+_DAY = timedelta(days=1)
 
 
 def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
@@ -53,10 +59,16 @@ def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
         for instrument, position in book.positions.items():
             ours[instrument] = ours.get(instrument, ZERO) + position.quantity
         cash += book.cash
-    _, matched, differences = reconcile.compare(
-        ours, cash, tuple(state.working.values()), answer, _cash_tolerance(state)
+    known = reconcile.Ours(
+        positions=ours,
+        cash=cash,
+        working=tuple(state.working.values()),
+        costs=_costs(state),
+        fills={root_of(fill.exec_id): fill for fill in _recent(state, at)},
+        uncharged=[f for f in _recent(state, at - _UNCHARGED) if f.commission is None],
     )
-    doubtful = _doubtful(state, differences, report.trigger, at)
+    _, matched, differences = reconcile.compare(known, answer, _cash_tolerance(state))
+    doubtful = _doubtful(state, differences, at)
     verdict = _verdict(state, answer, differences)
     news = (verdict, differences, doubtful)
     if quiet and news == state.compared and state.verdict in (verdict, Verdict.CLEAN):
@@ -76,7 +88,7 @@ def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
             doubtful=doubtful,
         )
     )
-    _tell(state, draft, verdict, doubtful, text, quiet=quiet)
+    _tell(state, draft, verdict, differences, doubtful, text, quiet=quiet)
     _go_on(state, draft, report.trigger, verdict, text)
     return draft.done()
 
@@ -89,18 +101,62 @@ def is_busy(state: State, at: datetime) -> bool:
     return newest is not None and at - newest.at < SETTLE
 
 
-def _doubtful(
-    state: State, differences: tuple[Difference, ...], trigger: str, at: datetime
-) -> tuple[str, ...]:
+def _recent(state: State, until: datetime) -> Iterator[Fill]:
+    """Yield fills of a real account of the last day before an instant, newest first."""
+    if not is_real(state):
+        return
+    for fill in reversed(state.fills.values()):
+        if fill.at < until - _DAY:
+            return
+        if fill.at <= until and not fill.is_inferred:
+            yield fill
+
+
+def _costs(state: State) -> dict[InstrumentId, Decimal]:
+    """Return the average cost of positions of which both sides must have the same.
+
+    Of one that was partly closed brokers may say which lots are left, of a shared one whose they
+    are: only what a single owner has built up, fill by fill, can be compared.
+    """
+    if not is_real(state):
+        return {}
+    held = [(i, p) for b in state.books.values() for i, p in b.positions.items() if p.quantity]
+    owners = Counter(instrument for instrument, _ in held)
+    beside = {*(state.baseline or {}), *state.accepted}
+    left = {i: p.quantity for i, p in held if owners[i] == 1 and i not in beside}
+    costs = {i: p.average_cost for i, p in held}
+    found: dict[InstrumentId, Decimal] = {}
+    for fill in reversed(state.fills.values()):
+        still = left.get(fill.instrument)
+        if still is None:
+            continue
+        if fill.commission is None or fill.is_inferred or still * fill.side.sign < 0:
+            del left[fill.instrument]
+            continue
+        left[fill.instrument] = still - fill.side.sign * fill.quantity
+        if not left[fill.instrument]:
+            found[fill.instrument] = costs[fill.instrument] or ZERO
+            del left[fill.instrument]
+        if not left:
+            break
+    return found
+
+
+def _doubtful(state: State, differences: tuple[Difference, ...], at: datetime) -> tuple[str, ...]:
     """Return the items that a second answer has to confirm before they count."""
     if not is_real(state):
         return ()
     found = []
     for one in differences:
-        if one.kind not in _HELD or not (trigger in QUIET or one.kind is _K.MISSING_BROKER):
+        if one.kind in _AT_ONCE:
             continue
+        known = state.compared is not None and any(
+            was.item == one.item and was.gap == one.gap for was in state.compared[1]
+        )
         if one.item in state.blocked or state.accepted.get(one.item) == one.gap:
             continue
+        if known and one.item not in state.doubtful:
+            continue  # cash, say: it counts, and blocks nothing
         gap, since = state.doubtful.get(one.item, ("", at))
         if gap != one.gap or at - since < CONFIRM_AFTER:
             found.append(one.item)
@@ -131,6 +187,7 @@ def _tell(
     state: State,
     draft: Draft,
     verdict: Verdict,
+    differences: tuple[Difference, ...],
     doubtful: tuple[str, ...],
     text: str,
     *,
@@ -139,10 +196,17 @@ def _tell(
     if verdict is Verdict.CLEAN:
         return
     severity = Severity.CRITICAL
-    if doubtful:
-        if quiet:
+    counting = [
+        one
+        for one in differences
+        if state.accepted.get(one.item) != one.gap and one.item not in doubtful
+    ]
+    if verdict is Verdict.DIFFERENCES and not any(one.blocks for one in counting):
+        if quiet and not counting:
             return
-        severity, text = Severity.WARNING, f"{text}; to be confirmed by a second answer"
+        severity = Severity.WARNING
+    if doubtful:
+        text = f"{text}; to be confirmed by a second answer: {', '.join(doubtful)}"
     draft.alert(state.context.book, severity, "reconciliation", verdict.value, text)
 
 

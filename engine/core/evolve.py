@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from engine.core import digest
+from engine.core import compared, digest
 from engine.core.mark import mark, take_rows
 from engine.core.state import (
     NO_QUOTES,
@@ -23,13 +23,12 @@ from engine.core.state import (
 from engine.domain import event as ev
 from engine.domain.alert import AlertState
 from engine.domain.fill import root_of
-from engine.domain.ids import REF_PREFIX, InstrumentId, OrderId
+from engine.domain.ids import OrderId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.link import Link, LinkState
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, OrderStatus, WorkingOrder
-from engine.domain.reconciliation import Difference, DifferenceKind
-from engine.domain.report import QUIET, Accepted, CancelRefused, CommissionReported, Submitted
+from engine.domain.report import Accepted, CancelRefused, CommissionReported, Submitted
 from engine.domain.request import RequestKind
 from engine.domain.session import Mode, SessionState, TradingState, Verdict
 from engine.domain.signal import ORDERLESS, SignalState
@@ -157,48 +156,6 @@ def _link(state: State, event: ev.LinkChanged, seq: int) -> None:
 
 def _job_ended(state: State, event: ev.JobEnded, seq: int) -> None:
     state.jobs.add((event.job, event.session_date))
-
-
-def _reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
-    state.active_since_reconciliation = False
-    state.compared = (event.verdict, event.differences, event.doubtful)
-    if event.verdict is Verdict.UNKNOWN:
-        return  # a failed answer changes nothing that is known
-    found = [d for d in event.differences if d.kind is not DifferenceKind.MATCHED]
-    state.differences = {d.item: d for d in found}
-    before, at = state.doubtful, state.written_at
-    assert at is not None
-    state.doubtful = {
-        item: known if known is not None and known[0] == gap else (gap, at)
-        for item in event.doubtful
-        for gap in (state.differences[item].gap,)
-        for known in (before.get(item),)
-    }
-    open_items = [d for d in found if state.accepted.get(d.item) != d.gap and _blocks(d)]
-    state.blocked = {d.item for d in open_items if d.item not in state.doubtful}
-    waits = bool(state.doubtful) and event.trigger not in QUIET
-    state.verdict = Verdict.DIFFERENCES if state.blocked or waits else Verdict.CLEAN
-
-
-def _blocks(difference: Difference) -> bool:
-    """Orders of other programs are shown; one with our mark is another engine's, and blocks."""
-    is_foreign = difference.kind is DifferenceKind.ORDER_FOREIGN
-    return not is_foreign or difference.item.startswith(REF_PREFIX)
-
-
-def _baseline(state: State, event: ev.BaselineAdopted, seq: int) -> None:
-    state.baseline = {InstrumentId(key): quantity for key, quantity in event.positions.items()}
-    state.baseline_cash = event.cash
-
-
-def _accepted(state: State, event: ev.DifferenceAccepted, seq: int) -> None:
-    """Accept what differs now; a later change of it blocks again."""
-    known = state.differences.get(event.item)
-    if known is not None:
-        state.accepted[event.item] = known.gap
-    state.blocked.discard(event.item)
-    if not state.blocked and state.verdict is Verdict.DIFFERENCES:
-        state.verdict = Verdict.CLEAN
 
 
 # -- decisions and signals -------------------------------------------------------------------
@@ -495,9 +452,9 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.AlertStateChanged: _alert_state,
     ev.JobEnded: _job_ended,
     ev.LinkChanged: _link,
-    ev.ReconciliationDone: _reconciled,
-    ev.DifferenceAccepted: _accepted,
-    ev.BaselineAdopted: _baseline,
+    ev.ReconciliationDone: compared.reconciled,
+    ev.DifferenceAccepted: compared.accepted,
+    ev.BaselineAdopted: compared.adopted,
     ev.RegimeRead: _regime,
     ev.DecisionMade: _decision,
     ev.SignalRaised: _signal_raised,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
+from engine.core.compared import is_held
 from engine.core.draft import Draft
 from engine.core.state import State, StrategyBook, equity_of, last_equity, price_of
 from engine.domain.alert import Severity
@@ -54,7 +55,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         trading_state=state.trading_state,
         session_state=state.session_state,
         link_live=state.link.is_live,
-        reconciled=state.verdict is Verdict.CLEAN and order.instrument not in state.blocked,
+        reconciled=state.verdict is not Verdict.UNKNOWN and not is_held(state, order.instrument),
         broker_quantity=_broker_quantity(state, book, order.instrument),
         qualified=stock is not None,
         listed=order.instrument in book.strategy.legs,

@@ -210,6 +210,7 @@ class State:
     accepted: dict[str, str] = field(default_factory=dict)  # item → the gap a person accepted
     differences: dict[str, Difference] = field(default_factory=dict)  # of the last answer
     doubtful: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # item → gap, since
+    waiting: set[str] = field(default_factory=set)  # doubtful ones that hold entries meanwhile
     compared: tuple[Verdict, tuple[Difference, ...], tuple[str, ...]] | None = None  # last time
     requests: set[str] = field(default_factory=set)
     replacing: dict[OrderId, Replacing] = field(default_factory=dict)  # by the old order

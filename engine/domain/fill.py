@@ -8,6 +8,9 @@ from engine.domain.ids import ExecId, InstrumentId, OrderId, StrategyId
 from engine.domain.money import BPS
 from engine.domain.order import Side
 
+INFERRED = "inferred"
+"""How ids of executions begin that no broker lists any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
@@ -24,6 +27,11 @@ class Fill:
     reference_price: Decimal | None
     slippage_bps: Decimal | None  # + = worse for us, both sides
     at: datetime
+
+    @property
+    def is_inferred(self) -> bool:
+        """Say whether no broker told of it: it was concluded from what an order had filled."""
+        return self.exec_id.startswith(INFERRED)
 
 
 def slippage_bps(side: Side, price: Decimal, reference: Decimal | None) -> Decimal | None:

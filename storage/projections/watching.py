@@ -3,23 +3,19 @@
 import sqlite3
 
 from engine.domain import event as facts
-from engine.domain.reconciliation import DifferenceKind
+from engine.domain.reconciliation import COLUMNS, DifferenceKind
 from engine.domain.times import utc_text
 from storage.projections.row import Place, insert, plain, rounded, update_one
 
 REOPENS_WITHIN_S = 600
 
-_COUNTED = (
-    DifferenceKind.MISSING_LOCAL,
-    DifferenceKind.MISSING_BROKER,
-    DifferenceKind.MISMATCHED,
-)
+_COUNTED = ("missing_local", "missing_broker", "mismatched")
 
 
 def reconciled(db: sqlite3.Connection, at: Place, event: facts.ReconciliationDone) -> None:
     """Project ReconciliationDone."""
     found = [d for d in event.differences if d.kind is not DifferenceKind.MATCHED]
-    counts = {kind: sum(d.kind is kind for d in found) for kind in _COUNTED}
+    counts = {name: sum(COLUMNS[d.kind] == name for d in found) for name in _COUNTED}
     insert(
         db,
         "reconciliations",
@@ -31,9 +27,7 @@ def reconciled(db: sqlite3.Connection, at: Place, event: facts.ReconciliationDon
             "trigger_": event.trigger,
             "verdict": event.verdict.value,
             "matched": event.matched,
-            "missing_local": counts[DifferenceKind.MISSING_LOCAL],
-            "missing_broker": counts[DifferenceKind.MISSING_BROKER],
-            "mismatched": counts[DifferenceKind.MISMATCHED],
+            **counts,
             "other": len(found) - sum(counts.values()),
             "text": plain(event.text),
         },

@@ -54,13 +54,14 @@ class Account:
         later: float = 0,
         cash: str = "100000",
         orders: tuple[BrokerOrder, ...] = (),
+        costs: dict[InstrumentId, Decimal] | None = None,
     ) -> list[Any]:
         """Answer some seconds later; return what was written."""
         self.at += timedelta(seconds=later)
         answer: BrokerAccount | AnswerFailed = (
             AnswerFailed(query="positions", reason=positions)
             if isinstance(positions, str)
-            else BrokerAccount(positions=positions, cash=D(cash), orders=orders)
+            else BrokerAccount(positions=positions, cash=D(cash), orders=orders, costs=costs or {})
         )
         before = len(self.events)
         self.take(Reported(self.at, rp.AccountRead(answer=answer, trigger=trigger)))
@@ -165,13 +166,77 @@ def test_one_empty_position_list_closes_nothing_and_a_second_one_alarms() -> Non
 def test_an_accepted_difference_is_clean_until_it_changes() -> None:
     account = Account()
     account.says({SPY: D(10)}, "request")
+    account.says({SPY: D(10)}, rp.AGAIN, later=20)
     assert account.state.blocked == {SPY}
     assert account.accept(SPY) == "1E+1"
     assert account.verdict == "CLEAN"
     (done,) = account.says({SPY: D(10)}, "request")
     assert (done.verdict, len(done.differences)) == (Verdict.CLEAN, 1)
     account.says({SPY: D(12)}, "request")
+    assert account.state.waiting == {SPY}
+    account.says({SPY: D(12)}, rp.AGAIN, later=20)
     assert account.state.blocked == {SPY}
+
+
+def test_one_answer_on_demand_holds_its_instrument_alone_and_alarms_at_the_second() -> None:
+    account = Account()
+    account.says({QQQ: D(3)}, "request")
+    assert account.severities == ["WARNING"]
+    assert account.denies(Side.BUY) == "unreconciled"
+    account.says({QQQ: D(3)}, "request", later=10)
+    assert account.severities == ["WARNING", "WARNING"]
+    account.says({QQQ: D(3)}, rp.AGAIN, later=10)
+    assert account.severities[-1] == "CRITICAL"
+    assert account.denies(Side.BUY) == "unreconciled"
+
+
+def test_entries_wait_in_the_instrument_that_differs_and_in_no_other() -> None:
+    account = Account()
+    account.says({SPY: D(10)}, "request")
+    account.says({SPY: D(10)}, rp.AGAIN, later=20)
+    assert (account.verdict, account.state.blocked) == ("DIFFERENCES", {SPY})
+    assert account.denies(Side.BUY) == ""  # of QQQ
+
+
+def test_cash_that_differs_is_told_and_blocks_nothing() -> None:
+    account = Account()
+    (first,) = account.says({}, later=60, cash="90000")
+    assert [d.kind.value for d in first.differences] == ["CASH"]
+    assert account.severities == []
+    (second, _) = account.says({}, rp.AGAIN, later=20, cash="90000")
+    assert second.verdict is Verdict.DIFFERENCES
+    assert account.severities == ["WARNING"]
+    assert account.denies(Side.BUY) == ""
+    assert account.says({}, later=60, cash="90000") == []
+    assert account.accept("cash") == "-1E+4"
+    (done,) = account.says({}, "request", cash="90000")
+    assert done.verdict is Verdict.CLEAN
+
+
+def test_after_the_link_was_lost_nothing_enters_until_an_answer_came() -> None:
+    account = Account()
+    account.take(LinkSeen(account.at, Link(state=LinkState.LIVE, epoch=1, account="DU0000001")))
+    account.says({}, "reconnect")
+    assert account.denies(Side.BUY) == ""
+    account.take(LinkSeen(account.at, Link(state=LinkState.DOWN, reason="LINK_DOWN")))
+    assert account.denies(Side.BUY) == "unreconciled"
+    account.take(LinkSeen(account.at, Link(state=LinkState.LIVE, epoch=2, account="DU0000001")))
+    assert account.denies(Side.BUY) == "unreconciled"
+    account.says("silent", "reconnect")
+    assert account.denies(Side.BUY) == "unreconciled"
+    account.says({}, "reconnect")
+    assert account.denies(Side.BUY) == ""
+
+
+def test_a_cost_is_compared_where_a_position_was_only_built_up() -> None:
+    account = Account()
+    account.holds(10)
+    (done,) = account.says({QQQ: D(10)}, "request", cash="99990", costs={QQQ: D(1)})
+    assert (done.verdict, done.matched) == (Verdict.CLEAN, 2)
+    (done, _) = account.says({QQQ: D(10)}, "request", cash="99990", costs={QQQ: D("1.1")})
+    assert [d.item for d in done.differences] == [f"cost {QQQ}"]
+    assert account.denies(Side.BUY) == "unreconciled"
+    assert account.denies(Side.SELL) == ""
 
 
 def test_a_failed_answer_is_told_once_an_hour_of_them_too() -> None:

@@ -1,19 +1,43 @@
 """Reconciliation: every kind of difference, tolerance 0, a failed answer is never empty."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.checks.reconcile import compare
-from engine.domain.ids import InstrumentId
-from engine.domain.order import OrderStatus, WorkingOrder
-from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder, DifferenceKind
+from engine.checks import reconcile
+from engine.checks.reconcile import Ours
+from engine.domain.fill import Fill
+from engine.domain.ids import ExecId, InstrumentId, OrderId
+from engine.domain.order import OrderStatus, OrderType, WorkingOrder
+from engine.domain.reconciliation import (
+    COLUMNS,
+    AnswerFailed,
+    BrokerAccount,
+    BrokerExecutions,
+    BrokerOrder,
+    Difference,
+    DifferenceKind,
+)
 from engine.domain.session import Verdict
 from tests.engine.floor import BUY, QQQ, TLT, closes, exchange, opens, order, quotes
 
 D = Decimal
 K = DifferenceKind
+
+
+def compare(
+    positions: Mapping[InstrumentId, Decimal],
+    cash: Decimal,
+    working: Iterable[WorkingOrder],
+    answer: BrokerAccount | AnswerFailed,
+) -> tuple[Verdict, int, tuple[Difference, ...]]:
+    """Compare without costs and fills."""
+    return reconcile.compare(Ours(positions=positions, cash=cash, working=working), answer)
 
 
 def row(ref: str, status: OrderStatus, quantity: int = 10, filled: int = 0) -> WorkingOrder:
@@ -75,7 +99,7 @@ def test_every_kind_of_difference_is_named() -> None:
         (K.ORDER_LOST, "lost", "6", ""),
         (K.ORDER_UNKNOWN, "unknown", "10", ""),
         (K.MISSING_FILL, "behind", "10", "4"),
-        (K.MISMATCHED, "ahead", "5", "6"),
+        (K.ORDER_DIFFERS, "ahead", "5", "6"),
         (K.ORDER_FOREIGN, "foreign", "", "1"),
     ]
     assert found[3].effect == D("-0.000001")
@@ -84,6 +108,88 @@ def test_every_kind_of_difference_is_named() -> None:
 def test_order_that_was_never_sent_is_not_missed() -> None:
     unsent = WorkingOrder(order=order("a", BUY, 1), status=OrderStatus.APPROVED)
     assert compare({}, D(10), [unsent], account())[0] is Verdict.CLEAN
+
+
+def limited(ref: str, price: str) -> WorkingOrder:
+    """One of our limit orders, accepted."""
+    made = replace(order(ref, BUY, 10), type=OrderType.LIMIT, limit_price=D(price))
+    return WorkingOrder(order=made, status=OrderStatus.ACCEPTED, sent=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "theirs"),
+    [
+        ({"quantity": D(12)}, "BUY 12 at 5"),
+        ({"limit_price": D("5.01")}, "BUY 10 at 5.01"),
+        ({"side": BUY.opposite}, "SELL 10 at 5"),
+    ],
+)
+def test_an_order_whose_fields_the_broker_has_otherwise_differs(
+    change: dict[str, object], theirs: str
+) -> None:
+    said = BrokerOrder(
+        order_ref="a", instrument=QQQ.id, remaining=D(10), side=BUY, quantity=D(10),
+        limit_price=D("5.00"),
+    )  # fmt: skip
+    assert compare({}, D(10), [limited("a", "5")], account({}, "10", said))[2] == ()
+    changed = replace(said, **change)  # type: ignore[arg-type]
+    (found,) = compare({}, D(10), [limited("a", "5")], account({}, "10", changed))[2]
+    assert (found.kind, found.ours, found.theirs) == (K.ORDER_DIFFERS, "BUY 10 at 5", theirs)
+
+
+def test_two_living_orders_of_one_reference_are_named_with_both_numbers() -> None:
+    twice = [replace(there("a", 10), perm_id=number) for number in (7, 8)]
+    (found,) = compare({}, D(10), [row("a", OrderStatus.UNKNOWN)], account({}, "10", *twice))[2]
+    assert (found.kind, found.item) == (K.DUPLICATE_INCARNATION, "a")
+    assert found.theirs == "10 as 7 and 10 as 8"
+    assert found.instrument == QQQ.id
+
+
+AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
+
+
+def fill(exec_id: str, commission: str | None = "1") -> Fill:
+    """An execution of ours."""
+    return Fill(
+        exec_id=ExecId(exec_id), order_id=OrderId("o"), strategy=None, instrument=QQQ.id,
+        side=BUY, quantity=D(5), price=D(100),
+        commission=None if commission is None else D(commission),
+        reference_price=None, slippage_bps=None, at=AT,
+    )  # fmt: skip
+
+
+def test_a_fill_that_the_broker_does_not_list_is_a_phantom_from_its_midnight_on() -> None:
+    ours = Ours(positions={}, cash=D(10), fills={"e.1": fill("e.1.01"), "e.2": fill("e.2.02")})
+    listed = BrokerExecutions(since=AT - timedelta(hours=10), roots=("e.1",))
+    answer = replace(account({}, "10"), executions=listed)
+    (found,) = reconcile.compare(ours, answer)[2]
+    assert (found.kind, found.item, found.ours) == (K.PHANTOM_FILL, "e.2.02", "BUY 5 at 100")
+    later = BrokerExecutions(since=AT + timedelta(hours=13), roots=())
+    assert reconcile.compare(ours, replace(answer, executions=later))[2] == ()
+    assert reconcile.compare(ours, replace(answer, executions=None))[2] == ()
+
+
+def test_a_fill_without_a_commission_is_named_and_blocks_nothing() -> None:
+    ours = Ours(positions={}, cash=D(10), uncharged=[fill("e.1.01", None)])
+    (found,) = reconcile.compare(ours, account({}, "10"))[2]
+    assert (found.kind, found.item, found.blocks) == (K.COMMISSION_MISSING, "e.1.01", False)
+
+
+@pytest.mark.parametrize(("theirs", "equal"), [("100.01", True), ("100.02", False)])
+def test_equal_shares_at_another_cost_are_mismatched_beyond_a_basis_point(
+    theirs: str, equal: bool
+) -> None:
+    ours = Ours(positions={QQQ.id: D(5)}, cash=D(10), costs={QQQ.id: D(100)})
+    answer = replace(account({QQQ.id: D(5)}, "10"), costs={QQQ.id: D(theirs)})
+    found = reconcile.compare(ours, answer)[2]
+    assert [(one.kind, one.item) for one in found] == (
+        [] if equal else [(K.MISMATCHED, f"cost {QQQ.id}")]
+    )
+    assert all(one.blocks for one in found)
+
+
+def test_every_kind_has_its_column_in_the_report() -> None:
+    assert set(COLUMNS) == set(K)
 
 
 def test_simulated_exchange_agrees_with_a_ledger_of_its_reports() -> None:

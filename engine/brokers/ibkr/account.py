@@ -11,11 +11,19 @@ from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import number
 from engine.domain.ids import InstrumentId
 from engine.domain.money import ZERO
-from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder
+from engine.domain.order import Side
+from engine.domain.reconciliation import (
+    AnswerFailed,
+    BrokerAccount,
+    BrokerExecutions,
+    BrokerOrder,
+)
 
 CASH = "TotalCashValue"
 NET = "NetLiquidation"
 READY = "AccountReady"
+_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
+_LIMITED = frozenset({"LMT", "STP LMT"})
 _GONE = frozenset({"Filled", "Cancelled", "ApiCancelled"})
 
 Values = Mapping[str, str]
@@ -29,6 +37,7 @@ def account_of(
     values: Values,
     orders: Iterable[said.OpenOrder],
     statuses: Iterable[said.OrderStatus],
+    executions: BrokerExecutions | None = None,
 ) -> BrokerAccount | AnswerFailed:
     """Return positions, cash and open orders of one account, or why they cannot be believed."""
     held: dict[int, said.Position] = {}
@@ -36,19 +45,28 @@ def account_of(
         if row.account == account:
             held[row.contract.con_id] = row  # the newest row of a contract
     shares: dict[InstrumentId, Decimal] = {}
+    costs: dict[InstrumentId, Decimal] = {}
     for row in held.values():
         if row.quantity is None:
             return _failed("positions", f"{row.contract.symbol} without a quantity")
         if row.quantity:
             instrument = row.contract.instrument
             shares[instrument] = shares.get(instrument, ZERO) + row.quantity
+            if row.average_cost is not None and row.contract.sec_type == "STK":
+                costs[instrument] = row.average_cost  # of others it is not by the share
     why = _doubt(account, portfolio, values, held)
     if why:
         return _failed("positions", why)
     cash = number(values.get(CASH))
     if cash is None:
         return _failed("account", f"{CASH} is {values.get(CASH)!r}")
-    return BrokerAccount(positions=shares, cash=cash, orders=open_orders(account, orders, statuses))
+    return BrokerAccount(
+        positions=shares,
+        cash=cash,
+        orders=open_orders(account, orders, statuses),
+        costs=costs,
+        executions=executions,
+    )
 
 
 def _doubt(
@@ -76,10 +94,9 @@ def open_orders(
     orders: Iterable[said.OpenOrder],
     statuses: Iterable[said.OrderStatus],
 ) -> tuple[BrokerOrder, ...]:
-    """Return the living orders of an account; a second one of a reference keeps its permId."""
+    """Return the living orders of an account; one without a reference is named by its permId."""
     status = {one.perm_id: one for one in statuses}
     found: dict[int, BrokerOrder] = {}
-    refs: set[str] = set()
     for order in orders:
         if order.what_if or order.account != account or order.status in _GONE:
             continue
@@ -87,15 +104,14 @@ def open_orders(
         if now is not None and now.status in _GONE:
             continue
         left = now.remaining if now is not None else order.quantity
-        ref = order.order_ref or f"perm:{order.perm_id}"
-        if ref in refs and order.perm_id not in found:
-            ref = f"{ref}#{order.perm_id}"
-        refs.add(ref)
         found[order.perm_id] = BrokerOrder(
-            order_ref=ref,
+            order_ref=order.order_ref or f"perm:{order.perm_id}",
             instrument=order.contract.instrument,
             remaining=left if left is not None else ZERO,
             perm_id=order.perm_id,
+            side=_SIDES.get(order.action),
+            quantity=order.quantity,
+            limit_price=order.limit_price if order.type in _LIMITED else None,
         )
     return tuple(found.values())
 

@@ -239,8 +239,7 @@ class IbkrBroker:
             answer = AnswerFailed(query="account", reason=self.machine.reason)
         else:
             try:
-                if trigger == rp.AGAIN:
-                    await self.queries.executions()  # a difference may be a fill that was missed
+                await self.queries.executions()  # a difference may be a fill that was missed
                 await self._settled()
                 orders, statuses = await self.queries.open_orders()
                 await self.queries.account()
@@ -251,6 +250,7 @@ class IbkrBroker:
                     self.queries.values,
                     orders,
                     statuses,
+                    self.queries.listed,
                 )
             except BrokerError as error:
                 answer = AnswerFailed(query="account", reason=str(error))

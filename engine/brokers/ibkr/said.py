@@ -69,6 +69,7 @@ class OpenOrder:
     tif: str
     status: str
     what_if: bool = False
+    limit_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

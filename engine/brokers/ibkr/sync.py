@@ -10,11 +10,16 @@ from one end to the next: what stands between two ends is whole.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.codes import is_read_only
 from engine.brokers.ibkr.connection import Connection
+from engine.brokers.ibkr.terms import NEW_YORK
+from engine.domain.fill import root_of
+from engine.domain.reconciliation import BrokerExecutions
 from engine.errors import BrokerError
 
 KINDS = ("positions", "orders", "completed", "account")
@@ -76,6 +81,8 @@ class Queries:
         self._collectors = {kind: Collector() for kind in KINDS}
         self._locks = {kind: asyncio.Lock() for kind in (*KINDS, "executions")}
         self._executions: dict[int, asyncio.Future[None]] = {}
+        self._listed: tuple[datetime, set[str]] | None = None  # since when, and their roots
+        self._listing: set[str] = set()  # of the question under way
         self.values: dict[str, str] = {}  # of the account, newest
         self.portfolio: dict[int, said.Portfolio] = {}
 
@@ -83,6 +90,7 @@ class Queries:
         """A new connection: no old answer can come any more."""
         for collector in self._collectors.values():
             collector.is_dirty = False
+        self._listed = None
         self.values.clear()
         self.portfolio.clear()
 
@@ -109,12 +117,28 @@ class Queries:
                 self.portfolio[one.contract.con_id] = one
         elif isinstance(one, said.End):
             self._collectors[one.kind].end()
+        elif isinstance(one, said.Execution):
+            if one.account == self._connection.terms.account:
+                self._list(root_of(one.exec_id))
         elif isinstance(one, said.ExecutionsEnd):
             future = self._executions.get(one.request)
             if future is not None and not future.done():
                 future.set_result(None)
         elif isinstance(one, said.Error):
             self._on_error(one)
+
+    def _list(self, root: str) -> None:
+        """What is filled while or after somebody asks is listed as well."""
+        self._listing.add(root)
+        if self._listed is not None:
+            self._listed[1].add(root)
+
+    @property
+    def listed(self) -> BrokerExecutions | None:
+        """Today's executions: the newest whole answer and what was filled since; None: none yet."""
+        if self._listed is None:
+            return None
+        return BrokerExecutions(since=self._listed[0], roots=tuple(sorted(self._listed[1])))
 
     def _take_value(self, one: said.AccountValue) -> None:
         if one.currency == "BASE" or one.account != self._connection.terms.account:
@@ -161,10 +185,16 @@ class Queries:
         await self._ask("account", call)
 
     async def executions(self) -> None:
-        """Ask for today's executions of all clients; they arrive as reports."""
+        """Ask for today's executions of all clients; they arrive as reports.
+
+        A gateway serves them from its midnight on.
+        """
         name = "executions"
         limit = self._connection.terms.timings.request
         async with self._locks[name]:
+            self._listing = set()
+            local = self._connection.clock.wall().astimezone(ZoneInfo(NEW_YORK))
+            since = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
             ask = _Executions(self._executions)
             await self._connection.send(name, ask.send)
             try:
@@ -174,6 +204,7 @@ class Queries:
                 raise BrokerError(f"{name}: no answer within {limit:g} s") from None
             finally:
                 self._executions.pop(ask.request, None)
+            self._listed = (since, self._listing)
 
     async def _ask(self, kind: str, call: Callable[[Any], Any]) -> list[said.Said]:
         limit = self._connection.terms.timings.request

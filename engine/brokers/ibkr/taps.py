@@ -46,6 +46,7 @@ def _open_order(order_id: int, contract: Any, order: Any, state: Any) -> Said:
         tif=str(order.tif),
         status=str(state.status),
         what_if=bool(order.whatIf),
+        limit_price=number(order.lmtPrice),
     )
 
 

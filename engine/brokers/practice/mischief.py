@@ -461,6 +461,8 @@ class Mischief:
         pending, self._pending = self._pending, []
         for one in pending:
             name, root = one.fault.name, root_of(done.execution.exec_id)
+            if name not in ("exec_correction", "bust", "overfill"):
+                continue  # it was carried out before, and its seconds may be a word
             after = self._now() + timedelta(seconds=one.number("s", 1))
             if name in ("exec_correction", "bust"):
                 shares, price = ZERO, done.execution.price
@@ -471,7 +473,7 @@ class Mischief:
                     after,
                     lambda r=root, s=shares, p=price: self.correct(order, r, s, p),  # type: ignore[misc]
                 )
-            elif name == "overfill":
+            else:
                 extra = Decimal(one.text("shares", "1"))
                 self._agenda.at(after, lambda x=extra: self._overfill(order, x))  # type: ignore[misc]
 

@@ -160,7 +160,9 @@ IN_PORTFOLIO = said.Portfolio(account="DU1", contract=KEY, quantity=D(10))
 
 def test_an_account_is_positions_cash_and_orders() -> None:
     answer = account_of("DU1", [HELD], [IN_PORTFOLIO], VALUES, [], [])
-    assert answer == BrokerAccount(positions={QQQ: D(10)}, cash=D("1000.50"), orders=())
+    assert answer == BrokerAccount(
+        positions={QQQ: D(10)}, cash=D("1000.50"), orders=(), costs={QQQ: D(50)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,8 @@ def test_two_orders_of_one_reference_are_both_shown() -> None:
     ]
     answer = account_of("DU1", [HELD], [], VALUES, shown, [])
     assert isinstance(answer, BrokerAccount)
-    assert [one.order_ref for one in answer.orders] == ["PH-a", "PH-a#6"]
+    assert [(one.order_ref, one.perm_id) for one in answer.orders] == [("PH-a", 5), ("PH-a", 6)]
+    assert [(one.side, one.quantity) for one in answer.orders] == [(Side.BUY, D(10))] * 2
 
 
 def test_an_option_is_not_its_underlying() -> None:
