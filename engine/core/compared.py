@@ -16,6 +16,8 @@ from engine.domain.session import Verdict
 def reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
     """Take a comparison."""
     state.active_since_reconciliation = False
+    if state.compared is None or state.compared[0] is not event.verdict:
+        state.compared_at = state.written_at
     state.compared = (event.verdict, event.differences, event.doubtful)
     if event.verdict is Verdict.UNKNOWN:
         return  # a failed answer changes nothing that is known

@@ -7,7 +7,7 @@ that nobody handles.
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from engine.core import daily, link, manual, reports, requests, slot, trade
+from engine.core import alerting, daily, link, manual, reports, requests, slot, trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.evolve import TAKE
 from engine.core.state import State
@@ -113,6 +113,7 @@ def _on_tick(state: State, given: Tick) -> Decision:
             for book in state.books.values():
                 if book.plan is not None:
                     trade.advance(state, draft, book, book.plan, given.at)
+        alerting.resolve(state, draft, given.at)
     elif state.session_state is SessionState.STOPPING and (given.give_up or not state.working):
         _end(state, draft)
     return draft.done()

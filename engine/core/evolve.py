@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from engine.core import compared, digest
+from engine.core import alerting, compared, digest
 from engine.core.mark import mark, take_rows
 from engine.core.state import (
     NO_QUOTES,
@@ -21,7 +21,6 @@ from engine.core.state import (
     StrategyBook,
 )
 from engine.domain import event as ev
-from engine.domain.alert import AlertState
 from engine.domain.fill import root_of
 from engine.domain.ids import OrderId
 from engine.domain.input import BarsClosed, Input, JobDue, QuotesSeen, SlotDue
@@ -137,17 +136,9 @@ def _latch_released(state: State, event: ev.LatchReleased, seq: int) -> None:
     state.latches.pop((event.latch, event.scope), None)
 
 
-def _alert(state: State, event: ev.AlertRaised, seq: int) -> None:
-    now = state.alerts.get(event.alert.alert_id)
-    if now is None or now is AlertState.RESOLVED:
-        state.alerts[event.alert.alert_id] = AlertState.OPEN
-
-
-def _alert_state(state: State, event: ev.AlertStateChanged, seq: int) -> None:
-    state.alerts[event.alert_id] = event.state
-
-
 def _link(state: State, event: ev.LinkChanged, seq: int) -> None:
+    if event.before.is_live is not event.after.is_live:
+        state.link_at = state.written_at
     state.link = event.after
     state.next_order_id = max(state.next_order_id, event.after.next_order_id)
     if not event.after.is_live:
@@ -156,6 +147,8 @@ def _link(state: State, event: ev.LinkChanged, seq: int) -> None:
 
 def _job_ended(state: State, event: ev.JobEnded, seq: int) -> None:
     state.jobs.add((event.job, event.session_date))
+    if event.job == "reconcile":
+        state.day_ended_at = state.written_at
 
 
 # -- decisions and signals -------------------------------------------------------------------
@@ -448,8 +441,8 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.ReplacementEnded: _replacement_ended,
     ev.LatchSet: _latch_set,
     ev.LatchReleased: _latch_released,
-    ev.AlertRaised: _alert,
-    ev.AlertStateChanged: _alert_state,
+    ev.AlertRaised: alerting.raised,
+    ev.AlertStateChanged: alerting.changed,
     ev.JobEnded: _job_ended,
     ev.LinkChanged: _link,
     ev.ReconciliationDone: compared.reconciled,

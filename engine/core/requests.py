@@ -343,7 +343,7 @@ def _alert(state: State, draft: Draft, request: Request, at: datetime) -> tuple[
     ids = [
         a
         for a, now in state.alerts.items()
-        if now is AlertState.OPEN and (wanted == "*" or a == wanted)
+        if now.state is AlertState.OPEN and (wanted == "*" or a == wanted)
     ]
     until = None
     if snooze:

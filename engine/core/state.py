@@ -148,6 +148,17 @@ class Replacing:
     since: datetime
 
 
+@dataclass(slots=True)
+class AlertRow:
+    """An alert that is not resolved."""
+
+    kind: str
+    subject: str
+    state: AlertState
+    last_at: datetime  # when it was raised, the last time
+    state_at: datetime
+
+
 class ExpectedCosts(Protocol):
     """What an order is expected to cost at worst; the exchange charges by the same keys."""
 
@@ -200,8 +211,10 @@ class State:
     fills_of: dict[OrderId, int] = field(default_factory=dict)
     commissions: dict[ExecId, Decimal] = field(default_factory=dict)  # that came before their fill
     latches: dict[tuple[str, str], LatchRow] = field(default_factory=dict)
-    alerts: dict[AlertId, AlertState] = field(default_factory=dict)
+    alerts: dict[AlertId, AlertRow] = field(default_factory=dict)  # that are not resolved
+    day_ended_at: datetime | None = None  # the newest daily reconciliation
     link: Link = SIMULATED
+    link_at: datetime | None = None  # since when it is as it is
     next_order_id: int = 1  # the broker's number for our next order; never goes back
     baseline: dict[InstrumentId, Decimal] | None = None  # the account's own at the book's start
     baseline_cash: Decimal = ZERO
@@ -212,6 +225,7 @@ class State:
     doubtful: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # item → gap, since
     waiting: set[str] = field(default_factory=set)  # doubtful ones that hold entries meanwhile
     compared: tuple[Verdict, tuple[Difference, ...], tuple[str, ...]] | None = None  # last time
+    compared_at: datetime | None = None  # since when comparisons say what the last one said
     requests: set[str] = field(default_factory=set)
     replacing: dict[OrderId, Replacing] = field(default_factory=dict)  # by the old order
     flatten: str | None = None  # request id of a flatten under way

@@ -43,8 +43,12 @@ class Account:
         """Decide and evolve."""
         entries, _, _ = decide(self.state, given)
         for entry in entries:
-            evolve(self.state, entry.event, self.state.seq + 1, self.at)
-            self.events.append(entry.event)
+            self.evolve(entry.event)
+
+    def evolve(self, event: Any) -> None:
+        """Take an event."""
+        evolve(self.state, event, self.state.seq + 1, self.at)
+        self.events.append(event)
 
     def says(
         self,
