@@ -105,6 +105,9 @@ class Broker(Protocol):
     def submit(self, order: Order, broker_order_id: int) -> None:
         """Send an order. An exception means: not certainly sent."""
 
+    def preview(self, order: Order) -> None:
+        """Ask what an order would do to the account; nothing may work because of it."""
+
     def cancel(self, order_id: OrderId) -> None:
         """Ask for a cancel."""
 

@@ -43,6 +43,7 @@ _TOPICS = {
     "LatchReleased": "latches",
     "OrderApproved": "orders signals",
     "OrderDryRun": "orders signals",
+    "OrderPreviewed": "orders",
     "SendStarted": "orders",
     "OrderSubmitted": "orders",
     "OrderAccepted": "orders",

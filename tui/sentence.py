@@ -123,6 +123,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "OrderDenied": ("order {} DENIED {}: {}", "#order.order_id", "code", "text"),
     "LatchSet": ("latch {} set for {} until {}: {}", "latch", "scope", "until", "text"),
     "LatchReleased": ("latch {} of {} released by {}", "latch", "scope", "by"),
+    "OrderPreviewed": ("order {} {}", "#order_id", "text"),
     "SendStarted": ("order {} sending, attempt {}", "#order_id", "attempt"),
     "CancelRequested": ("order {} cancel asked by {}: {}", "#order_id", "actor", "reason"),
     "FillUnmatched": ("execution {} belongs to no order: {}", "exec_id", "text"),

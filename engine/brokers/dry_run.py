@@ -30,6 +30,9 @@ class DryRunBroker:
         """Refuse: the gate ends orders of a dry run as DRY_RUN, none may come this far."""
         raise BrokerError(f"dry run: order {order.order_ref} was not sent")
 
+    def preview(self, order: Order) -> None:
+        """Say nothing: its costs are those of the settings, and it knows no margin."""
+
     def cancel(self, order_id: OrderId) -> None:
         """Refuse: nothing of ours works."""
         raise BrokerError(f"dry run: no cancel was sent for order {order_id}")

@@ -28,6 +28,9 @@ class SimulatedBroker:
         at = self._now()
         self._tell(self._exchange.submit(order, at), at)
 
+    def preview(self, order: Order) -> None:
+        """Say nothing: its costs are those of the settings, and it knows no margin."""
+
     def cancel(self, order_id: OrderId) -> None:
         """Cancel what still works."""
         at = self._now()

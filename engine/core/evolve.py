@@ -253,6 +253,11 @@ def _dry_run(state: State, event: ev.OrderDryRun, seq: int) -> None:
     _bind(state, event.order)
 
 
+def _previewed(state: State, event: ev.OrderPreviewed, seq: int) -> None:
+    del seq
+    state.orders[event.order_id].reason = event.text
+
+
 def _denied(state: State, event: ev.OrderDenied, seq: int) -> None:
     row = WorkingOrder(event.order, OrderStatus.DENIED, reason=event.code, seq=seq)
     state.orders[event.order.order_id] = row
@@ -456,6 +461,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.SignalDone: _signal_done,
     ev.OrderApproved: _approved,
     ev.OrderDryRun: _dry_run,
+    ev.OrderPreviewed: _previewed,
     ev.OrderDenied: _denied,
     ev.SendStarted: _send_started,
     ev.CancelRequested: _cancel_requested,

@@ -33,6 +33,14 @@ _EVENT_OF: dict[OrderStatus, type[ev.OrderStatusChanged]] = {
 }
 
 
+_SAYS: dict[type, OrderStatus] = {
+    rp.Submitted: _S.SUBMITTED,
+    rp.Accepted: _S.ACCEPTED,
+    rp.Canceled: _S.CANCELED,
+    rp.Expired: _S.EXPIRED,
+}
+
+
 def on_report(state: State, given: Reported) -> Decision:
     """Book what a broker said, once."""
     report = given.report
@@ -43,20 +51,18 @@ def on_report(state: State, given: Reported) -> Decision:
             return on_account(state, report, given.at)
         case rp.CommissionReported():
             return _on_commission(state, report)
-        case rp.Submitted():
-            return _on_status(state, report, _S.SUBMITTED, perm_id=report.perm_id)
-        case rp.Accepted():
-            return _on_status(state, report, _S.ACCEPTED, perm_id=report.perm_id)
-        case rp.Canceled():
-            return _on_status(state, report, _S.CANCELED, text=report.text)
-        case rp.Expired():
-            return _on_status(state, report, _S.EXPIRED, text=report.text)
+        case rp.Submitted() | rp.Accepted():
+            return _on_status(state, report, _SAYS[type(report)], perm_id=report.perm_id)
+        case rp.Canceled() | rp.Expired():
+            return _on_status(state, report, _SAYS[type(report)], text=report.text)
         case rp.Rejected():
             return _on_status(state, report, _S.REJECTED, text=report.text, code=report.code)
         case rp.CancelRefused():
             return _on_cancel_refused(state, report)
         case rp.SendFailed():
             return _on_send_failed(state, report)
+        case rp.Previewed():
+            return _on_previewed(state, report)
         case rp.NotFound():
             return _on_status(state, report, _S.CANCELED, text="never_reached_broker")
 
@@ -178,6 +184,28 @@ def _on_send_failed(state: State, report: rp.SendFailed) -> Decision:
     )
     draft.do(LookUpOrder(report.order_id))
     return draft.done()
+
+
+def _on_previewed(state: State, report: rp.Previewed) -> Decision:
+    row = state.orders.get(report.order_id)
+    if row is None or row.status is not _S.DRY_RUN:
+        return NOTHING
+    draft = _draft(row, report)
+    draft.add(ev.OrderPreviewed(order_id=report.order_id, text=_preview_words(report)))
+    return draft.done()
+
+
+def _preview_words(report: rp.Previewed) -> str:
+    told = []
+    if report.margin is not None and report.equity:
+        share = f"{report.margin / report.equity:.1%} of equity {report.equity:,.2f}"
+        change = "" if report.margin_change is None else f" ({report.margin_change:+,.2f})"
+        told.append(f"margin {report.margin:,.2f}{change}, {share}")
+    if report.commission is not None:
+        told.append(f"commission {report.commission:,.2f}")
+    if report.text:
+        told.append(report.text)
+    return f"what-if: {', '.join(told) or 'no number'}"
 
 
 def _unmatched(state: State, report: rp.Report, what: str) -> Decision:

@@ -14,7 +14,7 @@ from engine.core.draft import Draft
 from engine.core.state import Plan, PlanLeg, State, StrategyBook, price_of
 from engine.domain import event as ev
 from engine.domain.alert import Severity
-from engine.domain.command import LookAgain, SubmitOrder
+from engine.domain.command import LookAgain, PreviewOrder, SubmitOrder
 from engine.domain.ids import (
     InstrumentId,
     OrderId,
@@ -371,6 +371,7 @@ def submit(
     if state.context.dry_run:
         index = draft.add(ev.OrderDryRun(order=order), cause)
         draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)
+        draft.do(PreviewOrder(order))
         return False
     index = draft.add(ev.OrderApproved(order=order), cause)
     draft.add(ev.RiskChecked(order_id=order.order_id, checks=checks), index)

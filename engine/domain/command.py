@@ -17,6 +17,13 @@ class SubmitOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewOrder:
+    """Ask the broker what an order of a dry run would do; it is not sent to work."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Ask the broker to cancel."""
 
@@ -66,6 +73,7 @@ class EndSession:
 
 Command = (
     SubmitOrder
+    | PreviewOrder
     | CancelOrder
     | LookUpOrder
     | ReadAccount

@@ -267,6 +267,14 @@ class OrderDryRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPreviewed:
+    """What the broker says a dry run's order would do, in words."""
+
+    order_id: OrderId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendStarted:
     """From here on the order may have reached the broker."""
 
@@ -544,6 +552,7 @@ Event = (
     | LatchReleased
     | OrderApproved
     | OrderDryRun
+    | OrderPreviewed
     | SendStarted
     | OrderSubmitted
     | OrderAccepted

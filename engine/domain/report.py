@@ -92,6 +92,22 @@ class NotFound:
     order_id: OrderId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """What an order would do to the account, as the broker says; nothing works because of it.
+
+    Dollars of the account after the order; None where the broker does not say.
+    """
+
+    order_id: OrderId
+    margin: Decimal | None = None  # initial
+    margin_change: Decimal | None = None
+    maintenance: Decimal | None = None
+    equity: Decimal | None = None  # with loan value
+    commission: Decimal | None = None
+    text: str = ""  # the broker's warning, or why there is no answer
+
+
 TIMER, AGAIN = "timer", "again"
 QUIET = frozenset({TIMER, AGAIN})
 """Triggers of account reads that nobody asked for: in time, and a second look at a difference."""
@@ -116,5 +132,6 @@ Report = (
     | Rejected
     | SendFailed
     | NotFound
+    | Previewed
     | AccountRead
 )

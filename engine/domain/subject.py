@@ -35,6 +35,7 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     ev.LatchReleased: lambda e: f"{e.scope}.{e.latch}",
     ev.OrderApproved: lambda e: e.order.order_id,
     ev.OrderDryRun: lambda e: e.order.order_id,
+    ev.OrderPreviewed: lambda e: e.order_id,
     ev.SendStarted: lambda e: e.order_id,
     ev.CancelRequested: lambda e: e.order_id,
     ev.FillReceived: lambda e: e.fill.order_id,

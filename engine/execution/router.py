@@ -11,7 +11,14 @@ from engine.domain.ids import OrderId
 from engine.domain.input import Fault, Input, Reported
 from engine.domain.order import Order
 from engine.domain.reconciliation import AnswerFailed
-from engine.domain.report import AccountRead, Canceled, CancelRefused, Report, SendFailed
+from engine.domain.report import (
+    AccountRead,
+    Canceled,
+    CancelRefused,
+    Previewed,
+    Report,
+    SendFailed,
+)
 from engine.domain.session import SessionState, TradingState
 from engine.ports import Broker
 
@@ -38,6 +45,13 @@ class Router:
             self._broker.submit(order, state.orders[order.order_id].broker_order_id)
         except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
             self._say(SendFailed(order_id=order.order_id, text=_words(error)))
+
+    def preview(self, order: Order) -> None:
+        """Ask what an order would do; a failure is an answer too."""
+        try:
+            self._broker.preview(order)
+        except Exception as error:  # noqa: BLE001  whatever it was: not known
+            self._say(Previewed(order_id=order.order_id, text=_words(error)))
 
     def _withheld(self, order: Order, state: State) -> str:
         """Say what came between the approval of an order and its sending."""

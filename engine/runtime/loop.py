@@ -25,6 +25,7 @@ from engine.domain.command import (
     EndSession,
     LookAgain,
     LookUpOrder,
+    PreviewOrder,
     ReadAccount,
     RunJob,
     SetPace,
@@ -58,7 +59,7 @@ from engine.runtime.inbox import Inbox
 
 _GROUP = 256  # units that may wait for one commit
 _GROUP_S = 0.1  # and for how long
-_STAYS = frozenset({LookAgain, LookUpOrder, ReadAccount, SetPace})
+_STAYS = frozenset({LookAgain, LookUpOrder, PreviewOrder, ReadAccount, SetPace})
 """Commands that change nothing outside: on a recorded clock their cause may wait for company,
 for a kill only makes the exchange say again what it has said."""
 _YIELD_S = 0.005
@@ -316,9 +317,9 @@ class Loop:
         while todo:
             match command := todo.popleft():
                 case SubmitOrder():
-                    if self._requests.changed():  # what they ask for comes after these orders,
-                        todo += await self._take_requests()  # which the router may hold back
-                    self._router.submit(command.order, self.state)
+                    todo += await self._submit(command)
+                case PreviewOrder():
+                    self._router.preview(command.order)
                 case CancelOrder():
                     self._router.cancel(command.order_id)
                 case LookUpOrder():
@@ -333,6 +334,15 @@ class Loop:
                     self._jobs.start(command)
                 case EndSession():
                     self.ended = command.state
+
+    async def _submit(self, command: SubmitOrder) -> Sequence[Command]:
+        """Send an order; return what requests that came before it ask for besides.
+
+        What they ask for comes after these orders, which the router may hold back.
+        """
+        asked = await self._take_requests() if self._requests.changed() else ()
+        self._router.submit(command.order, self.state)
+        return asked
 
     def _set_pace(self, pace: str) -> None:
         if pace == "step":

@@ -36,6 +36,7 @@ _STEPS: dict[type, Callable[[sqlite3.Connection, Place, Any], None]] = {
     facts.OrderDenied: trading.order_denied,
     facts.OrderApproved: trading.order_approved,
     facts.OrderDryRun: trading.order_dry_run,
+    facts.OrderPreviewed: trading.order_previewed,
     facts.SendStarted: trading.send_started,
     facts.OrderSubmitted: trading.order_moved,
     facts.OrderAccepted: trading.order_moved,

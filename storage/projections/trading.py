@@ -148,6 +148,17 @@ def order_dry_run(db: sqlite3.Connection, at: Place, event: facts.OrderDryRun) -
         _signal_state(db, at, event.order.signal_id, "DRY_RUN", "")
 
 
+def order_previewed(db: sqlite3.Connection, at: Place, event: facts.OrderPreviewed) -> None:
+    """Project OrderPreviewed."""
+    text = plain(event.text)
+    update_one(
+        db,
+        f"order {event.order_id}",
+        "UPDATE orders SET reason = ?, text = ?, changed_at = ? WHERE order_id = ?",
+        (text, text, at.at, event.order_id),
+    )
+
+
 def send_started(db: sqlite3.Connection, at: Place, event: facts.SendStarted) -> None:
     """Project SendStarted."""
     update_one(

@@ -59,6 +59,9 @@ class Moody:
         self._may("look_up")
         self._broker.look_up(order_id)
 
+    def preview(self, order: Order) -> None:
+        """Say nothing: its costs are those of the settings, and it knows no margin."""
+
     def read_account(self, trigger: str) -> None:
         """Read, or raise."""
         self._may("read_account")

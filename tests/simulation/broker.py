@@ -91,6 +91,9 @@ class Door:
         """Look up."""
         self._inner.look_up(order_id)
 
+    def preview(self, order: Order) -> None:
+        """Say nothing: its costs are those of the settings, and it knows no margin."""
+
     def read_account(self, trigger: str) -> None:
         """Read the account."""
         self._killer.point("before read")
@@ -155,6 +158,9 @@ class FarBroker:
             self._tell(self._refused[order_id])
         else:
             self._tell(self.exchange.look_up(order_id))
+
+    def preview(self, order: Order) -> None:
+        """Say nothing: its costs are those of the settings, and it knows no margin."""
 
     def read_account(self, trigger: str) -> None:
         """Answer with what is true at this moment, later; or with nothing."""

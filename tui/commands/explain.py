@@ -141,6 +141,10 @@ def _report(payload: Payload) -> Iterator[str]:
     yield f"{report['type']}: {', '.join(facts)}"
 
 
+def _previewed(payload: Payload) -> Iterator[str]:
+    yield payload["text"]
+
+
 def _moved(payload: Payload) -> Iterator[str]:
     yield (
         f"status {payload['status']}, filled {payload['filled']} for {payload['filled_value']}"
@@ -190,6 +194,7 @@ _DETAILS = {
     "OrderDenied": _order,
     "RiskChecked": _checks,
     "ReportReceived": _report,
+    "OrderPreviewed": _previewed,
     "FillReceived": _fill,
     "FillCorrected": _fill,
     "PositionChanged": _position,

@@ -98,7 +98,7 @@ def open_orders(
     status = {one.perm_id: one for one in statuses}
     found: dict[int, BrokerOrder] = {}
     for order in orders:
-        if order.what_if or order.account != account or order.status in _GONE:
+        if order.account != account or order.status in _GONE:
             continue
         now = status.get(order.perm_id)
         if now is not None and now.status in _GONE:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
@@ -21,6 +22,7 @@ from engine.brokers.ibkr.connection import Connection
 from engine.brokers.ibkr.contracts import Contracts
 from engine.brokers.ibkr.keeper import Keeper
 from engine.brokers.ibkr.link import Do, LinkMachine
+from engine.brokers.ibkr.previews import Previews
 from engine.brokers.ibkr.sync import Queries
 from engine.brokers.ibkr.terms import Terms
 from engine.brokers.ibkr.translate import (
@@ -83,9 +85,12 @@ class IbkrBroker:
         )
         self.machine = LinkMachine(terms, terms.client_id)
         self.queries = Queries(self.connection)
+        self.previews = Previews()
         self.contracts = Contracts(self.connection)
         over = {} if is_over is None else {"is_over": is_over}
-        self.translator = Translator(terms.account, terms.client_id, **over)
+        self.translator = Translator(
+            terms.account, terms.client_id, watches=not terms.dry_run, **over
+        )
         self.keeper = Keeper(
             self.machine,
             self.connection,
@@ -182,15 +187,50 @@ class IbkrBroker:
             raise BrokerError("the link was lost in the call")
         self.tell(rp.Submitted(order_id=order.order_id))
 
-    def _checked(self, order: Order) -> OrderFields:
-        """Return what to send; BrokerError with the first reason why nothing may be."""
-        if self.machine.reason:
-            raise BrokerError(self.machine.reason)
+    def preview(self, order: Order) -> None:
+        """Ask what an order would do; the answer comes as Previewed."""
+        self._spawn(f"what-if {order.order_ref}", self._preview(order))
+
+    async def _preview(self, order: Order) -> None:
+        limit = self.terms.timings.request
+        number = self.machine.next_order_id
+        found: said.Preview | str
+        try:
+            if not self.is_live:
+                raise BrokerError(self.machine.reason)
+            await self.contracts.qualify([order.instrument], self._clock.wall())
+            made = _library_order(replace(self._fields(order), whatIf=True))
+            contract, number = (
+                self.contracts.object_of(order.instrument),
+                self.machine.next_order_id,
+            )
+            self.machine.took_id(number)
+            answer = self.previews.ask(number)
+            await self.connection.send(
+                "what-if", lambda ib: ib.client.placeOrder(number, contract, made)
+            )
+            async with asyncio.timeout(limit):
+                found = await answer
+        except BrokerError as error:
+            found = str(error)
+        except TimeoutError:  # a warning may take the place of the answer
+            found = f"no answer within {limit:g} s"
+        self.tell(_previewed(order.order_id, found, self.previews.note(number)))
+
+    def _fields(self, order: Order) -> OrderFields:
         contract = self.contracts.get(order.instrument)
         if contract is None:
             why = self.contracts.findings.get(order.instrument, "not qualified")
             raise BrokerError(f"CONTRACT {order.instrument}: {why}")
-        fields = fields_of(order, self.terms.account, contract.steps)
+        return fields_of(order, self.terms.account, contract.steps)
+
+    def _checked(self, order: Order) -> OrderFields:
+        """Return what to send; BrokerError with the first reason why nothing may be."""
+        if self.terms.dry_run:
+            raise BrokerError("dry run: nothing is sent")
+        if self.machine.reason:
+            raise BrokerError(self.machine.reason)
+        fields = self._fields(order)
         if not self.connection.is_idle:
             raise BrokerError("QUEUE_BUSY")
         if not self.connection.limiter.take():
@@ -287,6 +327,7 @@ class IbkrBroker:
         elif isinstance(one, said.Time):
             self._on_time(one.at, heard.at)
         self.queries.take(one)
+        self.previews.take(one)
         for out in self.translator.take(heard):
             self.out(out)
         if isinstance(one, said.Lost):
@@ -378,6 +419,7 @@ class IbkrBroker:
     def _on_closed(self, text: str) -> None:
         self.keeper.on_closed(text)
         self.queries.fail(f"the link is lost: {text}")
+        self.previews.fail(f"the link is lost: {text}")
         for trace in self.translator.unanswered():
             lost = f"the link was lost before an answer: {text}"
             self.tell(rp.SendFailed(order_id=trace.order.order_id, text=lost))
@@ -421,6 +463,20 @@ class IbkrBroker:
                         text="not among the open and completed orders after a new connection",
                     )
                 )
+
+
+def _previewed(order_id: OrderId, found: said.Preview | str, note: str) -> rp.Previewed:
+    if isinstance(found, str):
+        return rp.Previewed(order_id=order_id, text=", ".join(filter(None, (note, found))))
+    return rp.Previewed(
+        order_id=order_id,
+        margin=found.margin,
+        margin_change=found.margin_change,
+        maintenance=found.maintenance,
+        equity=found.equity,
+        commission=found.commission,
+        text=", ".join(filter(None, (note, found.warning))),
+    )
 
 
 def _library_order(fields: OrderFields) -> object:

@@ -48,6 +48,7 @@ class OrderFields:
     ocaType: int  # noqa: N815
     outsideRth: bool = False  # noqa: N815
     transmit: bool = True
+    whatIf: bool = False  # noqa: N815
 
 
 def fields_of(order: Order, account: str, steps: Steps) -> OrderFields:

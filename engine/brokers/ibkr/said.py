@@ -68,8 +68,20 @@ class OpenOrder:
     type: str
     tif: str
     status: str
-    what_if: bool = False
     limit_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The answer to a what-if: the account after the order, in dollars."""
+
+    order_id: int
+    margin: Decimal | None
+    margin_change: Decimal | None
+    maintenance: Decimal | None
+    equity: Decimal | None
+    commission: Decimal | None
+    warning: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +231,7 @@ class Lost:
 
 Said = (
     OpenOrder
+    | Preview
     | OrderStatus
     | Execution
     | Commission

@@ -33,6 +33,16 @@ def key_of(contract: Any) -> ContractKey:
 
 
 def _open_order(order_id: int, contract: Any, order: Any, state: Any) -> Said:
+    if order.whatIf:
+        return said.Preview(
+            order_id=int(order_id),
+            margin=number(state.initMarginAfter),
+            margin_change=number(state.initMarginChange),
+            maintenance=number(state.maintMarginAfter),
+            equity=number(state.equityWithLoanAfter),
+            commission=number(state.commission),
+            warning=str(state.warningText),
+        )
     return said.OpenOrder(
         order_id=int(order_id),
         client_id=int(order.clientId),
@@ -45,7 +55,6 @@ def _open_order(order_id: int, contract: Any, order: Any, state: Any) -> Said:
         type=str(order.orderType),
         tif=str(order.tif),
         status=str(state.status),
-        what_if=bool(order.whatIf),
         limit_price=number(order.lmtPrice),
     )
 

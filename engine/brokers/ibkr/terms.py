@@ -24,6 +24,9 @@ ZONES = (
 )
 """Zones that times come in. With one missing the library drops every execution silently."""
 
+_BESIDE = 3
+"""A dry run's client ids stand beside those of an engine (two) and of panic at one gateway."""
+
 REQUEST_BASE = 1_000_000_000
 """Ids of requests begin here, far above any order id, so that an error names one of the two."""
 
@@ -88,6 +91,7 @@ class Terms:
     reset_region: str = "north_america"
     allow_delayed: bool = False
     reissue_lost: str = "ask"
+    dry_run: bool = False  # nothing is sent to work, whoever asks
     speed: float = 1  # of a practice gateway's clock
     timings: Timings = field(default_factory=Timings)
 
@@ -112,7 +116,7 @@ def terms_of(settings: Settings, timings: Timings | None = None) -> Terms:
         port=ibkr.port,
         account=ibkr.account,
         live=mode is Mode.LIVE,
-        client_id=ibkr.client_id,
+        client_id=ibkr.client_id + (_BESIDE if settings.run.dry_run else 0),
         message_limit=ibkr.message_limit,
         line_limit=ibkr.line_limit,
         tws_zone=ibkr.tws_zone,
@@ -120,6 +124,7 @@ def terms_of(settings: Settings, timings: Timings | None = None) -> Terms:
         reset_region=ibkr.reset_region,
         allow_delayed=ibkr.allow_delayed and mode is not Mode.LIVE,
         reissue_lost=ibkr.reissue_lost,
+        dry_run=settings.run.dry_run,
         speed=float(ibkr.practice_speed),
         timings=timings or Timings(),
     )

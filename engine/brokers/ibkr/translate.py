@@ -129,7 +129,11 @@ class Translator:
         account: str,
         client_id: int,
         is_over: Callable[[Order, datetime], bool] = time_is_over,
+        *,
+        watches: bool = True,
     ) -> None:
+        """`watches`: an order with our prefix and no row is a danger; to a dry run it is not."""
+        self._watches = watches
         self._account = account
         self._client_id = client_id
         self._is_over = is_over
@@ -280,8 +284,6 @@ class Translator:
         return out
 
     def _on_open_order(self, one: said.OpenOrder, at: datetime) -> Sequence[Out]:
-        if one.what_if:
-            return ()
         trace = self.owner_of(one.order_ref, one.perm_id)
         if trace is None or one.account not in ("", self._account):
             return self._foreign(one.order_ref, one.client_id)
@@ -462,7 +464,7 @@ class Translator:
 
     def _foreign(self, order_ref: str, client_id: int) -> Sequence[Out]:
         """Not ours: shown by the account's answer, never touched; ours by name is a danger."""
-        if not order_ref.startswith(PREFIX) or order_ref in self._strangers:
+        if not self._watches or not order_ref.startswith(PREFIX) or order_ref in self._strangers:
             return ()
         self._strangers.add(order_ref)
         text = f"order {order_ref} of client {client_id} has no row: another engine or a lost file"

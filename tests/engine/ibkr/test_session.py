@@ -34,10 +34,13 @@ def calendar() -> ExchangeCalendar:
     return ExchangeCalendar("XNYS", date(2022, 1, 3), date(2027, 11, 1))
 
 
-def wanted(gateway: PracticeGateway, **changed: object) -> Settings:
+def wanted(gateway: PracticeGateway, *, dry_run: object = False, **changed: object) -> Settings:
     """Settings of a paper session at a gateway."""
     given = {"host": gateway.host, "port": gateway.port, "account": gateway.account}
-    return Settings(run=Run(mode=Mode.PAPER), ibkr=Ibkr(**(given | changed)))  # type: ignore[arg-type]
+    return Settings(
+        run=Run(mode=Mode.PAPER, dry_run=bool(dry_run)),
+        ibkr=Ibkr(**(given | changed)),  # type: ignore[arg-type]
+    )
 
 
 class Room:

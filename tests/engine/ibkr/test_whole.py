@@ -57,13 +57,17 @@ def script(*rows: str) -> Strategy:
 class Engine:
     """One session of an engine, from its journal to its socket."""
 
-    def __init__(self, folder: Path, gateway: PracticeGateway, number: int = 1) -> None:
+    def __init__(
+        self, folder: Path, gateway: PracticeGateway, number: int = 1, *, dry_run: bool = False
+    ) -> None:
         self.path = folder / "paper.db"
         self.number = number
+        self.dry_run = dry_run
         self.clock = MarketClock(gateway)
         self.inbox = Inbox()
         self.calendar = ExchangeCalendar("XNYS", date(2025, 1, 2), date(2027, 11, 1))
-        self.session = IbkrSession(wanted(gateway), self.inbox.put, self.clock, timings=FAST)
+        settings = wanted(gateway, dry_run=dry_run)
+        self.session = IbkrSession(settings, self.inbox.put, self.clock, timings=FAST)
         self.loop: Loop
 
     async def open(self, journal: SqliteJournal, strategy: Strategy) -> None:
@@ -75,7 +79,7 @@ class Engine:
             parameters=dict(strategy.parameters),
             cash=D(100_000),
         )
-        context = replace(_context(), strategies=(info,))
+        context = replace(_context(), strategies=(info,), dry_run=self.dry_run)
         if self.number > 1:
             child = context.session_id[:-1] + str(self.number)
             context = replace(context, session_id=child, parent_session_id=context.session_id)  # type: ignore[arg-type]
@@ -132,10 +136,10 @@ def _owned(state: Any, instrument: object) -> Decimal:
 
 @asynccontextmanager
 async def engine(
-    folder: Path, gateway: PracticeGateway, *rows: str, number: int = 1
+    folder: Path, gateway: PracticeGateway, *rows: str, number: int = 1, dry_run: bool = False
 ) -> AsyncIterator[Engine]:
     """An engine that runs while the block does."""
-    made = Engine(folder, gateway, number)
+    made = Engine(folder, gateway, number, dry_run=dry_run)
     start.prepare(made.path)
     async with await SqliteJournal.open(made.path, wall=made.clock.wall) as journal:
         try:
