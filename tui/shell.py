@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
@@ -74,6 +75,12 @@ class Engine(Protocol):
 
     def request(self, request: Request) -> None:
         """Take a request that the request file could not."""
+
+
+def output_waits(driver: Driver | None) -> bool:
+    """Say whether the terminal has not taken all that was written to it."""
+    writer = getattr(driver, "_writer_thread", None)
+    return writer is not None and writer._queue.qsize() > 0
 
 
 class Left(Enum):
@@ -213,7 +220,8 @@ class Shell(App[None], inherit_bindings=False):
             self._reader.handled()
 
     def _tick(self) -> None:
-        if self.arming.tick():
+        self.guard.tick(waiting=output_waits(self._driver))
+        if self.arming.tick(self.guard.unseen_s):
             self.say_hint(Shown("disarmed: the screen stood still"), "warn")
         if self.dashboard.ready:
             self.dashboard.confirm.tick()

@@ -69,11 +69,14 @@ class Arming:
         self.until = None
         return was
 
-    def tick(self) -> bool:
-        """Once a second: a screen that stood still disarms itself. Say whether it did."""
+    def tick(self, unseen_s: float = 0.0) -> bool:
+        """Once a second: a screen that stood still disarms itself. Say whether it did.
+
+        `unseen_s` is for how long the terminal has not taken what was painted.
+        """
         now = monotonic()
         last, self._last_tick = self._last_tick, now
-        if last is not None and now - last > STALL_S:
+        if unseen_s > STALL_S or (last is not None and now - last > STALL_S):
             return self.disarm()
         return False
 
@@ -148,10 +151,25 @@ class KeyGuard:
 
     pressed_at: float = 0.0  # when the byte of the last key was read
     escaped_at: float = -10.0
+    unseen_since: float | None = None  # since when the terminal does not take what is painted
+
+    @property
+    def unseen_s(self) -> float:
+        """For how long the person has not seen what was painted."""
+        return 0.0 if self.unseen_since is None else monotonic() - self.unseen_since
+
+    def tick(self, *, waiting: bool) -> None:
+        """Once a second: note whether output waits for the terminal."""
+        if not waiting:
+            self.unseen_since = None
+        elif self.unseen_since is None:
+            self.unseen_since = monotonic()
 
     def refuses(self) -> Shown:
         """Return why an engine or market key is dropped now, blank if it is not."""
         now = monotonic()
+        if self.unseen_s > KEY_AGE_S:
+            return Shown("the terminal stood still when that key was typed: press it again")
         if self.pressed_at and now - self.pressed_at > KEY_AGE_S:
             return Shown("that key was typed too long ago: press it again")
         if now - self.escaped_at < ESC_S:

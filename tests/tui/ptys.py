@@ -10,7 +10,8 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -104,6 +105,21 @@ class Terminal:
         """Wait for the end."""
         self.until(lambda: self.process.poll() is not None, "the end")
         return int(self.process.returncode)
+
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        """This terminal takes no byte meanwhile, as behind a dead link."""
+        termios.tcflow(self.slave, termios.TCOOFF)
+        try:
+            yield
+        finally:
+            termios.tcflow(self.slave, termios.TCOON)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window another size."""
+        with self._lock:
+            self.screen.resize(rows, columns)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def hang_up(self) -> None:
         """Take the terminal away."""

@@ -188,6 +188,23 @@ def test_old_keys_and_keys_right_after_escape_are_refused() -> None:
     assert "too soon after esc" in guard.refuses()
 
 
+def test_keys_typed_at_a_terminal_that_takes_nothing_are_refused() -> None:
+    now = time.monotonic()
+    guard = KeyGuard(pressed_at=now)
+    guard.tick(waiting=True)
+    assert not guard.refuses(), "output waits for a moment now and then"
+    guard.unseen_since = now - 2
+    guard.tick(waiting=True)
+    assert "stood still" in guard.refuses()
+    guard.tick(waiting=False)
+    assert not guard.refuses()
+    arming = Arming()
+    arming.arm(5)
+    assert not arming.tick(unseen_s=9.0)
+    assert arming.tick(unseen_s=11.0)
+    assert not arming.armed
+
+
 def test_a_screen_that_stood_still_disarms_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("tui.steering.monotonic", lambda: clock[0])

@@ -1,0 +1,213 @@
+"""Bad terminals: the engine does not feel them, and the screen comes back."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from storage.connect import open_reader
+from storage.latest import heartbeat
+from tests.tui.ptys import Terminal, home
+from tests.tui.test_format import PLANTED
+from tests.tui.test_terminal import ask_stop, started, value
+from tui.actions import PANES
+
+STALL_S = 15.0
+LARGEST_GAP_MS = 250.0
+"""The ceiling of the specification; the aim of 100 ms is for a machine with nothing else to do."""
+
+
+class Pulse:
+    """What the heartbeats of an engine said while somebody watched."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[str, float] = {}
+
+    @property
+    def worst_ms(self) -> float:
+        """The largest gap between two turns of the engine's loop."""
+        return max(self.gaps.values())
+
+
+@contextmanager
+def watched(folder: Path) -> Iterator[Pulse]:
+    """Collect every heartbeat of the engine meanwhile."""
+    pulse, over = Pulse(), threading.Event()
+
+    def watch() -> None:
+        with closing(open_reader(folder / "a.db")) as db:
+            while not over.wait(0.2):
+                beat = heartbeat(db)
+                if beat is not None:
+                    pulse.gaps[beat.wall_at.isoformat()] = beat.tick_gap_ms
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield pulse
+    finally:
+        over.set()
+        thread.join()
+
+
+def assert_nothing_is_doubled(folder: Path) -> None:
+    """Each decision has one order, each order no more fills than shares."""
+    twice = "SELECT count(*) - count(DISTINCT order_ref) FROM v_orders"
+    over = "SELECT count(*) FROM v_orders WHERE filled > quantity"
+    assert value(folder, twice) == 0
+    assert value(folder, over) == 0
+
+
+def resident_kb(pid: int) -> int:
+    """Resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+
+
+def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
+    with started(tmp_path, (120, 40)) as terminal:
+        terminal.shows("FILLED")
+        terminal.send(b"\x0f")
+        terminal.until(lambda: "no in 9s" in terminal.text, "the guard to pass")
+        terminal.send(b"1")
+        terminal.shows("ARMED")
+        memory = resident_kb(terminal.process.pid)
+        with watched(tmp_path) as pulse:
+            seen = value(tmp_path, "SELECT max(seq) FROM events")
+            with terminal.stalled():
+                terminal.until(lambda: len(pulse.gaps) >= STALL_S, "heartbeats of 15 s")
+            came_back = time.monotonic()
+            terminal.shows("disarmed")
+            assert time.monotonic() - came_back < 5
+        assert value(tmp_path, "SELECT max(seq) FROM events") != seen
+        assert pulse.worst_ms < LARGEST_GAP_MS, pulse.gaps
+        assert resident_kb(terminal.process.pid) - memory < 20_000
+        terminal.shows("safe")
+        ask_stop(tmp_path)
+        terminal.shows("STOPPED")
+    assert_nothing_is_doubled(tmp_path)
+
+
+def test_fifty_resizes_in_two_seconds_settle_at_once(tmp_path: Path) -> None:
+    with started(tmp_path, (120, 40)) as terminal:
+        terminal.shows("FILLED")
+        with watched(tmp_path) as pulse:
+            terminal.until(lambda: pulse.gaps, "a heartbeat")
+            before = len(terminal.raw)
+            storm = threading.Event()
+            for n in range(50):
+                terminal.resize(80 + n, 24 + n % 17)
+                storm.wait(0.04)  # what is tested is this pace
+            terminal.resize(200, 60)
+            ended = time.monotonic()
+            terminal.until(lambda: "Fills" in terminal.text and "Log" in terminal.text, "all")
+            assert time.monotonic() - ended < 2
+            assert len(terminal.raw) - before < 25 * 40_000, "one layout per 100 ms at most"
+            terminal.until(lambda: len(pulse.gaps) > 3, "heartbeats")
+        assert pulse.worst_ms < LARGEST_GAP_MS
+    assert_nothing_is_doubled(tmp_path)
+
+
+def test_sigusr1_halts_and_sigquit_leaves_the_stacks_in_the_log(tmp_path: Path) -> None:
+    with started(tmp_path) as terminal:
+        terminal.shows("ACTIVE")
+        terminal.process.send_signal(signal.SIGUSR1)
+        terminal.shows("HALTED")
+        assert value(tmp_path, "SELECT trading_state FROM books") == "HALTED"
+        terminal.process.send_signal(signal.SIGQUIT)
+        assert terminal.exit_code() == 0
+        terminal.assert_restored()
+    assert "Thread 0x" in (tmp_path / "pilothouse.log").read_text()
+    assert value(tmp_path, "SELECT state FROM sessions") == "STOPPED"
+
+
+NOHUP = """
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it
+from tui.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_hang_up_that_was_ignored_at_the_start_is_taken_all_the_same(tmp_path: Path) -> None:
+    arguments = ["-c", NOHUP, "run", "--pace", "25/s", "--db", str(tmp_path / "a.db")]
+    with Terminal(arguments, env=home(tmp_path)) as terminal:
+        terminal.shows("BUY")
+        terminal.hang_up()
+        log = tmp_path / "pilothouse.log"
+        terminal.until(lambda: log.exists() and "pilothouse stop" in log.read_text(), "the log")
+        seen = value(tmp_path, "SELECT max(seq) FROM events")
+        terminal.until(lambda: value(tmp_path, "SELECT max(seq) FROM events") != seen, "events")
+        ask_stop(tmp_path)
+        terminal.until(lambda: terminal.process.poll() is not None, "the end")
+        assert terminal.process.returncode == 0
+
+
+def test_a_terminal_of_sixteen_colors_gets_no_other(tmp_path: Path) -> None:
+    env = {**home(tmp_path), "TERM": "xterm", "COLORTERM": ""}
+    arguments = ["-m", "tui", "run", "--pace", "25/s", "--db", str(tmp_path / "a.db")]
+    with Terminal(arguments, env=env) as terminal:
+        terminal.shows("BUY")
+        assert b"38;2;" not in terminal.raw
+        assert b"38;5;" not in terminal.raw
+
+
+BROKEN_THREAD = """
+import sys
+from engine.runtime.loop import Loop
+secret_of_this_frame = "never shown"
+async def boom(self): raise RuntimeError("broken engine")
+Loop.run = boom
+from tui.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_an_engine_that_dies_is_named_on_a_screen_that_stays(tmp_path: Path) -> None:
+    arguments = ["-c", BROKEN_THREAD, "run", "--db", str(tmp_path / "a.db")]
+    with Terminal(arguments, size=(120, 40), env=home(tmp_path)) as terminal:
+        terminal.shows("broken engine")
+        terminal.send(b"4")
+        terminal.shows("Orders")
+        terminal.send(b"Q")
+        assert terminal.exit_code() == 1
+        terminal.assert_restored()
+        assert b"never shown" not in bytes(terminal.raw)
+
+
+PLANTED_SCREEN = """
+from tests.tui.screens import Asked, StillClock
+from tests.tui.test_safety import OneView, planted_view
+from tui.application import Pilothouse
+from tui.steering import Requests
+Pilothouse(
+    make_source=lambda: OneView(planted_view()),
+    requests=Requests(Asked(), StillClock(), None, "x"),
+    clock=StillClock(),
+).run(mouse=False)
+"""
+
+OBEYED = (b"\x1b[2J", b"\x1b]0;", b"\x1b]52", b"\x1bP", b"\xc2\x9b", b"\x9b31m", b"\x07",
+          "\u202e".encode(), "\u200b".encode(), "\U000e0041".encode())  # fmt: skip
+
+
+def test_no_byte_of_planted_text_reaches_the_terminal_in_any_pane(tmp_path: Path) -> None:
+    assert all(text.decode("utf-8", "replace") for text in OBEYED)
+    assert "\x1b[2J" in PLANTED
+    with Terminal(["-c", PLANTED_SCREEN], size=(120, 40), env=home(tmp_path)) as terminal:
+        terminal.shows("Positions")
+        at_start = bytes(terminal.raw).find(b"Positions")
+        for key, *_ in PANES:
+            for typed in (key.encode(), b"j", b"\r", b"\x1b", b"i", b"\x1b", b"z", b"z"):
+                terminal.send(typed)
+        for also in (b"?", b"\x1b", b"\x10", b"\x1b", b":", b"\x1b"):
+            terminal.send(also)
+        terminal.send(b"9")
+        terminal.shows("Sessions")
+        seen = bytes(terminal.raw)[at_start:]
+        for sequence in OBEYED:
+            assert sequence not in seen, sequence
+        os.kill(terminal.process.pid, signal.SIGKILL)
