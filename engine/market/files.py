@@ -6,12 +6,11 @@ and what is allowed, all errors of all files at once; what is merely odd becomes
 Nothing is filled, trimmed or dropped without being counted.
 """
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from itertools import combinations, pairwise, zip_longest
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +36,8 @@ _HALF_WRITTEN = Decimal(4)  # a last volume this many times smaller has lost its
 class _Text(NamedTuple):
     """A file as text: its six columns without the header, and how it ends."""
 
-    columns: Sequence[Sequence[str]]  # in the order of COLUMNS
-    overhang: Sequence[str]  # what stands right of the last column, per line
+    columns: list[list[str]]  # in the order of COLUMNS
+    overhang: list[str]  # what stands right of the last column, per line
     plain: bool  # ASCII without underscores: Decimal reads nothing unexpected
     has_end: bool  # the last line ends in a line feed
 
@@ -164,19 +163,28 @@ class _Reader:
         return self._columns(text, header)
 
     def _columns(self, text: str, header: list[str]) -> _Text | None:
+        import pandas  # the library for tables; late: half a second, and most commands read no file
+
+        width = max(line.count(",") for line in text.splitlines()) + 1
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=None), strict=True))[1:]
-        except csv.Error as error:
-            self._wrong(f"not a table: {error}")
-            return None
-        if not rows:
+            table = pandas.read_csv(
+                io.StringIO(text),
+                header=None,
+                names=range(width),  # of the longest line, so that every line keeps its place
+                dtype=str,  # the text itself: no float ever
+                na_filter=False,
+                skip_blank_lines=False,
+                skiprows=1,
+            )
+        except pandas.errors.EmptyDataError:
             self._wrong("no bars: the file is empty below its header")
             return None
-        columns = list(zip_longest(*rows, fillvalue=""))
-        columns += [("",) * len(rows)] * (len(header) - len(columns))
+        except pandas.errors.ParserError as error:
+            self._wrong(f"not a table: {str(error).strip()}")
+            return None
         return _Text(
-            columns=[columns[header.index(name)] for name in COLUMNS],
-            overhang=_joined(columns[len(header) :], len(rows)),
+            columns=[table[header.index(name)].tolist() for name in COLUMNS],
+            overhang=_joined([table[n].tolist() for n in range(len(header), width)], len(table)),
             plain=text.isascii() and "_" not in text,
             has_end=text.endswith("\n"),
         )
@@ -269,14 +277,14 @@ def _bar(instrument: InstrumentId, row: Sequence[str], last: date) -> Bar | None
     )
 
 
-def _joined(columns: Sequence[Sequence[str]], lines: int) -> list[str]:
+def _joined(columns: list[list[str]], lines: int) -> list[str]:
     """Return what stands right of the header's columns, per line."""
     if not columns:
         return [""] * lines
     return [",".join(fields).strip(",") for fields in zip(*columns, strict=True)]
 
 
-def _is_too_fine(columns: Sequence[Sequence[str]]) -> bool:
+def _is_too_fine(columns: list[list[str]]) -> bool:
     """Say whether any number has more decimals than can be stored, or might have."""
     for column in columns[1:]:
         if any(len(value.partition(".")[2]) > _DECIMALS for value in column):
