@@ -6,6 +6,7 @@ and order lines are those of behaviours.md, section 7.
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
 from engine.domain.event import DecisionMade
 from engine.domain.fill import Fill
@@ -34,9 +35,7 @@ def order_line(order: Order, status: OrderStatus) -> bytes:
 
 def decision_line(made: DecisionMade) -> bytes:
     """Return the line of a decision: what was known, wanted and concluded."""
-    targets = ",".join(
-        f"{symbol}={text(weight)}" for symbol, weight in sorted(made.targets.items())
-    )
+    targets = _weights(tuple(made.targets.items()))
     legs = ",".join(f"{leg.instrument}:{leg.pass_no}" for leg in made.legs)
     read = "" if made.reading_date is None else made.reading_date.isoformat()
     return (
@@ -44,6 +43,11 @@ def decision_line(made: DecisionMade) -> bytes:
         f"|{made.slot}|{made.result}|{read}|{made.cell or ''}|{made.held_cell or ''}"
         f"|{targets}|{legs}\n"
     ).encode()
+
+
+@lru_cache(maxsize=256)  # a strategy has a few targets and wants them for years
+def _weights(targets: tuple[tuple[str, Decimal], ...]) -> str:
+    return ",".join(f"{symbol}={text(weight)}" for symbol, weight in sorted(targets))
 
 
 def with_commission(fill: Fill, commission: Decimal) -> Fill:

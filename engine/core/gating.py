@@ -43,7 +43,11 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     open_orders = _open_orders(state, order, ahead)
     mine = [(o, left) for o, left in open_orders if o.strategy == order.strategy]
     equity = equity_of(state, book)
-    book_equity = _book_equity(state)
+    values = _values(state, (book,), mine)
+    # where nobody else trades, the book's sums are the strategy's
+    is_alone = len(state.books) == 1 and len(mine) == len(open_orders)
+    book_equity = equity if is_alone else _book_equity(state)
+    book_values = values if is_alone else _values(state, state.books.values(), open_orders)
     price = order.reference_price
     recorded = state.context.recorded_clock
     worst = None
@@ -78,7 +82,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         cash=book.cash,
         reserved_cash=sum((_worst(state, o, left) for o, left in mine if o.side is Side.BUY), ZERO),
         buy_cost=worst,
-        values=_values(state, (book,), mine),
+        values=values,
         entries_today=book.entries_today if state.today == state.session_date else 0,
         status="ACTIVE" if book.status.startswith("RAISED") else book.status,
         latches=[
@@ -87,7 +91,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         loss_day=_fall(equity, last_equity(state, book)),
         drawdown=_fall(equity, book.high_water),
         book_equity=book_equity,
-        book_values=_values(state, state.books.values(), open_orders),
+        book_values=book_values,
         leverages={key: one.leverage for key, one in state.instruments.items()},
         orders_minute=sum(1 for at in state.order_times if order.created_at - at <= _MINUTE)
         + len(ahead),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
 
 from engine.core import trade
 from engine.core.draft import NOTHING, Decision, Draft
@@ -34,12 +36,13 @@ UNREPEATABLE = "strategy_not_repeatable"
 class Facts:
     """What a strategy may know at its slot (engine.strategy.base.SlotFacts over the state)."""
 
-    __slots__ = ("_book", "_given", "_state")
+    __slots__ = ("_book", "_equity", "_given", "_state")
 
     def __init__(self, state: State, book: StrategyBook, given: SlotDue) -> None:
         self._state = state
         self._book = book
         self._given = given
+        self._equity: Decimal | None = None
 
     @property
     def at(self) -> datetime:
@@ -128,7 +131,9 @@ class Facts:
     @property
     def equity(self) -> Decimal | None:
         """Equity at the prices of now."""
-        return equity_of(self._state, self._book)
+        if self._equity is None:
+            self._equity = equity_of(self._state, self._book)
+        return self._equity
 
     @property
     def held_cell(self) -> int | None:
@@ -333,15 +338,17 @@ def _decided(
         )
     _alert_hold(state, draft, book, verdict)
     _note(state, draft, book, vetted, cause)
-    prices = {leg.instrument: leg.price for leg in made.legs}
-    plan = Plan(decision_id, made.cell, made.equity, prices, [])
+    legs: list[PlanLeg] = []
     causes: dict[str, int] = {}
     for signal, price in signals:
         causes[signal.signal_id] = draft.add(ev.SignalRaised(signal=signal), cause)
-        plan.legs.append(PlanLeg(signal, signal.pass_no, price))
+        legs.append(PlanLeg(signal, signal.pass_no, price))
         claims[signal.instrument] = book.strategy.id
     _count_again(state, draft, book, vetted, given.at, cause)
-    trade.advance(state, draft, book, plan, given.at, causes)
+    if legs:
+        prices = {leg.instrument: leg.price for leg in made.legs}
+        plan = Plan(decision_id, made.cell, made.equity, prices, legs)
+        trade.advance(state, draft, book, plan, given.at, causes)
 
 
 def _note(state: State, draft: Draft, book: StrategyBook, vetted: _Vetted, cause: int) -> None:
@@ -400,10 +407,10 @@ def _made(
 ) -> ev.DecisionMade:
     reading = verdict.reading
     prices = {}
-    for instrument in dict.fromkeys((*book.strategy.legs, *book.strategy.inputs)):
+    for instrument, symbol in _symbols(book.strategy.legs, book.strategy.inputs):
         price = price_of(state, instrument)
         if price is not None:
-            prices[symbol_of(instrument)] = price
+            prices[symbol] = price
     equity = equity_of(state, book)
     late = (given.at - given.due_at).total_seconds()
     return ev.DecisionMade(
@@ -444,6 +451,12 @@ def _made(
         ),
         late_s=late if late > 1 else None,
     )
+
+
+@lru_cache(maxsize=64)
+def _symbols(*named: tuple[InstrumentId, ...]) -> tuple[tuple[InstrumentId, str], ...]:
+    """Return each of these instruments once, with its symbol."""
+    return tuple((one, symbol_of(one)) for one in dict.fromkeys(chain(*named)))
 
 
 def _vet(

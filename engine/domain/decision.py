@@ -1,8 +1,10 @@
 """A decision and everything that explains it; stored whole, shown without further arithmetic."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any, TypeVar, cast
 
 from engine.domain.ids import InstrumentId, SignalId
 
@@ -57,3 +59,45 @@ class PlannedLeg:
     quantity: Decimal | None  # where a number of shares was asked for
     pass_no: int  # 1: exits and reductions; 2: buys, after all of pass 1 ended
     price: Decimal  # reference
+
+
+T = TypeVar("T")
+
+
+class _Later(Sequence[Any]):
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], tuple[Any, ...]]) -> None:
+        self._make: Callable[[], tuple[Any, ...]] | None = make
+        self._made: tuple[Any, ...] = ()
+
+    def _all(self) -> tuple[Any, ...]:
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if type(other) is _Later else other)
+
+    __hash__ = None  # type: ignore[assignment]  # as what it holds
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
+def later(make: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+    """Return what reads like the tuple that `make` returns, made when somebody first looks.
+
+    A decision is worded for whoever writes or shows it, not while the market waits for it.
+    `make` must depend on nothing that changes.
+    """
+    return cast("tuple[T, ...]", _Later(make))

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 from engine.domain.ids import InstrumentId
 from engine.domain.input import CLOSE_OUT, BarsClosed, Input, JobDue, QuotesSeen, SlotDue
@@ -70,6 +71,14 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
             quote = self._made[key] = Quote(
                 instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key]
             )
+        return quote
+
+    def get(self, key: InstrumentId, default: Any = None) -> Any:
+        """Return a quote, or the default: asked a dozen times at a slot."""
+        made = self._made
+        quote = None if made is None else made.get(key)
+        if quote is None:
+            return self[key] if key in self else default  # noqa: SIM401  this is it
         return quote
 
     def _price(self, bar: Bar) -> Decimal:

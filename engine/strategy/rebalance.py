@@ -6,11 +6,11 @@ is the core's work. Every deviation is computed and stored, whether it is traded
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from engine.domain.decision import GateVerdict, SeriesFacts, Step
+from engine.domain.decision import GateVerdict, SeriesFacts, Step, later
 from engine.domain.ids import InstrumentId, StrategyId
 from engine.domain.instrument import stock_id
 from engine.domain.market import Bar
@@ -49,7 +49,7 @@ class _Leg(NamedTuple):
     actual: Decimal | None  # share of equity held now
     owned: Decimal
     listed: bool
-    price: Decimal | None
+    price: Decimal | None  # of a leg that is held or wanted
 
 
 class _Look(NamedTuple):
@@ -136,16 +136,15 @@ class RegimeStrategy:
             gates.append(_priced(legs, look.missing))
         failed = next((gate for gate in gates if not gate.passed), None)
         series = self._series(memory, facts, look)
-        first = self._data_step(memory, facts, series, failed)
         if reading is None:
             return StrategyVerdict(
                 result=failed.reason if failed else "warming_up",
                 text=failed.text if failed else "",
                 series=series,
                 gates=tuple(gates),
-                steps=(first, *tree.unreached(2)),
+                steps=later(lambda: (_data_step(series, failed), *tree.unreached(2))),
             )
-        return self._verdict(reading, look.days, legs, facts, gates, failed, series, first)
+        return self._verdict(reading, look.days, legs, facts, gates, failed, series)
 
     @property
     def _names(self) -> tuple[str, str]:
@@ -211,8 +210,8 @@ class RegimeStrategy:
         legs = []
         for instrument, symbol, target in zip(self.legs, self._symbols, wanted, strict=True):
             listed = facts.listed(instrument)
-            price = facts.price(instrument) if listed else None
             owned = facts.owned(instrument)
+            price = facts.price(instrument) if listed and (owned or target) else None
             reachable = target if listed else ZERO
             actual: Decimal | None = ZERO
             if target and price is not None and equity is not None and equity * target < price:
@@ -243,7 +242,6 @@ class RegimeStrategy:
         gates: list[GateVerdict],
         failed: GateVerdict | None,
         series: tuple[SeriesFacts, ...],
-        first: Step,
     ) -> StrategyVerdict:
         """Compare, and name the legs that have to move."""
         deviation = sum((abs(leg.carried - leg.target) for leg in legs), ZERO)
@@ -254,21 +252,30 @@ class RegimeStrategy:
         if failed is None and measured is not None and measured > self._threshold:
             wishes = self._wishes(legs, facts, held_cell, reading.cell)
         result = failed.reason if failed else "rebalance" if wishes else "no_trade"
-        balance = tree.Balance(
-            weights=tuple((leg.symbol, leg.target) for leg in legs),
-            deviation=deviation,
-            drift=drift,
-            measured=measured,
-            threshold=self._threshold,
-            verdict=result.replace("_", " "),
-            equity=facts.equity if wishes else None,
-            orders=[
-                (leg.symbol, wish.target_weight or ZERO, wish.pass_no)
-                for wish in wishes
-                for leg in legs
-                if leg.instrument == wish.instrument
-            ],
-        )
+        equity = facts.equity if wishes else None
+
+        def steps() -> tuple[Step, ...]:
+            balance = tree.Balance(
+                weights=tuple((leg.symbol, leg.target) for leg in legs),
+                deviation=deviation,
+                drift=drift,
+                measured=measured,
+                threshold=self._threshold,
+                verdict=result.replace("_", " "),
+                equity=equity,
+                orders=[
+                    (leg.symbol, wish.target_weight or ZERO, wish.pass_no)
+                    for wish in wishes
+                    for leg in legs
+                    if leg.instrument == wish.instrument
+                ],
+            )
+            return (
+                _data_step(series, failed),
+                *self._tree.reading_steps(reading, days, held_cell),
+                *self._tree.balance_steps(reading, balance),
+            )
+
         return StrategyVerdict(
             result=result,
             text=failed.text if failed else _sentence(reading.cell, held_cell, legs, wishes),
@@ -277,11 +284,7 @@ class RegimeStrategy:
             days_in_cell=days,
             series=series,
             gates=tuple(gates),
-            steps=(
-                first,
-                *self._tree.reading_steps(reading, days, held_cell),
-                *self._tree.balance_steps(reading, balance),
-            ),
+            steps=later(steps),
             carried={leg.symbol: leg.carried for leg in legs},
             targets={leg.symbol: leg.target for leg in legs},
             deviation=deviation,
@@ -319,42 +322,52 @@ class RegimeStrategy:
         self, memory: RegimeMemory, facts: SlotFacts, look: _Look
     ) -> tuple[SeriesFacts, ...]:
         """State what was known of each series."""
-        rows = []
-        for number, (symbol, track) in enumerate(self._tracks(memory)):
-            price = look.provisional[number] if look.provisional is not None else None
-            rows.append(
-                SeriesFacts(
-                    symbol=symbol,
-                    anchor=track.anchor,
-                    last=track.last,
-                    found=track.found,
-                    expected=track.expected(facts.final_ordinal),
-                    last_close=None if track.bar is None else f"{track.bar.close:f}",
-                    last_volume=None if track.bar is None else f"{track.bar.volume:f}",
-                    source=self._source,
-                    provisional_price=None if price is None else text(price),
-                    provisional_at=None if price is None else utc_text(facts.at),
-                )
+        final, at, source = facts.final_ordinal, facts.at, self._source
+        seen = [
+            (symbol, track.anchor, track.last, track.found, track.expected(final), track.bar)
+            for symbol, track in self._tracks(memory)
+        ]
+        prices = look.provisional or (None, None)
+        return later(
+            lambda: tuple(
+                _facts_of(*one, source, price, at) for one, price in zip(seen, prices, strict=False)
             )
-        return tuple(rows)
+        )
 
-    def _data_step(
-        self,
-        memory: RegimeMemory,
-        facts: SlotFacts,
-        series: tuple[SeriesFacts, ...],
-        failed: GateVerdict | None,
-    ) -> Step:
-        """Word step 1 from the series."""
-        counts = [f"{row.found}/{row.expected}" for row in series]
-        beside = " ".join(
-            f"{row.symbol} {n}" for row, n in zip(series[1:], counts[1:], strict=True)
-        )
-        return tree.data_step(
-            f"{tree.short_day(memory.signal.last)}, {counts[0]}",
-            beside,
-            failed.reason if failed else "whole",
-        )
+
+def _facts_of(
+    symbol: str,
+    anchor: date | None,
+    last: date | None,
+    found: int,
+    expected: int,
+    bar: Bar | None,
+    source: str,
+    price: Decimal | None,
+    at: datetime,
+) -> SeriesFacts:
+    return SeriesFacts(
+        symbol=symbol,
+        anchor=anchor,
+        last=last,
+        found=found,
+        expected=expected,
+        last_close=None if bar is None else f"{bar.close:f}",
+        last_volume=None if bar is None else f"{bar.volume:f}",
+        source=source,
+        provisional_price=None if price is None else text(price),
+        provisional_at=None if price is None else utc_text(at),
+    )
+
+
+def _data_step(series: tuple[SeriesFacts, ...], failed: GateVerdict | None) -> Step:
+    """Word step 1 from the series: the signal's, the bond's beside it."""
+    signal, *others = series
+    return tree.data_step(
+        f"{tree.short_day(signal.last)}, {signal.found}/{signal.expected}",
+        " ".join(f"{row.symbol} {row.found}/{row.expected}" for row in others),
+        failed.reason if failed else "whole",
+    )
 
 
 def _priced(legs: list[_Leg], absent: tuple[str, ...]) -> GateVerdict:
