@@ -15,7 +15,8 @@ def test_words_are_made_once_and_only_when_somebody_looks() -> None:
     words = later(make)
     assert not asked
     assert words == (STEP,)
-    assert (STEP,) == words
+    plain: object = (STEP,)
+    assert plain == words
     assert words == later(lambda: (STEP,))
     assert words != ()
     assert (words[0], len(words), [*words], repr(words)) == (STEP, 1, [STEP], repr((STEP,)))
