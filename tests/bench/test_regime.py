@@ -37,7 +37,7 @@ FLAGS = {
 CHILD = """
 import json, sys, time
 from pathlib import Path
-import tui.cli, tui.wiring
+import pandas, tui.cli, tui.wiring
 from engine.settings.load import load
 from engine.settings.sources import Flag
 began = time.perf_counter()

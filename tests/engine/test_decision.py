@@ -18,6 +18,6 @@ def test_words_are_made_once_and_only_when_somebody_looks() -> None:
     plain: object = (STEP,)
     assert plain == words
     assert words == later(lambda: (STEP,))
-    assert words != ()
+    assert words != later(tuple)
     assert (words[0], len(words), [*words], repr(words)) == (STEP, 1, [STEP], repr((STEP,)))
     assert len(asked) == 1
