@@ -8,7 +8,6 @@ gap. The units before it are stored, commit() raises JournalError, the queue is 
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,13 +23,10 @@ from engine.domain.times import parse_utc
 from engine.errors import JournalError
 from engine.ports import Entry, Heartbeat, Recorded, Unit
 from storage.codec import decode
-from storage.connect import BUSY_TIMEOUT_MS, beside, holders_of, open_reader, reason
+from storage.connect import BUSY_TIMEOUT_MS, open_reader, reason
 from storage.writer import Group, Numbered, Running, Writer
 
-BACK_PRESSURE = 10_000  # units waiting: who puts should wait
 JOIN_MAX = 4_096  # rows of one joined SnapshotTaken
-STALLED_S = 2.0
-LOG_BYTES_MAX = 64 << 20
 _PAGE = 1_000
 
 _REPLAY = (
@@ -156,17 +152,6 @@ class SqliteJournal:
         return self._waiting
 
     @property
-    def congested(self) -> bool:
-        """Say whether so much waits that whoever puts should wait for a commit."""
-        return self._waiting >= BACK_PRESSURE
-
-    @property
-    def stalled(self) -> bool:
-        """Say whether a write has been going on for more than two seconds."""
-        began = self._writer.began_at
-        return began is not None and time.monotonic() - began > STALLED_S
-
-    @property
     def next_seq(self) -> int:
         """The number that the next event will get."""
         return self._next_seq
@@ -251,20 +236,6 @@ class SqliteJournal:
                 await self._writer.close()
             except sqlite3.Error as error:
                 raise _journal_error(error) from error
-
-    # -- the log ---------------------------------------------------------------------------
-
-    @property
-    def log_bytes(self) -> int:
-        """Size of the write-ahead log; beyond LOG_BYTES_MAX somebody holds it open."""
-        try:
-            return beside(self.path, "-wal").stat().st_size
-        except OSError:
-            return 0
-
-    def log_holders(self) -> str:
-        """Name the processes that have the log open, for an alert; "" where none can be seen."""
-        return ", ".join(f"pid {pid}" for pid in holders_of(beside(self.path, "-wal")))
 
     # -- sessions --------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ from engine.settings.places import state_folder
 from storage import backup, controls, start
 from storage.emergency import EmergencyFile
 from storage.journal import SqliteJournal
+from storage.room import troubles
 from storage.store import SqliteSessionStore
 from tui import making, recovery
 from tui import plan as plans
@@ -196,7 +198,12 @@ async def _trade(
         market=broker.on_market,
         pacer=pacer,
         clock=clock,
-        pulse=Pulse(clock, len(feed), lambda at: plans.next_slot(plan, at)),
+        pulse=Pulse(
+            clock,
+            len(feed),
+            lambda at: plans.next_slot(plan, at),
+            partial(troubles, journal.path),
+        ),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         watch=lambda done: setattr(watched, "done", done),
         emergency=emergency,
@@ -295,7 +302,9 @@ async def _trade_at_broker(
         market=lambda given: None,
         pacer=WallPacer(clock),
         clock=clock,
-        pulse=Pulse(clock, 0, lambda at: plans.next_slot(plan, at)),
+        pulse=Pulse(
+            clock, 0, lambda at: plans.next_slot(plan, at), partial(troubles, journal.path)
+        ),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         emergency=emergency,
         machine_time=SystemClock().wall,

@@ -60,6 +60,13 @@ def resolve(state: State, draft: Draft, at: datetime) -> None:
             )
 
 
+def end(state: State, draft: Draft, kind: str) -> None:
+    """Resolve what was raised for a fault that is over."""
+    for alert_id, row in state.alerts.items():
+        if (row.kind, row.subject) == (kind, "engine"):
+            draft.add(ev.AlertStateChanged(alert_id=alert_id, state=_A.RESOLVED, actor="engine"))
+
+
 def _is_over(state: State, row: AlertRow, at: datetime) -> bool:
     condition = _CLEAR.get(row.kind)
     if condition is None:

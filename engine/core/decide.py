@@ -165,6 +165,9 @@ def _alert_kept(state: State, draft: Draft) -> None:
 
 def _on_fault(state: State, given: Fault) -> Decision:
     draft = Draft()
+    if given.over:
+        alerting.end(state, draft, given.kind)
+        return draft.done()
     draft.alert(state.context.book, given.severity, given.kind, "engine", given.text)
     now, why = state.trading_state, f"{given.kind}: {given.text}"
     if given.halt and now is not TradingState.HALTED:

@@ -125,6 +125,7 @@ class Fault:
     halt: bool
     severity: Severity = Severity.CRITICAL
     reduce: bool = False  # no entries until a person allows them again
+    over: bool = False  # it has ended: what was raised for it is resolved
 
 
 @dataclass(slots=True)

@@ -381,6 +381,18 @@ ALERTS: dict[str, Entry] = {
         f"Check disk and other programs. {_RESUME}",
         _NOW,
     ),
+    "disk_low": Entry(
+        "The disk of the database has less than 1 GiB free.",
+        "It goes on. When the disk is full nothing can be written, and trading is HALTED.",
+        "Make room: old backups beside the database, logs. It resolves by itself.",
+        _NOW,
+    ),
+    "log_long": Entry(
+        "The database's write-ahead log has grown beyond 64 MB: somebody reads without an end.",
+        "It goes on writing; the log is emptied once nobody holds it.",
+        "The text names the processes that hold it open: end the one that hangs.",
+        _SOON,
+    ),
     "requests_unreadable": Entry(
         "The file of requests could not be read.",
         f"{_ENTRIES_STOP} It is tried again; ctrl+k reaches the engine another way.",

@@ -1,9 +1,12 @@
 """The engine's pulse: once a second a row of latest values, so that screens know it lives."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.domain.alert import Severity
+from engine.domain.input import Fault
 from engine.domain.session import SESSION_ENDS
 from engine.errors import JournalError
 from engine.ports import Clock, Heartbeat, Journal
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from engine.runtime.loop import Loop
 
 _BEAT_S = 1.0
+_LOOK_S = 30.0  # between two looks at what runs out slowly
+_COMMITS = 256  # the newest, for their 99th percentile
 _SILENT_S = 15.0  # without a beat that could be written, the engine is not seen to live
 
 
@@ -23,13 +28,19 @@ class Pulse:
         clock: Clock,
         inputs_total: int,
         next_slot: Callable[[datetime], str] = lambda at: "",
+        troubles: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        """`troubles`: kinds of alerts, with their texts, that hold now: a disk that fills."""
         self._clock = clock
         self._total = inputs_total
         self._last_turn = clock.monotonic()
         self._last_beat = 0.0
         self._written = self._last_turn
         self._gap = 0.0
+        self._commits: deque[float] = deque(maxlen=_COMMITS)
+        self._troubles = troubles
+        self._known: Mapping[str, str] = {}
+        self._last_look = float("-inf")
         self._next_slot = next_slot  # "open 2026-11-20T14:30:00.000000Z" after an instant
 
     async def beat_if_due(self, loop: "Loop", journal: Journal) -> None:
@@ -39,6 +50,33 @@ class Pulse:
         self._last_turn = now
         if now - self._last_beat >= _BEAT_S:
             await self.beat(loop, journal)
+            if now - self._last_look >= _LOOK_S:
+                self._last_look = now
+                for fault in self.news(loop.now()):
+                    loop.inbox.put(fault)
+
+    def committed(self, took_s: float) -> None:
+        """Note how long a commit took."""
+        self._commits.append(took_s)
+
+    @property
+    def commit_p99_ms(self) -> float:
+        """What 99 of 100 of the newest commits did not exceed, 0 before the first."""
+        if not self._commits:
+            return 0.0
+        return round(1000 * sorted(self._commits)[(len(self._commits) - 1) * 99 // 100], 1)
+
+    def news(self, at: datetime) -> list[Fault]:
+        """Return the troubles that are new since the last look, and those that are over."""
+        before, self._known = self._known, self._troubles()
+        new = [
+            Fault(at, kind, text, halt=False, severity=Severity.WARNING)
+            for kind, text in self._known.items()
+            if kind not in before
+        ]
+        return new + [
+            Fault(at, kind, "", halt=False, over=True) for kind in before.keys() - self._known
+        ]
 
     async def beat(self, loop: "Loop", journal: Journal) -> None:
         """Write a heartbeat now."""
@@ -54,7 +92,7 @@ class Pulse:
             pace=loop.pace,
             tick_gap_ms=round(self._gap * 1000, 1),
             reports_waiting=len(loop.inbox),
-            commit_p99_ms=0.0,
+            commit_p99_ms=self.commit_p99_ms,
             next_slot="" if state.session_state in SESSION_ENDS else self._next_slot(loop.now()),
             inputs_done=loop.position,
             inputs_total=self._total,

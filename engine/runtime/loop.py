@@ -501,6 +501,7 @@ class Loop:
             began = self._clock.monotonic()
             await self._journal.commit()
             took = self._clock.monotonic() - began
+            self._pulse.committed(took)
             if took > _STALL_S and not self._recorded:  # a recorded clock has stood still
                 self.bar("the writer stalled")
                 self.fault("writer_stalled", f"a commit took {took:.1f} s", halt=True)

@@ -22,6 +22,7 @@ from storage.check import check
 from storage.connect import beside, open_reader, open_writer
 from storage.emergency import EmergencyFile
 from storage.hashchain import last, verify
+from storage.room import log_bytes, troubles
 from storage.start import prepare
 from tests.storage.samples import AT, a_trade, context, created, open_journal, unit, write
 
@@ -214,12 +215,15 @@ async def test_a_reader_that_is_held_open_does_not_stop_the_writer(tmp_path: Pat
         for n in range(1, 40):
             journal.put(unit(*a_trade(n)))
             await journal.commit()
-        assert journal.log_bytes > 0
-        assert f"pid {os.getpid()}" in journal.log_holders()
+        size = log_bytes(path)
+        long = troubles(path, free_least=0, log_most=size - 1)
+        assert f"pid {os.getpid()}" in long["log_long"]
+        assert troubles(path, free_least=0, log_most=size) == {}
+        assert "GiB are wanted" in troubles(path, free_least=1 << 60)["disk_low"]
         assert reader.execute("SELECT count(*) FROM events").fetchone()[0] == 1
         reader.close()
         await journal.truncate_log()
-        assert journal.log_bytes == 0
+        assert log_bytes(path) == 0
 
 
 # -- F27: bits, logs, copies ---------------------------------------------------------------

@@ -16,7 +16,7 @@ from engine.ports import Entry, Heartbeat, Unit
 from storage import latest
 from storage.connect import open_reader
 from storage.hashchain import verify
-from storage.journal import BACK_PRESSURE, SqliteJournal
+from storage.journal import SqliteJournal
 from storage.queries.listing import rows
 from storage.store import SqliteSessionStore
 from tests.storage.samples import (
@@ -183,18 +183,6 @@ async def test_many_committers_lose_nothing(tmp_path: Path) -> None:
 
         await asyncio.gather(*(trade(n) for n in range(1, 21)))
         assert len(kinds(journal)) == 121
-
-
-async def test_back_pressure_is_told(tmp_path: Path) -> None:
-    async with await open_journal(tmp_path / "p.db") as journal:
-        journal.put(created())
-        row = snapshots(1)[0]
-        for _ in range(BACK_PRESSURE - 1):
-            journal.put(unit(facts.SnapshotTaken(rows=(row,))))
-        assert journal.congested
-        assert not journal.stalled
-        await journal.commit()
-        assert not journal.congested
 
 
 async def test_a_new_session_goes_on_where_its_parent_was(tmp_path: Path) -> None:

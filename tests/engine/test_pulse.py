@@ -1,0 +1,39 @@
+"""The pulse measures commits, and tells of what runs out slowly."""
+
+from datetime import UTC, datetime
+
+from engine.domain import event as facts
+from engine.domain.alert import AlertState, Severity
+from engine.domain.session import TradingState
+from engine.runtime.clock import SystemClock
+from engine.runtime.heartbeat import Pulse
+from tests.engine.story import Story
+
+AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+
+
+def test_a_disk_that_fills_is_told_once_and_resolved_when_there_is_room_again() -> None:
+    now = {"disk_low": "0.80 GiB free"}
+    pulse, story = Pulse(SystemClock(), 0, troubles=lambda: dict(now)), Story()
+    for _ in range(3):
+        story.given(*pulse.news(AT))
+    (alert,) = story.of(facts.AlertRaised)
+    assert (alert.alert.kind, alert.alert.text) == ("disk_low", "0.80 GiB free")
+    assert alert.alert.severity is Severity.WARNING
+    assert story.trading == TradingState.ACTIVE.value
+    now.clear()
+    for _ in range(2):
+        story.given(*pulse.news(AT))
+    (change,) = story.of(facts.AlertStateChanged)
+    assert (change.alert_id, change.state) == (alert.alert.alert_id, AlertState.RESOLVED)
+    now["disk_low"] = "0.70 GiB free"
+    story.given(*pulse.news(AT))
+    assert len(story.of(facts.AlertRaised)) == 2
+
+
+def test_the_slowest_of_a_hundred_commits_is_told() -> None:
+    pulse = Pulse(SystemClock(), 0)
+    assert pulse.commit_p99_ms == 0.0
+    for n in range(100):
+        pulse.committed(n / 1000)
+    assert pulse.commit_p99_ms == 98.0
