@@ -19,9 +19,9 @@ def log_bytes(path: Path) -> int:
 
 def troubles(
     path: Path, *, free_least: int = FREE_LEAST, log_most: int = LOG_MOST
-) -> dict[str, str]:
-    """Return what is wrong now with the room for a database: kinds of alerts with their texts."""
-    found: dict[str, str] = {}
+) -> dict[str, str | None]:
+    """Return each kind of alert about a database's room with its text, None if all is well."""
+    found: dict[str, str | None] = {"disk_low": None, "log_long": None}
     try:
         free = shutil.disk_usage(path.parent).free
     except OSError as error:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BEAT_S = 1.0
 _LOOK_S = 30.0  # between two looks at what runs out slowly
 _COMMITS = 256  # the newest, for their 99th percentile
+UNSEEN = ""  # of a trouble that was never looked at
 _SILENT_S = 15.0  # without a beat that could be written, the engine is not seen to live
 
 
@@ -28,9 +29,9 @@ class Pulse:
         clock: Clock,
         inputs_total: int,
         next_slot: Callable[[datetime], str] = lambda at: "",
-        troubles: Callable[[], Mapping[str, str]] = dict,
+        troubles: Callable[[], Mapping[str, str | None]] = dict,
     ) -> None:
-        """`troubles`: kinds of alerts, with their texts, that hold now: a disk that fills."""
+        """`troubles`: kinds of alerts with their texts, None where all is well."""
         self._clock = clock
         self._total = inputs_total
         self._last_turn = clock.monotonic()
@@ -39,7 +40,7 @@ class Pulse:
         self._gap = 0.0
         self._commits: deque[float] = deque(maxlen=_COMMITS)
         self._troubles = troubles
-        self._known: Mapping[str, str] = {}
+        self._known: dict[str, str | None] = {}
         self._last_look = float("-inf")
         self._next_slot = next_slot  # "open 2026-11-20T14:30:00.000000Z" after an instant
 
@@ -67,16 +68,18 @@ class Pulse:
         return round(1000 * sorted(self._commits)[(len(self._commits) - 1) * 99 // 100], 1)
 
     def news(self, at: datetime) -> list[Fault]:
-        """Return the troubles that are new since the last look, and those that are over."""
-        before, self._known = self._known, self._troubles()
-        new = [
-            Fault(at, kind, text, halt=False, severity=Severity.WARNING)
-            for kind, text in self._known.items()
-            if kind not in before
-        ]
-        return new + [
-            Fault(at, kind, "", halt=False, over=True) for kind in before.keys() - self._known
-        ]
+        """Return the troubles that are new since the last look, and those that are over.
+
+        The first look ends those too that an earlier session left behind.
+        """
+        news: list[Fault] = []
+        for kind, text in self._troubles().items():
+            was, self._known[kind] = self._known.get(kind, UNSEEN), text
+            if text and (was is None or was is UNSEEN):
+                news.append(Fault(at, kind, text, halt=False, severity=Severity.WARNING))
+            elif text is None and was is not None:
+                news.append(Fault(at, kind, "", halt=False, over=True))
+        return news
 
     async def beat(self, loop: "Loop", journal: Journal) -> None:
         """Write a heartbeat now."""

@@ -13,7 +13,7 @@ AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
 def test_a_disk_that_fills_is_told_once_and_resolved_when_there_is_room_again() -> None:
-    now = {"disk_low": "0.80 GiB free"}
+    now: dict[str, str | None] = {"disk_low": "0.80 GiB free"}
     pulse, story = Pulse(SystemClock(), 0, troubles=lambda: dict(now)), Story()
     for _ in range(3):
         story.given(*pulse.news(AT))
@@ -21,7 +21,7 @@ def test_a_disk_that_fills_is_told_once_and_resolved_when_there_is_room_again() 
     assert (alert.alert.kind, alert.alert.text) == ("disk_low", "0.80 GiB free")
     assert alert.alert.severity is Severity.WARNING
     assert story.trading == TradingState.ACTIVE.value
-    now.clear()
+    now["disk_low"] = None
     for _ in range(2):
         story.given(*pulse.news(AT))
     (change,) = story.of(facts.AlertStateChanged)
@@ -29,6 +29,9 @@ def test_a_disk_that_fills_is_told_once_and_resolved_when_there_is_room_again() 
     now["disk_low"] = "0.70 GiB free"
     story.given(*pulse.news(AT))
     assert len(story.of(facts.AlertRaised)) == 2
+    now["disk_low"] = None
+    story.given(*Pulse(SystemClock(), 0, troubles=lambda: now).news(AT))
+    assert len(story.of(facts.AlertStateChanged)) == 2, "a new session ends what an old one left"
 
 
 def test_the_slowest_of_a_hundred_commits_is_told() -> None:

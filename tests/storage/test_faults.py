@@ -217,9 +217,10 @@ async def test_a_reader_that_is_held_open_does_not_stop_the_writer(tmp_path: Pat
             await journal.commit()
         size = log_bytes(path)
         long = troubles(path, free_least=0, log_most=size - 1)
-        assert f"pid {os.getpid()}" in long["log_long"]
-        assert troubles(path, free_least=0, log_most=size) == {}
-        assert "GiB are wanted" in troubles(path, free_least=1 << 60)["disk_low"]
+        assert f"pid {os.getpid()}" in str(long["log_long"])
+        well = troubles(path, free_least=0, log_most=size)
+        assert well == {"disk_low": None, "log_long": None}
+        assert "GiB are wanted" in str(troubles(path, free_least=1 << 60)["disk_low"])
         assert reader.execute("SELECT count(*) FROM events").fetchone()[0] == 1
         reader.close()
         await journal.truncate_log()
