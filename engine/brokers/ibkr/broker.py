@@ -46,6 +46,7 @@ from engine.domain.reconciliation import AnswerFailed, BrokerAccount
 from engine.errors import BrokerError
 from engine.ports import Clock, ReportSink
 
+_NO_CONTRACT = 200
 _log = logging.getLogger("pilothouse.ibkr")
 
 Keep = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
@@ -311,9 +312,7 @@ class IbkrBroker:
         one = heard.said
         _log.debug("%s %d.%d %s", heard.connection, heard.epoch, heard.seq, one)
         if isinstance(one, said.Error):
-            if self.translator.address_of(one.id) is None or 320 <= one.code <= 322:
-                self.keeper.do(self.machine.heard(one.code, one.text, heard.monotonic))
-                self._note_upstream(heard.monotonic)
+            self._on_error(one, heard.monotonic)
         elif isinstance(one, said.OpenOrder):
             if one.client_id == self.terms.client_id:
                 self.machine.took_id(one.order_id)
@@ -333,6 +332,14 @@ class IbkrBroker:
         if isinstance(one, said.Lost):
             _log.error("lost frame: %s", one.frame)
             self.keeper.do(self.machine.frame_lost())
+
+    def _on_error(self, one: said.Error, now: float) -> None:
+        trace = self.translator.address_of(one.id)
+        if trace is not None and one.code == _NO_CONTRACT:
+            self.contracts.block(trace.order.instrument, f"{one.code} {one.text}")
+        if trace is None or 320 <= one.code <= 322:
+            self.keeper.do(self.machine.heard(one.code, one.text, now))
+            self._note_upstream(now)
 
     def _on_time(self, theirs: datetime, at: datetime) -> None:
         """Compare clocks in the middle of question and answer; theirs has no fractions."""

@@ -138,6 +138,12 @@ def is_read_only(code: int, text: str) -> bool:
     return row is not None and row.reaction is _R.READ_ONLY and "read-only" in text.lower()
 
 
+def advised(code: int, text: str) -> str:
+    """Return a refusal's words, with what a person can do about it where that is known."""
+    what = _ADVICE.get(code, "")
+    return f"{text.rstrip('. ')}; {what}" if what else text
+
+
 def advice(code: int) -> str:
     """Return what a person can do about a refusal, empty where nothing is known."""
     return _ADVICE.get(code, "")
@@ -146,7 +152,17 @@ def advice(code: int) -> str:
 _ADVICE = {
     321: "in the gateway's settings, API, clear Read-Only API",
     326: "another program is connected with this client id; stop it or change ibkr.client_id",
+    203: "the account may not trade it: its permissions are in the account's settings",
+    387: "this exchange does not take this kind of order",
+    388: "the exchange has a smallest size above this",
+    434: "a size above 0 is needed",
     435: "check ibkr.account",
+    436: "an advisor's account needs an allocation, which is not supported",
+    460: "the account has no permission to trade it: its settings",
+    10268: "the attribute eTradeOnly is not supported",
+    10269: "the attribute firmQuoteOnly is not supported",
+    10270: "the attribute nbboPriceCap is not supported",
+    10311: "in the gateway's settings, API, Precautions, allow directly routed orders",
     451: "raise the precautionary limit in the gateway's presets, or order less",
     354: "subscribe to the market data, or set ibkr.allow_delayed in paper",
     10197: "the same user is logged in elsewhere; log out there",

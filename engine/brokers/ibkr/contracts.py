@@ -106,6 +106,12 @@ class Contracts:
             )
         return made
 
+    def block(self, instrument: InstrumentId, why: str) -> None:
+        """The broker does not know this contract (any more): no order until it does again."""
+        self._known.pop(instrument, None)
+        self._objects.pop(instrument, None)
+        self.findings[instrument] = why
+
     async def qualify(self, instruments: Iterable[InstrumentId], at: datetime) -> None:
         """Ask for each instrument that is not known or was asked for a day ago, one by one.
 

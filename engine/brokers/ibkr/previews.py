@@ -7,7 +7,7 @@ question's number end it with their words; notes are kept for the answer.
 import asyncio
 
 from engine.brokers.ibkr import said
-from engine.brokers.ibkr.codes import CODES, Reaction, advice
+from engine.brokers.ibkr.codes import CODES, Reaction, advised
 
 
 class Previews:
@@ -26,9 +26,7 @@ class Previews:
             if row is not None and row.reaction is Reaction.NOTE:
                 self._notes[one.id] = f"{one.code} {one.text}"
             else:
-                self._end(
-                    one.id, " ".join(filter(None, (f"{one.code} {one.text}", advice(one.code))))
-                )
+                self._end(one.id, advised(one.code, f"{one.code} {one.text}"))
 
     def fail(self, text: str) -> None:
         """No answer will come."""

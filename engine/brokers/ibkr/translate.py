@@ -24,7 +24,15 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from engine.brokers.ibkr import said
-from engine.brokers.ibkr.codes import CODES, INACTIVE_MEANS_REJECTED, Ends, Reaction
+from engine.brokers.ibkr.codes import (
+    CODES,
+    INACTIVE_MEANS_REJECTED,
+    Code,
+    Ends,
+    Reaction,
+    advised,
+    is_read_only,
+)
 from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
 from engine.domain import report as rp
 from engine.domain.alert import Severity
@@ -37,6 +45,8 @@ _R = Reaction
 _ALIVE = frozenset({"PreSubmitted", "Submitted"})
 _ON_THE_WAY = frozenset({"ApiPending", "PendingSubmit"})
 _CANCELED = frozenset({"Cancelled", "ApiCancelled"})
+_COMBO = "BAG"
+_NOT_UNDERSTOOD = (320, 321, 322)
 _LOOK_AFTER = timedelta(seconds=2)
 _GAP_AFTER = timedelta(seconds=5)
 _RETRY_AFTER = timedelta(seconds=5)
@@ -195,7 +205,14 @@ class Translator:
             return 0
         trace.is_canceling = True
         trace.refusal = ""
+        trace.verdict = None  # whatever was said, it lived on: what ends it now is the cancel
         return trace.address
+
+    def shown_alive(self, order_id: OrderId) -> None:
+        """An answered look-up shows the order working: a refusal before it was none."""
+        trace = self.traces[order_id]
+        if trace.status in _ALIVE and not trace.is_done:
+            trace.verdict = None
 
     def closed(self, order_id: OrderId) -> None:
         """Nothing of this order is at the broker, and nothing will come."""
@@ -397,7 +414,7 @@ class Translator:
         order_id = trace.order.order_id
         if trace.filled or trace.executed:
             return (rp.Canceled(order_id=order_id, text=f"rest rejected: {code} {text}"),)
-        return (rp.Rejected(order_id=order_id, code=code, text=text),)
+        return (rp.Rejected(order_id=order_id, code=code, text=advised(code, text)),)
 
     def _on_completed(self, one: said.CompletedOrder, at: datetime) -> Sequence[Out]:
         trace = self.owner_of(one.order_ref, one.perm_id)
@@ -428,6 +445,8 @@ class Translator:
         self._sign(trace, at)
         if one.perm_id:
             self._by_perm[one.perm_id] = trace
+        if one.contract.sec_type == _COMBO:
+            return ()  # the legs come each with an execution of their own, and those are booked
         root = root_of(one.exec_id)
         known = trace.executions.get(root)
         if known is not None and one.exec_id <= known[0]:
@@ -470,17 +489,30 @@ class Translator:
         text = f"order {order_ref} of client {client_id} has no row: another engine or a lost file"
         return (Alarm("unknown_own_order", text, halt=True),)
 
+    @staticmethod
+    def _unaddressed(one: said.Error) -> Sequence[Out]:
+        """A message that was not understood names nobody: what it was about may hang."""
+        if one.id == -1 and one.code in _NOT_UNDERSTOOD and not is_read_only(one.code, one.text):
+            return (Alarm("broker_code", f"the gateway refused a message: {one.code} {one.text}"),)
+        return ()
+
     # -- codes -------------------------------------------------------------------------------
 
     def _on_error(self, one: said.Error, at: datetime) -> Sequence[Out]:
         trace = self._by_address.get(one.id)
-        if trace is None or trace.is_done:
+        if trace is None:
+            return self._unaddressed(one)
+        if trace.is_done:
             return ()
         order_id, words = trace.order.order_id, f"{one.code} {one.text}"
         row = CODES.get(one.code)
         if row is None:
             self._due.setdefault((order_id, words), at + _LOOK_AFTER)
             return (Alarm("broker_code", f"{trace.order.order_ref}: {words}"),)
+        return self._react(trace, row, one, at)
+
+    def _react(self, trace: Trace, row: Code, one: said.Error, at: datetime) -> Sequence[Out]:
+        order_id, words = trace.order.order_id, f"{one.code} {one.text}"
         if row.reaction is _R.NOTE:
             return ()
         if row.reaction is _R.HELD:

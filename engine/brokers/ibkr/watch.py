@@ -169,6 +169,7 @@ class Watch:
             await queries.executions()
             if trace.signs != before or trace.is_done:
                 self._absent.pop(order_id, None)
+                self._broker.translator.shown_alive(order_id)
                 return
             known = await self._absence(trace)
         except BrokerError:

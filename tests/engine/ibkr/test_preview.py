@@ -52,7 +52,7 @@ async def test_a_dry_run_sends_no_order_whoever_asks() -> None:
     [
         ({"name": "silent"}, "no answer within 1 s"),
         ({"name": "error", "code": 201, "text": "too much margin"}, "201 too much margin"),
-        ({"name": "error", "code": 435, "text": "account"}, "435 account check ibkr.account"),
+        ({"name": "error", "code": 435, "text": "account"}, "435 account; check ibkr.account"),
         ({"name": "error", "code": 399, "text": "after hours"}, "399 after hours, no answer"),
     ],
     ids=["silent", "201", "435", "a-warning-in-its-place"],
