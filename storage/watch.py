@@ -45,6 +45,7 @@ _TOPICS = {
     "OrderDryRun": "orders signals",
     "OrderPreviewed": "orders",
     "SendStarted": "orders",
+    "SendClosed": "orders",
     "OrderSubmitted": "orders",
     "OrderAccepted": "orders",
     "OrderPartiallyFilled": "orders",

@@ -125,6 +125,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "LatchReleased": ("latch {} of {} released by {}", "latch", "scope", "by"),
     "OrderPreviewed": ("order {} {}", "#order_id", "text"),
     "SendStarted": ("order {} sending, attempt {}", "#order_id", "attempt"),
+    "SendClosed": ("order {} was not sent: {}", "#order_id", "text"),
     "CancelRequested": ("order {} cancel asked by {}: {}", "#order_id", "actor", "reason"),
     "FillUnmatched": ("execution {} belongs to no order: {}", "exec_id", "text"),
     "CommissionBooked": ("order {} commission {}", "#order_id", "commission"),

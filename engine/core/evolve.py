@@ -298,9 +298,18 @@ def _new_day(state: State, day: date | None) -> None:
 def _send_started(state: State, event: ev.SendStarted, seq: int) -> None:
     row = state.orders[event.order_id]
     row.sent = True
+    row.attempts = event.attempt
     row.broker_order_id = event.broker_order_id
     row.seq = seq
     state.next_order_id = max(state.next_order_id, event.broker_order_id + 1)
+
+
+def _send_closed(state: State, event: ev.SendClosed, seq: int) -> None:
+    del seq
+    row = state.orders[event.order_id]
+    row.sent = False
+    row.broker_order_id = 0
+    row.reason = event.text
 
 
 def _cancel_requested(state: State, event: ev.CancelRequested, seq: int) -> None:
@@ -464,6 +473,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.OrderPreviewed: _previewed,
     ev.OrderDenied: _denied,
     ev.SendStarted: _send_started,
+    ev.SendClosed: _send_closed,
     ev.CancelRequested: _cancel_requested,
     ev.FillReceived: _fill,
     ev.FillUnmatched: _unmatched,

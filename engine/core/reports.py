@@ -59,6 +59,8 @@ def on_report(state: State, given: Reported) -> Decision:
             return _on_status(state, report, _S.REJECTED, text=report.text, code=report.code)
         case rp.CancelRefused():
             return _on_cancel_refused(state, report)
+        case rp.NotSent():
+            return _on_not_sent(state, report)
         case rp.SendFailed():
             return _on_send_failed(state, report)
         case rp.Previewed():
@@ -166,6 +168,21 @@ def _on_cancel_refused(state: State, report: rp.CancelRefused) -> Decision:
         row.order.order_ref,
         report.text or "the broker refused the cancel; the order works on",
     )
+    return draft.done()
+
+
+def _on_not_sent(state: State, report: rp.NotSent) -> Decision:
+    """Certainly nothing left: the order is as it was; the next tick asks the gate again."""
+    row = state.orders.get(report.order_id)
+    if row is None or row.status is not _S.APPROVED or not row.sent:
+        return NOTHING
+    draft = _draft(row, report)
+    if row.canceling:
+        text = f"never sent: {report.text}"
+        move(draft, row, _S.CANCELED, row.filled, row.filled_value, text=text)
+        order_ended(state, draft, row, _S.CANCELED)
+    else:
+        draft.add(ev.SendClosed(order_id=report.order_id, text=report.text))
     return draft.done()
 
 

@@ -5,7 +5,7 @@ have ended, pass 2 (buys) is sized anew, by the same function, from confirmed ca
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
@@ -36,6 +36,9 @@ from engine.domain.signal import EXITS, Signal, SignalKind
 from engine.risk import gate
 from engine.risk.reasons import DenyReason
 from engine.strategy import sizing
+
+_ENTRY_WAITS = timedelta(seconds=2)
+"""For how long an entry is tried again that its last checks have kept back."""
 
 _NO_COSTS = (ZERO, ZERO, ZERO)
 
@@ -125,6 +128,9 @@ def send_held(state: State, draft: Draft, at: datetime) -> None:
             continue
         order, book = row.order, state.books[row.order.strategy]
         leg = book.plan.leg_of(order.order_id) if book.plan is not None else None
+        if not order.is_exit and (at - order.created_at) > _ENTRY_WAITS:
+            _end_unsent(state, draft, row, OrderStatus.CANCELED, f"{row.reason} for too long")
+            continue
         late = order.session_date != state.session_date if leg is None else leg.is_late(at)
         if late:
             _end_unsent(state, draft, row, OrderStatus.EXPIRED, "not sent in time")
@@ -390,7 +396,9 @@ def _send(state: State, draft: Draft, order: Order, index: int) -> None:
     draft.add(
         ev.SendStarted(
             order_id=order.order_id,
-            attempt=1,
+            attempt=1
+            if order.order_id not in state.orders
+            else state.orders[order.order_id].attempts + 1,
             link_epoch=state.link.epoch,
             broker_order_id=number,
         ),

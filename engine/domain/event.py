@@ -285,6 +285,14 @@ class SendStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendClosed:
+    """The call was not made: the order is APPROVED as if its sending had never started."""
+
+    order_id: OrderId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStatusChanged:
     """Base of the moves an order makes; cumulative numbers, never differences."""
 
@@ -554,6 +562,7 @@ Event = (
     | OrderDryRun
     | OrderPreviewed
     | SendStarted
+    | SendClosed
     | OrderSubmitted
     | OrderAccepted
     | OrderPartiallyFilled

@@ -139,7 +139,8 @@ class WorkingOrder:
     status: OrderStatus
     filled: Decimal = Decimal(0)
     filled_value: Decimal = Decimal(0)  # Σ quantity × price
-    sent: bool = False  # SendStarted is written
+    sent: bool = False  # SendStarted is written, and no SendClosed after it
+    attempts: int = 0  # how often its sending has started
     accepted_at: datetime | None = None
     canceling: bool = False  # a cancel has been asked
     broker_order_id: int = 0  # address it was sent to; means nothing in another epoch

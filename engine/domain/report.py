@@ -78,6 +78,14 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """A last check before the call said no: certainly nothing left. It may be sent anew."""
+
+    order_id: OrderId
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendFailed:
     """The call did not return an answer: perhaps sent, perhaps not."""
 
@@ -130,6 +138,7 @@ Report = (
     | CancelRefused
     | Expired
     | Rejected
+    | NotSent
     | SendFailed
     | NotFound
     | Previewed

@@ -37,6 +37,7 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     ev.OrderDryRun: lambda e: e.order.order_id,
     ev.OrderPreviewed: lambda e: e.order_id,
     ev.SendStarted: lambda e: e.order_id,
+    ev.SendClosed: lambda e: e.order_id,
     ev.CancelRequested: lambda e: e.order_id,
     ev.FillReceived: lambda e: e.fill.order_id,
     ev.FillCorrected: lambda e: e.fill.order_id,

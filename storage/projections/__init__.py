@@ -38,6 +38,7 @@ _STEPS: dict[type, Callable[[sqlite3.Connection, Place, Any], None]] = {
     facts.OrderDryRun: trading.order_dry_run,
     facts.OrderPreviewed: trading.order_previewed,
     facts.SendStarted: trading.send_started,
+    facts.SendClosed: trading.send_closed,
     facts.OrderSubmitted: trading.order_moved,
     facts.OrderAccepted: trading.order_moved,
     facts.OrderPartiallyFilled: trading.order_moved,

@@ -169,6 +169,17 @@ def send_started(db: sqlite3.Connection, at: Place, event: facts.SendStarted) ->
     )
 
 
+def send_closed(db: sqlite3.Connection, at: Place, event: facts.SendClosed) -> None:
+    """Project SendClosed."""
+    update_one(
+        db,
+        f"order {event.order_id}",
+        "UPDATE orders SET broker_order_id = NULL, sent_at = NULL, reason = ?, changed_at = ? "
+        "WHERE order_id = ?",
+        (plain(event.text), at.at, event.order_id),
+    )
+
+
 def order_moved(db: sqlite3.Connection, at: Place, event: facts.OrderStatusChanged) -> None:
     """Project OrderStatusChanged."""
     # what is not said leaves what is known: a later report often has no number and no text

@@ -124,6 +124,12 @@ class Auditor:
         assert followed.status is _S.APPROVED
         followed.sent = True
 
+    def _closed(self, event: ev.SendClosed) -> None:
+        followed = self.orders[event.order_id]
+        assert followed.sent, "not sent, and closed"
+        assert followed.status is _S.APPROVED
+        followed.sent = False
+
     def _decision(self, event: ev.DecisionMade) -> None:
         key = (event.strategy, event.session_date)
         assert key not in self.decisions, f"{key} is decided twice"
@@ -255,6 +261,7 @@ _CHECK: dict[type, Callable[[Auditor, Any], None]] = {
     ev.OrderDryRun: Auditor._order,
     ev.RiskChecked: Auditor._checks,
     ev.SendStarted: Auditor._sent,
+    ev.SendClosed: Auditor._closed,
     ev.FillReceived: Auditor._fill,
     ev.FillCorrected: Auditor._fill,
     ev.CommissionBooked: Auditor._fill,

@@ -47,6 +47,7 @@ from engine.errors import BrokerError
 from engine.ports import Clock, ReportSink
 
 _NO_CONTRACT = 200
+_FOR_GOOD = ("MODE_GATE", "ACCOUNT_MISMATCH", "READ_ONLY")  # until a person has acted
 _log = logging.getLogger("pilothouse.ibkr")
 
 Keep = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
@@ -60,6 +61,10 @@ async def _once(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> Non
 
 Ledger = Callable[[InstrumentId], Decimal]
 """Signed shares that our ledger holds of an instrument."""
+
+
+class _MayNever(BrokerError):
+    """An order that cannot be sent as it is, now or later."""
 
 
 class IbkrBroker:
@@ -167,14 +172,17 @@ class IbkrBroker:
     def submit(self, order: Order, broker_order_id: int) -> None:
         """Send an order. Raises BrokerError where it is not certain whether it left.
 
-        What certainly did not leave is reported as CANCELED "… before it was sent".
+        What certainly did not leave is reported as NotSent, what never may as CANCELED.
         """
         try:
             fields = self._checked(order)
-        except BrokerError as error:
+        except _MayNever as error:
             self.translator.closed(order.order_id)
             text = f"{error} before it was sent"
             self.tell(rp.Canceled(order_id=order.order_id, text=text))
+            return
+        except BrokerError as error:
+            self.tell(rp.NotSent(order_id=order.order_id, text=str(error)))
             return
         contract = self.contracts.object_of(order.instrument)
         made = _library_order(fields)
@@ -228,10 +236,15 @@ class IbkrBroker:
     def _checked(self, order: Order) -> OrderFields:
         """Return what to send; BrokerError with the first reason why nothing may be."""
         if self.terms.dry_run:
-            raise BrokerError("dry run: nothing is sent")
+            raise _MayNever("dry run: nothing is sent")
+        if self.machine.reason in _FOR_GOOD:
+            raise _MayNever(self.machine.reason)
         if self.machine.reason:
             raise BrokerError(self.machine.reason)
-        fields = self._fields(order)
+        try:
+            fields = self._fields(order)
+        except BrokerError as error:
+            raise _MayNever(str(error)) from error
         if not self.connection.is_idle:
             raise BrokerError("QUEUE_BUSY")
         if not self.connection.limiter.take():

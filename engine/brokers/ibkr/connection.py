@@ -230,8 +230,12 @@ class Connection:
 
     async def send(self, name: str, call: Callable[[Any], Any]) -> Any:
         """Wait for a place, then make a call with the library's object; nothing is awaited."""
-        async with asyncio.timeout(self.terms.timings.request):
-            await self.limiter.wait()
+        limit = self.terms.timings.request
+        try:
+            async with asyncio.timeout(limit):
+                await self.limiter.wait()
+        except TimeoutError:
+            raise BrokerError(f"{name}: no place among our messages in {limit:g} s") from None
         if not self.is_open:
             raise BrokerError(f"{name}: the link to {self.terms.where} is down")
         made = call(self.ib)

@@ -1,6 +1,5 @@
 """What-if in a dry run: everything is shown, nothing is sent to work. Over TCP."""
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,9 @@ from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
 from engine.domain.instrument import stock_id
 from engine.domain.order import OrderStatus
-from engine.schedule.calendar import ExchangeCalendar
 from storage.connect import reading
 from tests.engine.ibkr.test_over_tcp import core_of, send
-from tests.engine.ibkr.test_whole import BEFORE_SLOT, engine, until
+from tests.engine.ibkr.test_whole import BEFORE_SLOT, calendar, engine, until
 from tests.engine.ibkr.wire import D, Desk, desk, order
 
 
@@ -75,11 +73,10 @@ async def test_what_cannot_be_qualified_has_no_preview_and_says_so() -> None:
 
 
 async def test_a_dry_run_stands_beside_an_engine_at_the_same_gateway(tmp_path: Path) -> None:
-    calendar = ExchangeCalendar("XNYS", date(2025, 1, 2), date(2027, 11, 1))
     line = "2026-11-20,QQQ,ENTER,BUY,10,,,,,"
     (tmp_path / "dry").mkdir()
     async with (
-        PracticeGateway(seed=7, start=BEFORE_SLOT, calendar=calendar) as gateway,
+        PracticeGateway(seed=7, start=BEFORE_SLOT, calendar=calendar()) as gateway,
         engine(tmp_path, gateway, line) as real,
         engine(tmp_path / "dry", gateway, line, dry_run=True) as dry,
     ):

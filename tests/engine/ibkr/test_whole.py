@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ from tests.engine.ibkr.wire import FAST, QQQ, D, MarketClock
 BEFORE_SLOT = datetime(2026, 11, 20, 14, 44, 58, tzinfo=UTC)  # 09:44:58 in New York
 
 
+@cache
+def calendar() -> ExchangeCalendar:
+    """The exchange's sessions, made once."""
+    return ExchangeCalendar("XNYS", date(2022, 1, 3), date(2027, 11, 1))
+
+
 class NoJobs:
     """No work outside the core."""
 
@@ -65,7 +72,7 @@ class Engine:
         self.dry_run = dry_run
         self.clock = MarketClock(gateway)
         self.inbox = Inbox()
-        self.calendar = ExchangeCalendar("XNYS", date(2025, 1, 2), date(2027, 11, 1))
+        self.calendar = calendar()
         settings = wanted(gateway, dry_run=dry_run)
         self.session = IbkrSession(settings, self.inbox.put, self.clock, timings=FAST)
         self.loop: Loop
@@ -165,9 +172,8 @@ async def until(true: Any, within_s: float = 10) -> None:
 
 
 async def test_a_slot_becomes_an_order_a_fill_and_a_clean_reconciliation(tmp_path: Path) -> None:
-    calendar = ExchangeCalendar("XNYS", date(2025, 1, 2), date(2027, 11, 1))
     async with (
-        PracticeGateway(seed=7, start=BEFORE_SLOT, calendar=calendar) as gateway,
+        PracticeGateway(seed=7, start=BEFORE_SLOT, calendar=calendar()) as gateway,
         engine(tmp_path, gateway, "2026-11-20,QQQ,ENTER,BUY,10,,,,,") as one,
     ):
         state = one.loop.state
