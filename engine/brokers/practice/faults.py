@@ -9,6 +9,7 @@ gateway) is `GATEWAY`'s business; this module only says that it fires.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from random import Random
 
 from engine.brokers.practice.clock import DAY, in_new_york, new_york, parse_clock
@@ -68,6 +69,67 @@ POINTS = {
     "bars": NOW,
 }
 """Every fault and its natural point."""
+
+PARAMETERS: Mapping[str, str] = {
+    "drop_socket": "close",
+    "half_open": "s",
+    "fragment": "bytes",
+    "coalesce": "frames",
+    "client_id_busy": "s",
+    "silent_start": "s",
+    "restart": "down_s id_rollback",
+    "slow": "ms",
+    "error": "code text",
+    "bad_frame": "mode",
+    "clock_skew": "s",
+    "delay": "ms",
+    "duplicate": "times",
+    "reorder": "window",
+    "nightly": "down_s id_rollback reset_s repeat_s",
+    "upstream_lost": "s data_lost repeat_s fills",
+    "tws_server_lost": "s repeat_s fills",
+    "farm_flap": "farm s recover",
+    "read_only": "s",
+    "competing_session": "s",
+    "limits": "lines pacing s",
+    "slow_exchange": "factor s",
+    "id_rollback": "n",
+    "lose_order": "before after",
+    "ack_late": "s",
+    "reject": "code text after_accept s",
+    "false_error": "code text",
+    "held": "s status",
+    "fill_on_cancel": "shares late_s",
+    "refuse_cancel": "code text",
+    "commission_late": "s",
+    "exec_correction": "price shares s",
+    "bust": "s",
+    "overfill": "shares s",
+    "time_zone": "zone",
+    "foreign_order": "owner order_id type price quantity action tif ref",
+    "manual_trade": "price quantity action",
+    "quote": "mode s",
+    "bars": "mode late n s",
+}
+"""What each fault can be told beside its trigger and filters; the others need nothing."""
+
+_NUMBERS = frozenset(
+    "s ms n bytes frames down_s reset_s repeat_s id_rollback times window lines factor code "
+    "late_s late price quantity shares owner order_id".split()
+)
+_CHOICES: Mapping[tuple[str, str], frozenset[str]] = {
+    ("farm_flap", "farm"): frozenset({"data", "history", "definitions"}),
+    ("bad_frame", "mode"): frozenset({"drop", "insert", "garbage", "oversize"}),
+    ("quote", "mode"): frozenset(
+        "stale -1 minus 0 zero crossed x10 ×10 UNSET unset delayed frozen halt".split()  # noqa: RUF001
+    ),
+    ("bars", "mode"): frozenset({"stop", "late", "revise", "missing"}),
+}
+_OTHER_WORDS = {"farm_flap": "farm", "bad_frame": "mode"}
+"""Faults whose `kind` may be a word of their own instead of a message's number."""
+
+_COUNTED = frozenset({"silent", "lose"})
+"""Faults whose `n` is how often they strike."""
 
 GATEWAY = frozenset(
     {
@@ -133,6 +195,7 @@ class FaultScript:
                 f"fault {fault.name}: nth {fault.nth}, count {fault.count},"
                 f" probability {fault.probability}; 1 or more, 0 or more, 0..1 are needed"
             )
+        _check_parameters(fault)
         due = None
         if fault.at:
             due = _next_at(fault.at, now)
@@ -231,10 +294,10 @@ def parse_fault(name: str, given: Mapping[str, object]) -> Fault:
     params: dict[str, object] = {}
     for key, value in given.items():
         if key == "kind" and not str(value).isdigit():
-            params[key] = value  # of a farm or of a bad frame: no message id
+            params[_OTHER_WORDS.get(name, key)] = value  # no message id
         elif key in _FILTERS:
             shaped[key] = _shape(name, key, value)
-        elif key == "times" and name != "duplicate":
+        elif (key == "times" and name != "duplicate") or (key == "n" and name in _COUNTED):
             shaped["count"] = _shape(name, "count", value)
         else:
             params[key] = value
@@ -260,6 +323,28 @@ def _shape(name: str, key: str, value: object) -> object:
         return float(str(value)) if key == "probability" else int(str(value))
     except ValueError:
         raise ValueError(f"fault {name}: {key} is {value!r}, a number is needed") from None
+
+
+def _check_parameters(fault: Fault) -> None:
+    known = PARAMETERS.get(fault.name, "").split()
+    for key, value in fault.params.items():
+        if key not in known:
+            words = ", ".join([*known, *sorted(_FILTERS)])
+            raise ValueError(f"fault {fault.name}: unknown word {key!r}; known: {words}")
+        allowed = _CHOICES.get((fault.name, key))
+        if allowed is not None and str(value) not in allowed:
+            words = ", ".join(sorted(allowed))
+            raise ValueError(f"fault {fault.name}: {key} is {value!r}; allowed: {words}")
+        if key in _NUMBERS and not _is_number(value):
+            raise ValueError(f"fault {fault.name}: {key} is {value!r}, a number is needed")
+
+
+def _is_number(value: object) -> bool:
+    """Say whether it is a finite number, or `never` in the place of seconds."""
+    try:
+        return isfinite(float(str(value)))
+    except ValueError:
+        return value == "never"
 
 
 def _fits(

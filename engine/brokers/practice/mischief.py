@@ -125,7 +125,7 @@ class Mischief:
             one()
 
     def _farm(self, fired: Fired) -> None:
-        broken, well, text = _FARMS.get(fired.text("kind", fired.text("farm")), _FARMS["data"])
+        broken, well, text = _FARMS.get(fired.text("farm"), _FARMS["data"])
         self._say.link(broken, text.format("broken"))
         until = self._now() + timedelta(seconds=fired.number("s", 30))
         if broken == 2103:
@@ -505,4 +505,4 @@ _MODES = {"-1": "minus", "−1": "minus", "0": "zero", "×10": "x10", "UNSET": "
 
 
 def _is_after(one: Fired) -> bool:
-    return one.flag("after") or one.text("when", "before") == "after"
+    return one.flag("after")

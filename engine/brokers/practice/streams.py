@@ -60,6 +60,14 @@ class BarTrouble(Distortion):
     late_s: float = 10.0
     left: int = 0  # bars to be missing; 0: all until the end
 
+    def spoil(self, bars: Sequence[Bar]) -> tuple[Bar, ...]:
+        """Return the bars of a history as they are told while this holds: its newest ones."""
+        if self.mode == "revise":
+            return (*bars[:-1], *(replace(bar, close=bar.high) for bar in bars[-1:]))
+        if self.mode == "missing":
+            return tuple(bars[: -max(1, self.left)])
+        return tuple(bars[:-1])  # late, stopped
+
 
 @dataclass(slots=True)
 class _Stream:
@@ -274,7 +282,7 @@ class Streams:
         if not begin < at <= end:
             return
         symbol = traded.listing.symbol
-        trouble = next((t for t in self.bar_troubles if t.touches(symbol, at)), None)
+        trouble = self.trouble_of(symbol, at)
         bar = (
             self._past.bar(traded, at - _FIVE, at, wanted.what)
             if wanted.kind is Kind.BARS_5S
@@ -294,6 +302,10 @@ class Streams:
             trouble.left -= 1
             if not trouble.left:
                 self.bar_troubles.remove(trouble)
+
+    def trouble_of(self, symbol: str, at: datetime) -> BarTrouble | None:
+        """Return what is wrong with a symbol's bars now."""
+        return next((t for t in self.bar_troubles if t.touches(symbol, at)), None)
 
     def _running(
         self, traded: Traded, wanted: Subscription, at: datetime, begin: datetime

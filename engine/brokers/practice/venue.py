@@ -7,6 +7,7 @@ it or an order could trade. Where nobody looks, nothing is computed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -397,7 +398,14 @@ class PracticeVenue:
         if isinstance(found, Refusal):
             return found
         too_soon = self._pacing.refusal(ask, self._now)
-        return too_soon or self._past.bars(found, ask, self._now)
+        if too_soon is not None:
+            return too_soon
+        given = self._past.bars(found, ask, self._now)
+        trouble = self._streams.trouble_of(found.contract.symbol, self._now)
+        if isinstance(given, Refusal) or trouble is None:
+            return given
+        bars = trouble.spoil(given.bars)
+        return replace(given, bars=bars) if bars else no_data(found, ask.what)
 
     def schedule(self, ask: HistoryAsk) -> Schedule | Refusal:
         """Return sessions."""

@@ -51,6 +51,7 @@ async def test_a_half_open_socket_neither_reads_nor_writes_until_it_thaws(
     await asyncio.sleep(0.1)
     assert talker.all("currentTime") == []
     assert not talker.is_closed
+    gateway.advance(0.3)
     await talker.until(lambda: talker.all("currentTime"))
 
 
@@ -81,6 +82,30 @@ async def test_a_silent_start_listens_and_does_not_answer(opened: Opening) -> No
     await second.leave()
 
 
+async def test_nobody_is_greeted_for_the_seconds_of_a_silent_start(opened: Opening) -> None:
+    gateway = await opened(speed=0)
+    await gateway.fault("silent_start", s=5)
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+        writer.write(frame.hello(100, 178))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.05)
+        writer.close()
+    gateway.advance(5)
+    third = await Talker(gateway).connect()
+    assert third.all("nextValidId")
+    await third.leave()
+
+
+async def test_time_goes_on_from_where_it_was_moved_to(opened: Opening) -> None:
+    gateway = await opened(speed=100)
+    gateway.advance(3600)
+    moved = gateway.venue.now()
+    await asyncio.sleep(0.05)
+    gateway.pace.catch_up()
+    assert gateway.venue.now() > moved
+
+
 async def test_a_busy_id_is_refused_and_free_later(opened: Opening, joined: Joining) -> None:
     gateway = await opened(speed=0)
     await gateway.fault("client_id_busy", client=17, s=0.1)
@@ -89,7 +114,7 @@ async def test_a_busy_id_is_refused_and_free_later(opened: Opening, joined: Join
     assert refused.codes() == [326]
     again = await joined(gateway)
     assert again.codes() == [326]
-    await asyncio.sleep(0.12)
+    gateway.advance(0.2)
     third = await joined(gateway)
     assert third.all("nextValidId")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.brokers.practice.faults import CALLBACKS, GATEWAY, POINTS, parse_fault, parse_faults
+from engine.brokers.practice.faults import CALLBACKS, GATEWAY, PARAMETERS, POINTS, parse_fault, parse_faults
 from engine.brokers.practice.model import (
     Bar,
     Contract,
@@ -62,7 +62,7 @@ def test_an_order_lost_before_never_existed() -> None:
 
 
 def test_an_order_lost_after_lives_without_any_callback() -> None:
-    venue, ear = bought("lose_order", when="after")
+    venue, ear = bought("lose_order", after=True)
     assert {kind for _, kind, _ in ear.log} <= {"position", "portfolio", "value"}
     assert [v.status for v in venue.completed_orders()] == ["Filled"]
     assert held(venue) == 100
@@ -441,6 +441,30 @@ def test_bars_can_stop_miss_come_late_or_change(
 # -- callbacks
 
 
+@pytest.mark.parametrize(
+    ("words", "days", "is_higher"),
+    [
+        ({"mode": "missing", "n": 2}, -2, False),
+        ({"mode": "late"}, -1, False),
+        ({"mode": "revise"}, 0, True),
+    ],
+)
+def test_the_newest_bars_of_a_history_are_late_missing_or_others(
+    words: dict[str, object], days: int, is_higher: bool
+) -> None:
+    venue, _ = open_venue()
+    ask = HistoryAsk(contract=stock("SPY"), duration="10 D")
+    before = venue.history(ask)
+    fault(venue, "bars", symbol="SPY", **words)
+    venue.advance(0)
+    after = venue.history(ask)
+    assert not isinstance(before, Refusal)
+    assert not isinstance(after, Refusal)
+    assert len(after.bars) == len(before.bars) + days
+    newest = before.bars[len(after.bars) - 1]
+    assert (after.bars[-1].close > newest.close) is is_higher
+
+
 def test_callbacks_are_delayed_doubled_swapped_or_lost() -> None:
     _, ear = bought("duplicate", kind=11, count=1)
     assert len(ear.all("execution")) == 2
@@ -521,6 +545,11 @@ def test_clearing_undoes_what_lasts() -> None:
         ("reject", {"probability": "2"}),
         ("reject", {"count": "many"}),
         ("drop_socket", {"at": "noon"}),
+        ("half_open", {"seconds": 3}),
+        ("half_open", {"s": "long"}),
+        ("empty", {"rows": 3}),
+        ("quote", {"mode": "upside down"}),
+        ("farm_flap", {"kind": "chickens"}),
     ],
 )
 def test_a_wrong_fault_is_refused_by_name(name: str, words: dict[str, object]) -> None:
@@ -536,6 +565,7 @@ def test_faults_come_from_a_table_and_loose_words_are_parameters() -> None:
         Fault(name="bust", nth=2),
     ]
     assert parse_fault("duplicate", {"times": 3}).params == {"times": 3}
+    assert parse_fault("lose", {"n": 3}).count == 3
     with pytest.raises(ValueError, match="without a name"):
         parse_faults({"fault": [{"client": 17}]})
 
@@ -551,3 +581,4 @@ def test_every_fault_of_the_specification_is_known() -> None:
     """
     assert set(told.split()) == set(POINTS)
     assert not GATEWAY & CALLBACKS
+    assert set(PARAMETERS) < set(POINTS)

@@ -206,16 +206,17 @@ class Connection(asyncio.Protocol):
         if self._held:
             self._pump = asyncio.get_running_loop().call_soon(self._pump_held)
 
-    def freeze(self, seconds: float) -> None:
-        """Stay open and neither read nor write; for ever if seconds is 0."""
+    def freeze(self) -> None:
+        """Stay open and neither read nor write, until `thaw`."""
         if self._transport is None or self._is_frozen:
             return
         self._is_frozen = True
         self._transport.pause_reading()
-        if seconds:
-            self._resume = asyncio.get_running_loop().call_later(seconds, self._thaw)
 
-    def _thaw(self) -> None:
+    def thaw(self) -> None:
+        """Go on as if nothing had been."""
+        if not self._is_frozen or self._is_closing:
+            return
         self._is_frozen = False
         if self._held:
             self._pump_soon()

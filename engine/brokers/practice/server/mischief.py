@@ -1,7 +1,7 @@
 """Faults of sockets, sessions and frames: what the fault script asks of the gateway itself."""
 
-import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,11 @@ def at_greeting(server: "Server", connection: Connection) -> None:
     """A gateway that listens and does not answer, for whoever comes."""
     for fired in server.venue.strike("greeting"):
         if fired.fault.name == "silent_start":
+            seconds = timedelta(seconds=fired.number("s", 0))
+            server.silent_until = server.venue.now() + seconds
             connection.is_silent = True
+    if server.silent_until is not None and server.venue.now() < server.silent_until:
+        connection.is_silent = True
 
 
 def at_start(server: "Server", connection: Connection, session: Session) -> bool:
@@ -44,8 +48,7 @@ def at_start(server: "Server", connection: Connection, session: Session) -> bool
                 is_struck = True
             case "client_id_busy":
                 seconds = fired.number("s", 0)
-                loop = asyncio.get_running_loop()
-                server.busy_ids[session.client_id] = loop.time() + seconds
+                server.busy_ids[session.client_id] = server.venue.now() + timedelta(seconds=seconds)
                 text = "Unable to connect as the client id is already in use."
                 session.error(NO_ID, 326, text)
                 connection.close()
@@ -91,7 +94,7 @@ def at_callback(server: "Server", connection: Connection, name: str, payload: by
     data = frame.framed(payload)
     for fired in server.venue.strike("callback", client_id=client_id, kind=BY_NAME[name].number):
         if fired.fault.name == "bad_frame":
-            data = spoiled(payload, fired.text("kind", "drop"), fired.fault.fault_id)
+            data = spoiled(payload, fired.text("mode", "drop"), fired.fault.fault_id)
         else:
             carry_out(server, fired)
     return data
@@ -122,7 +125,9 @@ def carry_out(server: "Server", fired: Fired) -> None:
                 connection.close() if fired.flag("close") else connection.abort()
         case "half_open":
             for connection in _struck(server, fired):
-                connection.freeze(fired.number("s", 0))
+                connection.freeze()
+                if seconds := fired.number("s", 0):
+                    server.pace.later(seconds, connection.thaw)
         case "fragment":
             for connection in _struck(server, fired):
                 connection.fragment = int(fired.number("bytes", 1))

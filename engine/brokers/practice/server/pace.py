@@ -55,8 +55,11 @@ class Pace:
         self._arm()
 
     def advance(self, seconds: float) -> None:
-        """Let some seconds pass at once, with everything that falls due in them."""
-        self._pass_until(self._venue.now() + timedelta(seconds=seconds))
+        """Let some seconds pass at once, with everything that falls due in them; time goes on
+        from there."""
+        leap = timedelta(seconds=seconds)
+        self._start += leap
+        self._pass_until(self._venue.now() + leap)
 
     def catch_up(self) -> None:
         """Let the time pass that has passed on the wall, a slice at most."""

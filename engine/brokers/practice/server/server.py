@@ -6,8 +6,8 @@ came by hand to client 0, and everything also to the master client if there is o
 for a client that is not connected is lost, as with a real gateway.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -83,7 +83,8 @@ class Server:
         self.sessions: dict[int, Connection] = {}
         self.connections: set[Connection] = set()
         self.clock_skew_s = 0.0
-        self.busy_ids: dict[int, float] = {}  # client id to loop time until which it is in use
+        self.busy_ids: dict[int, datetime] = {}  # client id to when it is free again
+        self.silent_until: datetime | None = None  # nobody is greeted before
         self.failures: list[BaseException] = []  # our own mistakes: tests want none
         self.on_restart: Callable[[float, int], None] = lambda down_s, rollback: None
         self._version_max = version_max
@@ -196,8 +197,8 @@ class Server:
             connection.is_muted = False
 
     def _start(self, connection: Connection, client_id: int) -> None:
-        busy_until = self.busy_ids.get(client_id, 0.0)
-        is_busy = busy_until > asyncio.get_running_loop().time()
+        free_at = self.busy_ids.get(client_id)
+        is_busy = free_at is not None and self.venue.now() < free_at
         if client_id in self.sessions or is_busy:
             self._send(connection, "error", {"id": NO_ID, "code": 326, "text": IN_USE})
             self._note(connection, f"client {client_id} refused: id in use")
