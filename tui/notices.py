@@ -28,6 +28,7 @@ def messages(
     found.append(_trading_state(view))
     alerts = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
     found += [_alert(row, "danger") for row in alerts if row["severity"] == "CRITICAL"]
+    found.append(_link(view))
     found += [_latch(row) for row in view["latches"].rows or ()]
     found.append(_answer(view, own))
     found += [_alert(row, "warn") for row in alerts if row["severity"] == "WARNING"]
@@ -83,6 +84,16 @@ def _alert(row: Row, ink: str) -> Span:
         say("! {} {}: {}", word(row["kind"]), cell(row["subject"] or ""), safe(row["text"], 200)),
         ink,
     )
+
+
+def _link(view: View) -> Span | None:
+    """Why nothing can be sent to the broker now."""
+    session = view["session"].first()
+    link = session.get("link") if session is not None else None
+    if session is None or link in (None, "LIVE") or ended(session):
+        return None
+    words = safe(session.get("link_text") or "·", 120)
+    return Span(say("Entries blocked: {}: {}", word(link), words), "warn")
 
 
 def _latch(row: Row) -> Span:

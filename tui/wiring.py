@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.brokers.ibkr.probe import gateway_time
+from engine.brokers.ibkr.terms import Timings
 from engine.brokers.simulated import SimulatedBroker
 from engine.core.state import State, initial, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
@@ -27,7 +28,7 @@ from engine.domain.times import utc_text
 from engine.errors import EngineError
 from engine.exchange.book import SimulatedExchange
 from engine.execution.router import Router
-from engine.ports import Entry, Unit
+from engine.ports import Clock, Entry, Unit
 from engine.research.backtest import result
 from engine.runtime.clock import PracticeClock, SystemClock
 from engine.runtime.heartbeat import Pulse
@@ -97,9 +98,18 @@ class Watched:
     reached: Reached | None = None
 
 
-async def run_engine(settings: Settings, watched: Watched) -> None:
-    """Run one session from the instance lock to its end. Raises EngineError if it cannot."""
-    clock = await _clock(settings)
+async def run_engine(
+    settings: Settings,
+    watched: Watched,
+    *,
+    clock: Clock | None = None,
+    timings: Timings | None = None,
+) -> None:
+    """Run one session from the instance lock to its end. Raises EngineError if it cannot.
+
+    Tests give a clock that they move and short `timings` of the broker.
+    """
+    clock = clock or await _clock(settings)
     database = Path(settings.storage.path)
     with InstanceLock(database) as lock, ExitStack() as held:
         locks = [lock]
@@ -119,7 +129,9 @@ async def run_engine(settings: Settings, watched: Watched) -> None:
             since = utc_text(context.started_at)
             for one in locks:
                 one.note(Holder(context.pid, context.session_id, context.host, since))
-            trade = _trade_at_broker if plans.at_broker(settings) else _trade
+            trade = _trade
+            if plans.at_broker(settings):
+                trade = partial(_trade_at_broker, timings=timings)
             await trade(settings, plan, context, journal, clock, watched, emergency)
             await journal.truncate_log()
 
@@ -128,7 +140,7 @@ async def _open_session(
     settings: Settings,
     plan: plans.Plan,
     journal: SqliteJournal,
-    clock: SystemClock,
+    clock: Clock,
     emergency: EmergencyFile,
 ) -> SessionContext:
     """End the sessions whose process died, write ours; nothing is written before it."""
@@ -163,7 +175,7 @@ async def _trade(
     plan: plans.Plan,
     context: SessionContext,
     journal: SqliteJournal,
-    clock: SystemClock,
+    clock: Clock,
     watched: Watched,
     emergency: EmergencyFile,
 ) -> None:
@@ -250,9 +262,11 @@ async def _trade_at_broker(
     plan: plans.Plan,
     context: SessionContext,
     journal: SqliteJournal,
-    clock: SystemClock,
+    clock: Clock,
     watched: Watched,
     emergency: EmergencyFile,
+    *,
+    timings: Timings | None = None,
 ) -> None:
     """Connect, recover, warm up from the broker's own history, then trade until stopped."""
     state = initial(
@@ -263,7 +277,7 @@ async def _trade_at_broker(
     )
     fold(state, journal)
     inbox = Inbox()
-    session = IbkrSession(settings, inbox.put, clock)
+    session = IbkrSession(settings, inbox.put, clock, timings=timings)
     session.restore(state.orders.values(), state.fills.values())
     session.set_ledger(lambda instrument: shares_of(state, instrument))
     instruments = list(state.instruments)
@@ -319,7 +333,7 @@ async def _trade_at_broker(
         await session.stop()
 
 
-def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: SystemClock) -> Rounds:
+def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: Clock) -> Rounds:
     def is_open(at: datetime) -> bool:
         return plan.calendar.session_of(at) is not None
 
@@ -331,7 +345,7 @@ def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: SystemC
 
 @asynccontextmanager
 async def _beside(
-    inbox: Inbox, clock: SystemClock, work: Mapping[str, Work]
+    inbox: Inbox, clock: Clock, work: Mapping[str, Work]
 ) -> AsyncIterator[None]:
     """Run work while the block does; what dies is started again, and says so."""
     keep = Kept(inbox.put, clock)

@@ -43,6 +43,8 @@ CREATE TABLE sessions (
     config_hash       TEXT NOT NULL,
     decisions_hash    TEXT,
     fills_hash        TEXT,
+    link              TEXT,          -- to a broker: LIVE, or what forbids sending; NULL: none
+    link_text         TEXT,
     created_seq       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sessions_by_book ON sessions (book, created_seq);
@@ -390,7 +392,7 @@ CREATE VIEW v_sessions AS
 SELECT session_id, parent_session_id, mode, dry_run, strategy_ids, state, started_at, ended_at,
     end_reason, config_hash, decisions_hash, fills_hash,
     book, account, capital_u / 1e6 AS capital, fill_rule, source, feed, data_hash,
-    recorded_clock, created_seq
+    recorded_clock, link, link_text, created_seq
 FROM sessions;
 
 CREATE VIEW v_regimes AS

@@ -24,6 +24,7 @@ def project(db: sqlite3.Connection, place: Place, event: Event) -> None:
 _STEPS: dict[type, Callable[[sqlite3.Connection, Place, Any], None]] = {
     facts.SessionCreated: session.session_created,
     facts.SessionStateChanged: session.session_moved,
+    facts.LinkChanged: session.link_moved,
     facts.StrategyStateChanged: session.strategy_moved,
     facts.ParameterChanged: session.parameter,
     facts.RegimeRead: session.regime,
@@ -75,7 +76,6 @@ INERT: frozenset[type] = frozenset(
         facts.RiskChecked,  # v_risk_checks unfolds the journal
         facts.FillUnmatched,
         facts.DataGapFound,
-        facts.LinkChanged,
         facts.BaselineAdopted,
     }
 )

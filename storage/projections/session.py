@@ -97,6 +97,16 @@ def session_moved(db: sqlite3.Connection, at: Place, event: facts.SessionStateCh
     )
 
 
+def link_moved(db: sqlite3.Connection, at: Place, event: facts.LinkChanged) -> None:
+    """Project LinkChanged."""
+    update_one(
+        db,
+        f"session {at.session_id}",
+        "UPDATE sessions SET link = ?, link_text = ? WHERE session_id = ?",
+        (event.after.reason or event.after.state.value, plain(event.after.text), at.session_id),
+    )
+
+
 def strategy_moved(db: sqlite3.Connection, at: Place, event: facts.StrategyStateChanged) -> None:
     """Project StrategyStateChanged."""
     update_one(

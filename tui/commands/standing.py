@@ -50,7 +50,8 @@ def collect(database: Path) -> dict[str, Any]:
         "session": session,
         "mode": session and session["mode"],
         "trading_state": _in_force(found.trading_state if found else {}, waiting),
-        "link": session["feed"] if session and runs else None,
+        "link": (session["link"] or session["feed"]) if session and runs else None,
+        "link_text": session["link_text"] if session and runs else None,
         "last_decision": found and found.last_decision,
         "next_slot": beat["next_slot"] or None if beat and runs else None,
         "equity": found and found.equity,
@@ -136,7 +137,7 @@ def _lines(document: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "session", f"{session['session_id']} {session['state']}{end}"
     yield "mode", f"{session['mode']}{dry}, {session['strategy_ids']}, {session['source']}"
     yield "trading state", _state_line(state)
-    yield "link", document["link"]
+    yield "link", _link_line(document)
     yield "last decision", _decision_line(document["last_decision"])
     yield "next slot", document["next_slot"]
     yield "equity", _equity_line(document)
@@ -166,6 +167,12 @@ def _state_line(state: dict[str, Any]) -> str:
     if state["waits_for_engine"]:
         parts.append("(waits for the next engine)")
     return " ".join(parts)
+
+
+def _link_line(document: dict[str, Any]) -> str | None:
+    """Say what the link is, and why nothing can be sent where that is so."""
+    link, text = document["link"], document["link_text"]
+    return f"{link}: {text}" if link and text else link
 
 
 def _decision_line(decision: dict[str, Any] | None) -> str | None:

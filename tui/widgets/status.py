@@ -143,9 +143,26 @@ def _state(session: Row | None, state: Row | None) -> Field:
     return Field(8, UNKNOWN if trading is None else cell(trading), "gain")
 
 
+_LINKS = {
+    "LIVE": ("IB●", "gain"),
+    "SYNCING": ("IB◐ sync", "warn"),
+    "LINK_DOWN": ("IB○ down", "danger"),
+    "UPSTREAM_DOWN": ("IB○ upstr", "danger"),
+    "BLACKOUT": ("IB○ night", "warn"),
+    "READ_ONLY": ("IB○ r/o", "danger"),
+    "MODE_GATE": ("IB○ gate", "danger"),
+    "ACCOUNT_MISMATCH": ("IB○ gate", "danger"),
+}
+"""What forbids sending, in nine columns; the message line has the words."""
+
+
 def _link(session: Row | None) -> Field:
     if session is None:
         return Field(9, UNKNOWN, rank=3)
+    link = session.get("link")
+    if link is not None and not ended(session):
+        form, ink = _LINKS.get(link, ("IB○ down", "danger"))
+        return Field(9, Shown(form), ink, rank=3)
     source = session.get("source") or ""
     if source.upper().startswith("SYNTHETIC"):
         return Field(9, Shown("SYNTHETIC"), "warn", rank=3)
