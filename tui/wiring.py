@@ -344,9 +344,7 @@ def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: Clock) 
 
 
 @asynccontextmanager
-async def _beside(
-    inbox: Inbox, clock: Clock, work: Mapping[str, Work]
-) -> AsyncIterator[None]:
+async def _beside(inbox: Inbox, clock: Clock, work: Mapping[str, Work]) -> AsyncIterator[None]:
     """Run work while the block does; what dies is started again, and says so."""
     keep = Kept(inbox.put, clock)
     tasks = [asyncio.create_task(keep(name, one), name=name) for name, one in work.items()]

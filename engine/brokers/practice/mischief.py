@@ -501,7 +501,7 @@ def ended(order: Order) -> Refusal:
     )
 
 
-_MODES = {"-1": "minus", "−1": "minus", "0": "zero", "×10": "x10", "UNSET": "unset"}
+_MODES = {"-1": "minus", "0": "zero", "UNSET": "unset"}
 
 
 def _is_after(one: Fired) -> bool:

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from engine.brokers.practice.faults import CALLBACKS, GATEWAY, PARAMETERS, POINTS, parse_fault, parse_faults
+from engine.brokers.practice.faults import (
+    CALLBACKS,
+    GATEWAY,
+    PARAMETERS,
+    POINTS,
+    parse_fault,
+    parse_faults,
+)
 from engine.brokers.practice.model import (
     Bar,
     Contract,
