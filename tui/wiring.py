@@ -7,7 +7,7 @@ thread and a loop of its own; whoever started it only watches, and asks by the r
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,6 +21,7 @@ from engine.brokers.simulated import SimulatedBroker
 from engine.core.state import State, initial, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated, SessionStateChanged
+from engine.domain.ids import InstrumentId
 from engine.domain.input import JobDue, JobFinished, Requested, Started
 from engine.domain.request import Request
 from engine.domain.session import Mode, SessionContext, SessionState
@@ -28,7 +29,7 @@ from engine.domain.times import utc_text
 from engine.errors import EngineError
 from engine.exchange.book import SimulatedExchange
 from engine.execution.router import Router
-from engine.ports import Clock, Entry, Unit
+from engine.ports import Clock, Entry, MarketHistory, Unit
 from engine.research.backtest import result
 from engine.runtime.clock import PracticeClock, SystemClock
 from engine.runtime.heartbeat import Pulse
@@ -282,10 +283,7 @@ async def _trade_at_broker(
     session.set_ledger(lambda instrument: shares_of(state, instrument))
     instruments = list(state.instruments)
     try:
-        await session.start(instruments)
-        history = await session.market.history(
-            instruments, plan.calendar, bands=plans.bands(settings)
-        )
+        history = await _connected(settings, plan, session, instruments)
     except EngineError as error:
         await session.stop()
         await _never_started(journal, clock.wall(), error)
@@ -331,6 +329,17 @@ async def _trade_at_broker(
             await _run(loop, watched)
     finally:
         await session.stop()
+
+
+async def _connected(
+    settings: Settings,
+    plan: plans.Plan,
+    session: IbkrSession,
+    instruments: Sequence[InstrumentId],
+) -> MarketHistory:
+    """Start a broker's session and return the history that it gives."""
+    await session.start(instruments)
+    return await session.market.history(instruments, plan.calendar, bands=plans.bands(settings))
 
 
 def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: Clock) -> Rounds:
