@@ -40,6 +40,7 @@ def terms(settings: Settings, plan: Plan) -> Terms:
         preset = strategy.preset.partition("+")[0]
         return make(registry.resolve(strategy.id, preset, texts), settings, plan.calendar)
 
+    is_live = settings.run.mode is Mode.LIVE
     return Terms(
         costs=plan.costs,
         minimum=settings.orders.minimum_usd,
@@ -48,6 +49,8 @@ def terms(settings: Settings, plan: Plan) -> Terms:
         rebuild=rebuild,
         share_instruments=settings.sessions.share_instruments,
         close_at_end=settings.sim.at_end == "close",
+        order_usd=settings.live.max_order_usd if is_live else None,
+        day_usd=settings.live.max_day_usd if is_live else None,
     )
 
 

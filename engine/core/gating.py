@@ -99,6 +99,8 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         orders_today=(state.orders_today if state.today == state.session_date else 0) + len(ahead),
         notional_today=(state.notional_today if state.today == state.session_date else ZERO)
         + sum((o.quantity * (o.reference_price or ZERO) for o in ahead), ZERO),
+        order_usd=state.terms.order_usd,
+        day_usd=state.terms.day_usd,
     )
 
 

@@ -182,6 +182,8 @@ class Terms:
     rebuild: Callable[[Strategy, str, str], Strategy]  # with one parameter changed
     share_instruments: bool = False
     close_at_end: bool = False
+    order_usd: Decimal | None = None  # the most of one entry; mode live has both
+    day_usd: Decimal | None = None  # the most ordered on a session date before entries stop
 
 
 COUNTED = ("decisions", "orders", "fills", "denied", "rejected", "short_history", "sessions")

@@ -65,3 +65,5 @@ class GateFacts:
     orders_working: int | None = None
     orders_today: int | None = None
     notional_today: Decimal | None = None
+    order_usd: Decimal | None = None  # caps in dollars, of mode live; None: none
+    day_usd: Decimal | None = None

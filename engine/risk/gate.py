@@ -256,7 +256,11 @@ def _liquidity(order: Order, facts: GateFacts, limits: Limits) -> Check:
 
 
 def _order_size(order: Order, facts: GateFacts, limits: Limits) -> Check:
-    return _share("order_size", _notional(order), facts.equity, limits.order_size, limits)
+    notional, most = _notional(order), facts.order_usd
+    if most is not None and not (notional is not None and notional <= most):
+        value = "unknown" if notional is None else f"{notional:,.2f} USD"
+        return Check("order_size", FAIL, value, f"{most:,.2f} USD, live.max_order_usd")
+    return _share("order_size", notional, facts.equity, limits.order_size, limits)
 
 
 def _symbol_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check:
@@ -346,6 +350,10 @@ def _day_cap(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if not equity > ZERO:
         return Check("day_cap", FAIL, f"equity {equity:,.2f} USD", "")
     turned = (before + notional) / equity
+    most = facts.day_usd
+    if most is not None and not before + notional <= most:
+        value = f"{before + notional:,.2f} USD"
+        return Check("day_cap", FAIL, value, f"{most:,.2f} USD, live.max_day_usd")
     value = f"{count} orders, {turned:.2f} of equity"
     limit = f"{limits.orders_day} orders, {limits.notional_day} of equity"
     if count > limits.orders_day or turned > limits.notional_day:

@@ -9,6 +9,9 @@ from engine.domain.session import Mode
 from engine.settings.fields import quoted
 from engine.settings.model import Settings
 
+NOBODYS = "U000"
+"""How accounts of a practice gateway begin that stand for a real one; no broker gives such out."""
+
 Names = Mapping[str, str]
 """Key to how a finding names it; a key that stands at its default is missing."""
 
@@ -82,8 +85,10 @@ def _ibkr(settings: Settings) -> Iterator[str]:
     if settings.run.mode is Mode.LIVE and settings.ibkr.allow_delayed:
         yield "ibkr.allow_delayed = true: mode live decides on live quotes only"
     loopback = settings.ibkr.host in ("127.0.0.1", "localhost", "::1")
-    if settings.ibkr.practice_speed != 1 and not (settings.run.mode is Mode.PAPER and loopback):
+    invented = (settings.ibkr.account or "").startswith(NOBODYS)
+    practice = settings.run.mode is Mode.PAPER or (settings.run.mode is Mode.LIVE and invented)
+    if settings.ibkr.practice_speed != 1 and not (practice and loopback):
         yield (
-            f"ibkr.practice_speed = {text(settings.ibkr.practice_speed)}: only for mode paper at a"
-            " practice gateway on loopback"
+            f"ibkr.practice_speed = {text(settings.ibkr.practice_speed)}: only for mode paper, or"
+            f" mode live on an account {NOBODYS}…, at a practice gateway on loopback"
         )

@@ -242,6 +242,19 @@ def test_check_that_raises_denies_entries_and_is_named() -> None:
     assert why(leave(), facts) is None
 
 
+def test_caps_in_dollars_deny_entries_beyond_them_and_no_exit() -> None:
+    capped = replace(GOOD, order_usd=D(10_000), day_usd=D(20_000), notional_today=D(10_000))
+    assert why(entry(100), capped) is None
+    checks = gate.check(entry(101), capped, Limits())
+    assert gate.verdict(checks, is_exit=False) is R.ORDER_SIZE
+    size = next(c for c in checks if c.code == "order_size")
+    assert (size.value, size.limit) == ("10,100.00 USD", "10,000.00 USD, live.max_order_usd")
+    late = replace(capped, notional_today=D("10000.01"))
+    (day,) = [c for c in gate.check(entry(100), late, Limits()) if c.code == "day_cap"]
+    assert (day.result, day.limit) == (CheckResult.FAIL, "20,000.00 USD, live.max_day_usd")
+    assert why(leave(100), replace(capped, order_usd=D(1), day_usd=D(1))) is None
+
+
 def test_held_instrument_without_a_price_denies_entries() -> None:
     facts = replace(GOOD, book_values={QQQ.id: D(10_000), TLT.id: None})
     assert why(entry(), facts) is R.GROSS_EXPOSURE

@@ -199,6 +199,30 @@ def test_relations_between_settings(
     assert found.startswith(f"--set {flags[0][0]} = ")
 
 
+@pytest.mark.parametrize(
+    ("mode", "account", "host", "is_allowed"),
+    [
+        ("paper", "DU1", "127.0.0.1", True),
+        ("paper", "DU1", "192.168.1.7", False),
+        ("live", "U1234567", "127.0.0.1", False),
+        ("live", "U0000001", "127.0.0.1", True),
+        ("offline", "DU1", "127.0.0.1", False),
+    ],
+)
+def test_a_clock_that_runs_faster_is_for_practice_alone(
+    tmp_path: Path, mode: str, account: str, host: str, is_allowed: bool
+) -> None:
+    given = {
+        "run.mode": mode, "ibkr.account": account, "ibkr.host": host, "ibkr.practice_speed": "60",
+        "live.max_order_usd": "1", "live.max_day_usd": "1",
+    }  # fmt: skip
+    flags = [flag(key, value) for key, value in given.items()]
+    if is_allowed:
+        assert loaded(tmp_path, *flags).ibkr.practice_speed == 60
+    else:
+        assert "ibkr.practice_speed = 60: only for" in findings(tmp_path, *flags)[0]
+
+
 def test_live_mode_has_no_default_caps(tmp_path: Path) -> None:
     assert findings(tmp_path, flag("run.mode", "live")) == (
         "live.max_order_usd: missing; mode live needs it, a number of USD above 0",
@@ -384,7 +408,7 @@ READ_BY_ANOTHER_NAME = {
 
 
 def test_a_key_that_nobody_reads_does_not_exist() -> None:
-    """Limits are read by name into the gate's own, see above; live waits for a broker."""
+    """Limits are read by name into the gate's own, see above."""
     code = "\n".join(
         path.read_text(encoding="utf-8")
         for folder in ("engine", "storage", "tui")
@@ -394,6 +418,6 @@ def test_a_key_that_nobody_reads_does_not_exist() -> None:
     names = {
         key: READ_BY_ANOTHER_NAME.get(key, f"{key.partition('.')[0]}.{place.attribute}")
         for key, place in keys_of(Settings).items()
-        if not key.startswith(("risk.", "live."))
+        if not key.startswith("risk.")
     }
     assert not [key for key, name in names.items() if not re.search(rf"\b{name}\b", code)]

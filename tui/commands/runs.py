@@ -210,7 +210,7 @@ def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
 
 
 def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
-    """Refuse an account of the other kind; live without its keys, and for now with them (exit 3).
+    """Refuse an account of the other kind, and live without its keys (exit 3).
 
     Ports decide nothing. A missing port or account is a SettingsError. What the broker's login
     manages is compared once it is connected.
@@ -232,12 +232,11 @@ def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
         missing.append("--confirm is not given")
     if missing:
         raise SafetyRefusal(f"--mode {mode.value} is refused: {' and '.join(missing)}")
-    if is_live:
-        raise SafetyRefusal(
-            "--mode live is refused: this version has been proven against a practice gateway only; "
-            "use --mode paper"
-        )
     terms_of(settings)  # names what is missing before anything is written
+    if is_live:
+        from tui.commands.first import ask_before_first_order
+
+        ask_before_first_order(settings)
 
 
 def require_terminal() -> None:
