@@ -141,7 +141,7 @@ def test_live_is_refused_key_by_key(here: Here) -> None:
     assert "live.enabled = false, true is needed" in refused.err
     assert "--confirm is not given" in refused.err
     given = ("--set", "live.enabled=true", "--confirm")
-    assert here("run", "--no-ui", "--mode", "live", *caps, *given).code == 3
+    assert here("run", "--no-ui", "--mode", "live", *caps, *given).code == 2
     paper = here("run", "--no-ui", "--mode", "paper")
     assert paper.code == 2
     assert "ibkr.port: missing" in paper.err
