@@ -188,8 +188,8 @@ async def _trade(
     )
     feed = plan.feed
     assert feed is not None, "only a broker's session has no feed yet"
-    if isinstance(feed, WallSource) and context.parent_session_id is not None:
-        feed.seen = making.last_written(journal, context.book)
+    if isinstance(feed, WallSource):
+        feed.seen = _last_seen(journal, context)
     cursor = recover(state, journal, feed)
     feed.seek(cursor)
     inbox = Inbox()
@@ -250,6 +250,12 @@ async def _run(loop: Loop, watched: Watched) -> None:
     watched.left_open = left_open(loop.state)
 
 
+def _last_seen(journal: SqliteJournal, context: SessionContext) -> datetime | None:
+    """Return when the book was last written; None for one that begins."""
+    fresh = context.parent_session_id is None
+    return None if fresh else making.last_written(journal, context.book)
+
+
 async def _clock(settings: Settings) -> SystemClock:
     """Return the clock on the wall, or that of a practice gateway which runs faster."""
     speed, ibkr = settings.ibkr.practice_speed, settings.ibkr
@@ -300,8 +306,7 @@ async def _trade_at_broker(
         slot_at=slot_at,
         jobs=plans.WALL_JOBS,
     )
-    if context.parent_session_id is not None:
-        feed.seen = making.last_written(journal, context.book)
+    feed.seen = _last_seen(journal, context)
     warm_up(state, feed)
     loop = Loop(
         state=state,

@@ -24,7 +24,55 @@ from engine.domain.ids import (
     StrategyId,
 )
 from engine.domain.link import Link
-from engine.domain.order import Order, OrderStatus
+from engine.domain.order import Order
+from engine.domain.order_event import (
+    CancelRequested as CancelRequested,
+)
+from engine.domain.order_event import (
+    OrderAccepted as OrderAccepted,
+)
+from engine.domain.order_event import (
+    OrderApproved as OrderApproved,
+)
+from engine.domain.order_event import (
+    OrderCanceled as OrderCanceled,
+)
+from engine.domain.order_event import (
+    OrderDryRun as OrderDryRun,
+)
+from engine.domain.order_event import (
+    OrderExpired as OrderExpired,
+)
+from engine.domain.order_event import (
+    OrderFilled as OrderFilled,
+)
+from engine.domain.order_event import (
+    OrderPartiallyFilled as OrderPartiallyFilled,
+)
+from engine.domain.order_event import (
+    OrderPendingCancel as OrderPendingCancel,
+)
+from engine.domain.order_event import (
+    OrderPreviewed as OrderPreviewed,
+)
+from engine.domain.order_event import (
+    OrderRejected as OrderRejected,
+)
+from engine.domain.order_event import (
+    OrderStatusChanged as OrderStatusChanged,
+)
+from engine.domain.order_event import (
+    OrderSubmitted as OrderSubmitted,
+)
+from engine.domain.order_event import (
+    OrderUnknown as OrderUnknown,
+)
+from engine.domain.order_event import (
+    SendClosed as SendClosed,
+)
+from engine.domain.order_event import (
+    SendStarted as SendStarted,
+)
 from engine.domain.position import Position
 from engine.domain.reconciliation import Difference
 from engine.domain.regime import RegimeReading
@@ -247,125 +295,6 @@ class LatchReleased:
     latch: str
     scope: str
     by: str
-
-
-# -- order ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderApproved:
-    """The gate let it pass; written, not sent."""
-
-    order: Order
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderDryRun:
-    """Approved and recorded, never sent."""
-
-    order: Order
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPreviewed:
-    """What the broker says a dry run's order would do, in words."""
-
-    order_id: OrderId
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendStarted:
-    """From here on the order may have reached the broker."""
-
-    order_id: OrderId
-    attempt: int
-    link_epoch: int
-    broker_order_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendClosed:
-    """The call was not made: the order is APPROVED as if its sending had never started."""
-
-    order_id: OrderId
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderStatusChanged:
-    """Base of the moves an order makes; cumulative numbers, never differences."""
-
-    order_id: OrderId
-    status: OrderStatus
-    filled: Decimal
-    filled_value: Decimal  # Σ quantity × price
-    perm_id: int = 0
-    code: int = 0
-    text: str = ""
-
-
-class OrderSubmitted(OrderStatusChanged):
-    """On the wire, no answer yet."""
-
-    __slots__ = ()
-
-
-class OrderAccepted(OrderStatusChanged):
-    """The broker works it."""
-
-    __slots__ = ()
-
-
-class OrderPartiallyFilled(OrderStatusChanged):
-    """Some done, the rest works."""
-
-    __slots__ = ()
-
-
-class OrderFilled(OrderStatusChanged):
-    """All done."""
-
-    __slots__ = ()
-
-
-class OrderCanceled(OrderStatusChanged):
-    """Ended by a cancel."""
-
-    __slots__ = ()
-
-
-class OrderExpired(OrderStatusChanged):
-    """Ended by its time in force, or never sent in time."""
-
-    __slots__ = ()
-
-
-class OrderRejected(OrderStatusChanged):
-    """The broker said no."""
-
-    __slots__ = ()
-
-
-class OrderUnknown(OrderStatusChanged):
-    """Perhaps at the broker, perhaps not; never sent again."""
-
-    __slots__ = ()
-
-
-class OrderPendingCancel(OrderStatusChanged):
-    """The broker has taken the cancel; fills are still possible."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested:
-    """We asked for a cancel."""
-
-    order_id: OrderId
-    reason: str
-    actor: str
 
 
 # -- fill ----------------------------------------------------------------------------------
