@@ -3,7 +3,7 @@
 The text of a payload: keys sorted, no spaces, only ASCII; a Decimal is a string with all its
 digits, a float a number (NaN and infinities are strings, JSON has none), an enum its value,
 an instant or date its text. A dataclass is an object, a NamedTuple an array; a member of a
-union of dataclasses says its class in `type`. Snapshots have a short row of their own.
+union of dataclasses says its class in `type`. Snapshots have a short form of their own.
 
 Why compiled: a generic walk over a decision costs 200 µs, the text below 20. The compiler
 writes one Python expression per field and joins them into one f-string per class.
@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
-from itertools import islice
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, cast
 
-from engine.domain.event import Event
+from engine.domain.event import Event, SnapshotTaken
+from engine.domain.money import ZERO
 from engine.domain.snapshot import Holding, QuietDays, Snapshot
 from engine.domain.times import parse_utc, utc_text
 from engine.errors import JournalError
@@ -128,9 +127,6 @@ def _expression(hint: Any, value: str, scope: dict[str, Any]) -> str:
         inner = _expression(rest[0], name, scope) if len(rest) == 1 else f"union({name})"
         return f'("null" if ({name} := {value}) is None else {inner})'
     if origin is tuple and len(args) == 2 and args[1] is ...:
-        if _plain(args[0]) is Snapshot:
-            scope["snapshots"] = snapshot_rows
-            return f"snapshots({value})"
         return f'("["+",".join([{_expression(args[0], "i", scope)} for i in {value}])+"]")'
     if origin is not None and issubclass(origin, Mapping):
         item = f'(quote(k)+":"+{_expression(args[1], "i", scope)})'
@@ -204,8 +200,6 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         read = _reader(rest[0]) if len(rest) == 1 else _union_reader(rest)
         return lambda v: None if v is None else read(v)
     if origin is tuple and len(args) == 2 and args[1] is ...:
-        if _plain(args[0]) is Snapshot:
-            return lambda v: tuple(map(_snapshot, v))
         item = _reader(args[0])
         return lambda v: tuple(map(item, v))
     if origin is not None and issubclass(origin, Mapping):
@@ -232,115 +226,86 @@ def _same(value: Any) -> Any:
 
 
 # -- snapshots -----------------------------------------------------------------------------
-# One row per bar of a long backtest: the only event whose size and speed matter. The first
-# eight values are always there, the rest only where it is not the default. v_snapshots reads
-# this shape.
+# One row per bar of a long backtest: the only event whose size and speed matter. A row: eight
+# values that are always there, then an object of those that are not the default. Of quiet days
+# only the first has such a row, the others what changes: session date, equity, equity before,
+# high water, price of what is held, and the signal's where that is another instrument.
+# v_snapshots reads both shapes.
 
 _FIXED = 8
-_REST = Snapshot._fields[_FIXED:]
-_REST_DEFAULTS = tuple(Snapshot._field_defaults[name] for name in _REST)
-_REST_HINTS = {name: typing.get_type_hints(Snapshot)[name] for name in _REST}
-_REST_READERS = {name: _reader(hint) for name, hint in _REST_HINTS.items()}
-_REST_WRITERS: dict[str, Callable[[Any], str]] = {}
+_HINTS = typing.get_type_hints(Snapshot)
+_READERS = {name: _reader(_HINTS[name]) for name in Snapshot._fields[_FIXED:]}
 
 
-def snapshot_rows(rows: Iterable[Snapshot]) -> str:
-    """Return the array of the rows of SnapshotTaken.
-
-    A row: eight values, then an object of those that are not the default. A strategy without
-    a model and with one holding at most takes the short way, 1 µs: most of its numbers are
-    those of the row before, and their texts are kept.
-    """
-    if type(rows) is QuietDays:
-        return _quiet_rows(rows)
-    texts = []
-    had = _NOTHING_HAD  # numbers of the row before
-    equity_text = cash_text = high_text = start_text = held_text = rest_text = ""
-    for row in rows:
-        (
-            strategy, day, equity, cash, before, start, high, holdings,
-            _, _, _, _, _, _, _, _, _, baseline, fees, final,
-        ) = row  # fmt: skip
-        is_plain = final and row[_FIXED:_MODEL_END] == _NO_MODEL
-        if not is_plain or before is None or len(holdings) > 1:
-            texts.append(_any_row(row))
-            continue
-        had_equity, had_cash, had_start, had_high, had_fees, had_instrument, had_quantity = had
-        before_text = equity_text if before is had_equity else str(before)
-        equity_text = str(equity)
-        if cash is not had_cash:
-            cash_text = str(cash)
-        if start is not had_start:
-            start_text = str(start)
-        if high is not had_high:
-            high_text = str(high)
-        if fees is not had_fees:
-            rest_text = f'"fees_to_date":"{fees!s}"' if fees else ""
-        rest, shares = rest_text, ""
-        if baseline is not None:
-            rest = f'"baseline":"{baseline!s}"{rest and ","}{rest}'
-        instrument, quantity = had_instrument, had_quantity
-        if holdings:
-            ((instrument, quantity, price),) = holdings
-            if quantity is not had_quantity or instrument is not had_instrument:
-                held_text = f'{_quoted(instrument)},"{quantity!s}"'
-            shares = f'[{held_text},"{price!s}"]'
-        had = equity, cash, start, high, fees, instrument, quantity
-        texts.append(
-            f'[{_quoted(strategy)},"{day!s}","{equity_text}","{cash_text}","{before_text}",'
-            f'"{start_text}","{high_text}",[{shares}],{{{rest}}}]'
-        )
-    return f"[{','.join(texts)}]"
+def _writer(hint: Any) -> Callable[[Any], str]:
+    scope: dict[str, Any] = {"quote": quote, "number": number, "flag": flag}
+    return cast("Callable[[Any], str]", eval(f"lambda v: {_expression(hint, 'v', scope)}", scope))
 
 
-def _quiet_rows(days: QuietDays) -> str:
-    """Write rows that are never made: nothing but days and prices differs from the first."""
-    first = days.first
-    strategy, cash, start = quote(first.strategy), f'"{first.cash!s}"', f'"{first.capital!s}"'
-    fees = f'"fees_to_date":"{first.fees_to_date!s}"' if first.fees_to_date else ""
-    held_cell = f'"held_cell":{first.held_cell}' if first.held_cell is not None else ""
-    rest = ",".join(filter(None, (fees, held_cell)))
-    shares = "".join([f'{quote(i)},"{q!s}"' for i, q, _ in first.holdings])
-    baseline = None if days.start is None else days.baseline
-    texts = [_any_row(first)]
-    before, top, top_text = str(first.equity), first.high_water, str(first.high_water)
-    for day, equity, high, (close, signal) in islice(
-        zip(days.days, days.equities, days.highs, days.closes, strict=True), 1, None
-    ):
-        value = str(equity)
-        if high is not top:
-            top, top_text = high, str(high)
-        held = f'[{shares},"{close!s}"]' if shares else ""
-        known = rest
-        if baseline is not None:
-            known = f'"baseline":"{baseline(signal)!s}"{rest and ","}{rest}'
-        texts.append(
-            f'[{strategy},"{day!s}","{value}",{cash},"{before}",{start},"{top_text}",'
-            f"[{held}],{{{known}}}]"
-        )
-        before = value
-    return f"[{','.join(texts)}]"
+_REST = sorted(
+    (name, at, Snapshot._field_defaults[name], _writer(_HINTS[name]))
+    for at, name in enumerate(Snapshot._fields)
+    if at >= _FIXED
+)
 
 
-_MODEL_END = Snapshot._fields.index("baseline")
-_NO_MODEL = (None,) * (_MODEL_END - _FIXED)  # cell .. equity_at_fill
-_NOTHING_HAD: tuple[Any, ...] = (None,) * 7
-_quoted = lru_cache(maxsize=4096)(quote)
+_QUIET = 5  # values of a quiet day that are always there
 
 
-def _any_row(row: Snapshot) -> str:
+def _snapshots_text(event: SnapshotTaken) -> str:
+    rows = event.rows
+    if not isinstance(rows, QuietDays):
+        return f'{{"rows":[{",".join(map(_row_text, rows))}]}}'
+    start = "" if rows.start is None else f',"start":"{rows.start!s}"'
+    return f'{{"quiet":{{"days":[{_quiet_text(rows)}]{start}}},"rows":[{_row_text(rows.first)}]}}'
+
+
+def _row_text(row: Snapshot) -> str:
     held = ",".join([f'[{quote(i)},"{q!s}","{p!s}"]' for i, q, p in row.holdings])
     before = "null" if row.before is None else f'"{row.before!s}"'
-    known = {
-        name: value
-        for name, value, default in zip(_REST, row[_FIXED:], _REST_DEFAULTS, strict=True)
-        if value != default
-    }
-    rest = ",".join(f'"{name}":{_REST_WRITERS[name](known[name])}' for name in sorted(known))
+    rest = ",".join(
+        [f'"{name}":{text(row[at])}' for name, at, default, text in _REST if row[at] != default]
+    )
     return (
         f'[{quote(row.strategy)},"{row.session_date!s}","{row.equity!s}","{row.cash!s}",{before},'
         f'"{row.capital!s}","{row.high_water!s}",[{held}],{{{rest}}}]'
     )
+
+
+def _quiet_text(quiet: QuietDays) -> str:
+    """Write columns, each in one go: a long run has one of these lines for every bar."""
+    equities = list(map(str, quiet.equities))
+    columns: list[Iterable[str]] = [
+        map(str, quiet.days[1:]),
+        equities[1:],
+        equities[:-1],
+        map(str, quiet.highs[1:]),
+        map(str, quiet.prices[1:]),
+    ]
+    if quiet.signals is not None:
+        columns.append(map(str, quiet.signals[1:]))
+    lines = '"],["'.join(map('","'.join, zip(*columns, strict=True)))
+    return f'["{lines}"]' if lines else ""
+
+
+def _snapshots(found: dict[str, Any]) -> SnapshotTaken:
+    rows = tuple(map(_snapshot, found["rows"]))
+    return SnapshotTaken(rows=_quiet(rows[0], **found["quiet"]) if "quiet" in found else rows)
+
+
+def _quiet(first: Snapshot, days: list[list[str]], start: str | None = None) -> QuietDays:
+    quiet = QuietDays(first)
+    quiet.start = None if start is None else Decimal(start)
+    quiet.signals = [ZERO] if days and len(days[0]) > _QUIET else None
+    for day, *texts in days:
+        equity, _, high, price, *signal = map(Decimal, texts)
+        quiet.days.append(date.fromisoformat(day))
+        quiet.equities.append(equity)
+        quiet.highs.append(high)
+        quiet.prices.append(price)
+        if quiet.signals is not None:
+            quiet.signals += signal
+    return quiet
 
 
 def _snapshot(array: list[Any]) -> Snapshot:
@@ -354,14 +319,9 @@ def _snapshot(array: list[Any]) -> Snapshot:
         Decimal(capital),
         Decimal(high),
         tuple([Holding(i, Decimal(q), Decimal(p)) for i, q, p in held]),
-        **{name: _REST_READERS[name](value) for name, value in rest.items()},
+        **{name: _READERS[name](value) for name, value in rest.items()},
     )
 
 
-def _compile_rest() -> None:
-    for name, hint in _REST_HINTS.items():
-        scope: dict[str, Any] = {"quote": quote, "number": number, "flag": flag}
-        _REST_WRITERS[name] = eval(f"lambda v: {_expression(hint, 'v', scope)}", scope)
-
-
-_compile_rest()
+_encoders[SnapshotTaken] = _snapshots_text
+_decoders[SnapshotTaken] = _snapshots

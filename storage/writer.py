@@ -100,6 +100,7 @@ class WritingConnection(sqlite3.Connection):
     running: Running | None = None
     quick = False  # the last group took no time to speak of
     _full: bool | None = None  # not set yet
+    _pages = CHECKPOINT_PAGES
     _patient = True
     _busy_timeout_ms = BUSY_TIMEOUT_MS
     _at: datetime | None = None
@@ -219,13 +220,15 @@ class WritingConnection(sqlite3.Connection):
     def _ready(self, *, full: bool, patient: bool) -> None:
         """Set how the next transaction is written; a pragma only where it differs.
 
-        What need not reach the disk does not wait for a checkpoint either: it comes with the
-        next durable group, a second later at most, or when the log has grown long.
+        Where groups need not reach the disk none of them waits for a checkpoint either, until
+        the log has grown long: a run as fast as it goes leaves that to its end.
         """
+        pages = CHECKPOINT_PAGES if full and self._full else LONG_LOG_PAGES
+        if pages != self._pages:
+            self.execute(f"PRAGMA wal_autocheckpoint={pages}")
+            self._pages = pages
         if full is not self._full:
             self.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
-            pages = CHECKPOINT_PAGES if full else LONG_LOG_PAGES
-            self.execute(f"PRAGMA wal_autocheckpoint={pages}")
             self._full = full
         if patient is not self._patient:
             self.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms if patient else 0}")

@@ -29,6 +29,7 @@ from engine.domain.times import utc_text
 from engine.errors import EngineError
 from engine.exchange.book import SimulatedExchange
 from engine.execution.router import Router
+from engine.market.replay import RecordedInputs
 from engine.ports import Clock, Entry, MarketHistory, Unit
 from engine.research.backtest import result
 from engine.runtime.clock import PracticeClock, SystemClock
@@ -200,14 +201,16 @@ async def _trade(
     broker = SimulatedBroker(exchange, inbox.put, lambda: loop.now())
     pacer = Pacer(context.pace, clock.monotonic) if context.recorded_clock else WallPacer(clock)
     watched.total = len(feed)
+    inputs = iter(feed)
     loop = Loop(
         state=state,
         inbox=inbox,
         journal=journal,
         router=Router(broker, inbox.put, lambda: loop.now()),
         requests=controls.SqliteRequestBox(journal.path),
-        feed=iter(feed),
+        feed=inputs,
         position=cursor,
+        ahead=inputs if isinstance(inputs, RecordedInputs) else None,
         market=broker.on_market,
         pacer=pacer,
         clock=clock,
@@ -224,21 +227,20 @@ async def _trade(
     inbox.put(Started(loop.now()))
     broker.resume(withheld(state))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
-    began = clock.monotonic()
-    await _run(loop, watched)
+    wall_s = await _run(loop, watched, clock)
     if context.recorded_clock:
         watched.result = result(
             state,
             plan.history,
             plan.sessions,
             plan.before,
-            clock.monotonic() - began,
+            wall_s,
             plan.warnings,
         )
 
 
-async def _run(loop: Loop, watched: Watched) -> None:
-    """Run the loop to the end of its session, and say how it ended."""
+async def _run(loop: Loop, watched: Watched, clock: Clock) -> float:
+    """Run the loop to the end of its session, say how it ended; return how long it took."""
     gc.collect()
     gc.freeze()  # the history is there to stay: the collector need not walk it again
     gc.set_threshold(*_COLLECT)
@@ -246,8 +248,11 @@ async def _run(loop: Loop, watched: Watched) -> None:
     for say in watched.early:
         say(loop)
     watched.ready.set()
+    began = clock.monotonic()
     watched.end = await loop.run()
+    took = clock.monotonic() - began
     watched.left_open = left_open(loop.state)
+    return took
 
 
 def _last_seen(journal: SqliteJournal, context: SessionContext) -> datetime | None:
@@ -331,7 +336,7 @@ async def _trade_at_broker(
     rounds = _rounds(state, plan, session, clock)
     try:
         async with _beside(inbox, clock, {"final bars": feed.run, "rounds": rounds.run}):
-            await _run(loop, watched)
+            await _run(loop, watched, clock)
     finally:
         await session.stop()
 

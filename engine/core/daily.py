@@ -1,7 +1,6 @@
 """What belongs to a session date: final readings, snapshots, latches, jobs."""
 
 from datetime import date
-from typing import cast
 
 from engine.core import trade
 from engine.core.draft import NOTHING, Decision, Draft
@@ -14,7 +13,7 @@ from engine.domain.ids import order_ref, short_hash
 from engine.domain.input import CLOSE_OUT, BarsClosed, JobDue, JobFinished, QuotesSeen
 from engine.domain.instrument import symbol_of
 from engine.domain.session import JobOutcome, TradingState
-from engine.domain.snapshot import QuietDays, Snapshot
+from engine.domain.snapshot import QuietDays
 from engine.domain.unit import Entry
 from engine.risk import latches
 
@@ -168,11 +167,11 @@ def pending(state: State) -> Decision:
     waiting = state.pending
     if not waiting:
         return NOTHING
-    if type(waiting) is QuietDays and len(waiting) >= _MANY:
-        rows = cast("tuple[Snapshot, ...]", waiting)  # reads like one
+    if isinstance(waiting, QuietDays) and len(waiting) >= _MANY:
+        taken = ev.SnapshotTaken(rows=waiting)
     else:
-        rows = tuple(waiting)
-    return Decision((Entry(ev.SnapshotTaken(rows=rows), -1),), ())
+        taken = ev.SnapshotTaken(rows=tuple(waiting))
+    return Decision((Entry(taken, -1),), ())
 
 
 def _no_row(state: State, draft: Draft, book: StrategyBook, given: JobDue) -> None:

@@ -81,7 +81,7 @@ from engine.domain.request import Request
 from engine.domain.risk import Check
 from engine.domain.session import JobOutcome, SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal
-from engine.domain.snapshot import Snapshot
+from engine.domain.snapshot import QuietDays, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,9 +358,9 @@ class CashChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTaken:
-    """Final rows of one or more session dates, ascending. The journal may join neighbours."""
+    """Final rows of one or more session dates, ascending. The journal may join neighbors."""
 
-    rows: tuple[Snapshot, ...]
+    rows: tuple[Snapshot, ...] | QuietDays
 
 
 # -- reconciliation ------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate, islice
 from typing import NamedTuple, overload
 
 from engine.domain.ids import InstrumentId, StrategyId
 from engine.domain.market import Bar
 from engine.domain.money import MICRO, ZERO
+from engine.domain.stretch import Stretch
 
 
 class Holding(NamedTuple):
@@ -73,7 +75,8 @@ class QuietDays(Sequence[Snapshot]):
     """
 
     __slots__ = (
-        "_held", "_quantity", "_signal", "closes", "days", "equities", "first", "highs", "start",
+        "_followed", "_priced", "_quantity", "days", "equities", "first", "highs", "prices",
+        "signals", "start",
     )  # fmt: skip
 
     def __init__(
@@ -82,16 +85,16 @@ class QuietDays(Sequence[Snapshot]):
         """Begin with a row. signal, start: what its baseline follows, and its price before."""
         self.first = first
         self.start = start or None
-        self._signal = signal if self.start else None
-        self._held: InstrumentId | None = None
-        self._quantity = ZERO
-        if first.holdings:
-            ((self._held, self._quantity, _),) = first.holdings
+        held, self._quantity, price = first.holdings[0] if first.holdings else (None, ZERO, ZERO)
+        signal = signal if start else None
+        self._priced = held or signal
+        self._followed = signal if signal != self._priced else None
+        # a value a day; those of the first are in its row
         self.days = [first.session_date]
         self.equities = [first.equity]
         self.highs = [first.high_water]
-        # of what is held and of the signal, where they count; the first row has its own
-        self.closes = [(ZERO, ZERO)]
+        self.prices = [price]  # closes of what is held, or else of the signal
+        self.signals = None if self._followed is None else [ZERO]  # where that is another
 
     @staticmethod
     def can_follow(row: Snapshot) -> bool:
@@ -100,28 +103,52 @@ class QuietDays(Sequence[Snapshot]):
 
     def add(self, day: date, bars: Mapping[InstrumentId, Bar]) -> bool:
         """Take the next session's closes; False, and nothing changes, where one is missing."""
-        held, signal = self._held, self._signal
-        close = followed = ZERO
-        equity, high = self.first.cash, self.highs[-1]
-        if held is not None:
-            bar = bars.get(held)
+        price = signal = ZERO
+        if self._priced is not None:
+            bar = bars.get(self._priced)
             if bar is None:
                 return False
-            close = followed = bar.close
-            equity += self._quantity * close
-        if signal is not None and signal != held:
-            bar = bars.get(signal)
+            price = bar.close
+        if self._followed is not None:
+            bar = bars.get(self._followed)
             if bar is None:
                 return False
-            followed = bar.close
-        self.days.append(day)
-        self.equities.append(equity)
-        self.highs.append(equity if equity > high else high)
-        self.closes.append((close, followed))
+            signal = bar.close
+        self._take([day], [price], [signal])
         return True
+
+    def extend(self, days: Sequence[date], stretch: Stretch) -> None:
+        """Take as many session dates as are given of a stretch, which has closes for each."""
+        prices: Sequence[Decimal] = [ZERO] * len(days)
+        signals = prices
+        if self._priced is not None:
+            prices = stretch.closes(self._priced)[: len(days)]
+        if self._followed is not None:
+            signals = stretch.closes(self._followed)[: len(days)]
+        self._take(days, prices, signals)
+
+    def _take(
+        self, days: Sequence[date], prices: Sequence[Decimal], signals: Sequence[Decimal]
+    ) -> None:
+        cash, quantity, high = self.first.cash, self._quantity, self.highs[-1]
+        equities = [cash + quantity * price for price in prices] if quantity else [cash] * len(days)
+        self.days += days
+        self.prices += prices
+        self.equities += equities
+        if max(equities) > high:
+            self.highs += islice(accumulate(equities, max, initial=high), 1, None)
+        else:
+            self.highs += [high] * len(days)
+        if self.signals is not None:
+            self.signals += signals
 
     def __len__(self) -> int:
         return len(self.days)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
 
     @overload
     def __getitem__(self, index: int) -> Snapshot: ...
@@ -131,25 +158,19 @@ class QuietDays(Sequence[Snapshot]):
         if isinstance(index, slice):
             return [self[n] for n in range(*index.indices(len(self)))]
         n = range(len(self))[index]
-        first = self.first
+        first, price = self.first, self.prices[n]
         if n == 0:
             return first
-        close, signal = self.closes[n]
+        signal = price if self.signals is None else self.signals[n]
         return first._replace(
             session_date=self.days[n],
             equity=self.equities[n],
             before=self.equities[n - 1] or None,
             high_water=self.highs[n],
-            holdings=() if self._held is None else (Holding(self._held, self._quantity, close),),
+            holdings=tuple([holding._replace(price=price) for holding in first.holdings]),
             equity_at_fill=None,
-            baseline=self.baseline(signal),
+            baseline=self.start and (first.capital * signal / self.start).quantize(MICRO),
         )
-
-    def baseline(self, close: Decimal) -> Decimal | None:
-        """Return what the capital would be worth in the signal instrument."""
-        if self.start is None:
-            return None
-        return (self.first.capital * close / self.start).quantize(MICRO)
 
 
 def are_final(rows: Sequence[Snapshot]) -> bool:

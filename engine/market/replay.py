@@ -12,20 +12,24 @@ Where positions are to be closed at the end, the last session has its closing pr
 `close_out` before its other jobs.
 
 The stream is the same for ever: its n-th input depends on nothing but the data and the
-arguments, so a number of inputs consumed (the cursor) is all that must be remembered.
+arguments, so a number of inputs consumed (the cursor) is all that must be remembered. Inputs
+are made as they are taken; session dates with nothing but bars can be had many at a time.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from engine.domain.ids import InstrumentId
 from engine.domain.input import CLOSE_OUT, BarsClosed, Input, JobDue, QuotesSeen, SlotDue
 from engine.domain.market import Bar, DataFinding, Feed, Quote
+from engine.domain.money import ZERO
 from engine.domain.session import FillRule, Slot
+from engine.domain.stretch import Stretch
 from engine.errors import MarketDataError, SettingsError
 from engine.market.history import CENT, session_dates
 from engine.ports import Calendar, MarketHistory
@@ -36,6 +40,7 @@ Jobs = Sequence[tuple[str, timedelta]]
 
 _NONE: frozenset[InstrumentId] = frozenset()
 _NO_FINDINGS: tuple[DataFinding, ...] = ()
+_STRETCH = 512  # session dates at a time: a fraction of a millisecond's work
 
 
 class AuctionQuotes(Mapping[InstrumentId, Quote]):
@@ -149,7 +154,7 @@ class Days:
 
 
 class RecordedFeed:
-    """The inputs of a range of session dates, in order, made once.
+    """The inputs of a range of session dates, in order.
 
     Iterating begins after `cursor` inputs; whoever takes them counts them.
     """
@@ -180,14 +185,19 @@ class RecordedFeed:
         self._slots = tuple(dict.fromkeys(slots))
         self._jobs = tuple(jobs)
         self._closes_out_on = self.sessions[-1] if close_out else None
-        self._inputs: list[Input] = []
-        for ordinal, day in enumerate(self.sessions, self._ordinal):
-            self._inputs += self._session(day, ordinal)
+        self._closed = [
+            self._bars(day, ordinal, calendar.closes_at(day))
+            for ordinal, day in enumerate(self.sessions, self._ordinal)
+        ]
+        self._columns = _closes(history, self._closed)
+        self._odd = _odd(history, self._closed)
+        self.each = len(self.inputs_of(0))  # inputs of every session date but the last
         self.cursor = 0  # where iterating begins
 
     def __len__(self) -> int:
         """All inputs of the range."""
-        return len(self._inputs)
+        last = len(self.sessions) - 1
+        return self.each * last + len(self.inputs_of(last))
 
     @property
     def instants(self) -> int:
@@ -200,13 +210,26 @@ class RecordedFeed:
             raise MarketDataError(f"cursor {cursor} is not in 0..{len(self)}: other data?")
         self.cursor = cursor
 
-    def __iter__(self) -> Iterator[Input]:
+    def __iter__(self) -> "RecordedInputs":
         """Return the inputs from the cursor on."""
-        return islice(self._inputs, self.cursor, None)
+        return RecordedInputs(self, self.cursor)
 
     def refeed(self, cursor: int) -> Iterator[Input]:
         """Return the first inputs of the range again, up to a cursor; ours does not move."""
-        return islice(self._inputs, cursor)
+        return islice(RecordedInputs(self, 0), cursor)
+
+    def stretch(self, first: int) -> Stretch | None:
+        """Return the session dates from the n-th on that hold nothing but bars, some at most.
+
+        The last of the range is never among them.
+        """
+        end = min(first + _STRETCH, len(self.sessions) - 1)
+        at = bisect_left(self._odd, first)
+        if at < len(self._odd):
+            end = min(end, self._odd[at])
+        if end <= first:
+            return None
+        return Stretch(self._closed[first:end], self._jobs, self._columns, first)
 
     def warmup(self) -> Iterator[BarsClosed]:
         """Yield the final bars of every session that the source has before the range."""
@@ -219,9 +242,11 @@ class RecordedFeed:
         days = self._days
         return BarsClosed(at, day, ordinal, days.bars[day], days.findings.get(day, _NO_FINDINGS))
 
-    def _session(self, day: date, ordinal: int) -> list[Input]:
-        opens, closes = self._calendar.opens_at(day), self._calendar.closes_at(day)
-        closed = self._bars(day, ordinal, closes)
+    def inputs_of(self, n: int) -> list[Input]:
+        """Return the inputs of the n-th session date."""
+        closed = self._closed[n]
+        day, ordinal, closes = closed.session_date, closed.ordinal, closed.at
+        opens = self._calendar.opens_at(day)
         given: list[Input] = [QuotesSeen(opens, day, ordinal, self._days.opening(day, opens))]
         if self._fill_rule is FillRule.NEXT_OPEN:
             for slot in self._slots:
@@ -240,6 +265,58 @@ class RecordedFeed:
             due = closes + offset
             given.append(JobDue(due, due, job, day))
         return given
+
+
+def _closes(
+    history: MarketHistory, closed: Sequence[BarsClosed]
+) -> dict[InstrumentId, list[Decimal]]:
+    """Return the closes of every instrument by session date, zero where it has no bar."""
+    columns = {}
+    for key in history.series:
+        bars = [one.bars.get(key) for one in closed]
+        columns[key] = [ZERO if bar is None else bar.close for bar in bars]
+    return columns
+
+
+def _odd(history: MarketHistory, closed: Sequence[BarsClosed]) -> list[int]:
+    """Return the numbers of session dates with a finding, or without a bar that should be there."""
+    firsts = [one.bars[0].session_date for one in history.series.values() if one.bars]
+    odd = []
+    for n, one in enumerate(closed):
+        listed = sum(first <= one.session_date for first in firsts)
+        if one.findings or len(one.bars) != listed:
+            odd.append(n)
+    return odd
+
+
+class RecordedInputs(Iterator[Input]):
+    """The inputs of a recording from a cursor on, which can leave out whole session dates."""
+
+    def __init__(self, feed: RecordedFeed, cursor: int) -> None:
+        self._feed = feed
+        self._next = min(cursor // feed.each, len(feed.sessions) - 1)  # session date to be made
+        taken = cursor - self._next * feed.each
+        self._inputs = islice(chain.from_iterable(self._sessions()), taken, None)
+
+    def _sessions(self) -> Iterator[list[Input]]:
+        while self._next < len(self._feed.sessions):
+            self._next += 1
+            yield self._feed.inputs_of(self._next - 1)
+
+    def __iter__(self) -> Iterator[Input]:
+        return self._inputs  # as fast as it goes
+
+    def __next__(self) -> Input:
+        return next(self._inputs)
+
+    def stretch(self, position: int) -> Stretch | None:
+        """Return what comes next, if that many inputs taken end a session date."""
+        return None if position % self._feed.each else self._feed.stretch(self._next)
+
+    def skip(self, sessions: int) -> int:
+        """Leave out the next session dates of a stretch; return how many inputs that is."""
+        self._next += sessions
+        return sessions * self._feed.each
 
 
 Make = Callable[[datetime], list[Input]]

@@ -17,6 +17,7 @@ from engine.core.daily import pending
 from engine.core.decide import STEPS, decide
 from engine.core.draft import NOTHING, Decision
 from engine.core.evolve import absorb, evolve
+from engine.core.quiet import pass_quiet
 from engine.core.requests import is_stale
 from engine.core.state import State
 from engine.domain.command import (
@@ -51,6 +52,8 @@ from engine.domain.input import (
 )
 from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
 from engine.domain.session import SESSION_ENDS, SessionState, TradingState
+from engine.domain.snapshot import QuietDays
+from engine.domain.stretch import Stretch
 from engine.errors import JournalError
 from engine.execution.router import Router
 from engine.ports import Clock, Entry, Journal, RequestBox, Unit
@@ -73,6 +76,16 @@ class Feed(Protocol):
     position: int
 
     def __iter__(self) -> Iterator[Input]: ...
+
+
+class Ahead(Protocol):
+    """A recorded feed of which whole session dates can be left out."""
+
+    def stretch(self, position: int) -> Stretch | None:
+        """Return session dates that come next, if that many inputs taken end one; else None."""
+
+    def skip(self, sessions: int) -> int:
+        """Leave out the next session dates of a stretch; return how many inputs that is."""
 
 
 class Pacing(Protocol):
@@ -120,6 +133,7 @@ class Loop:
         requests: RequestBox,
         feed: Iterator[Input],
         position: int,
+        ahead: Ahead | None = None,
         market: Callable[[QuotesSeen | BarsClosed], None],
         pacer: Pacing,
         clock: Clock,
@@ -129,14 +143,16 @@ class Loop:
         emergency: Emergency | None = None,
         machine_time: Callable[[], datetime] | None = None,
     ) -> None:
-        """`machine_time`: what other processes stamp their requests with; a practice market may
-        run by another clock than the machine."""
+        """`ahead`: the feed, where it can leave out what is quiet. `machine_time`: what other
+        processes stamp their requests with; a practice market may run by another clock than the
+        machine."""
         self.state = state
         self.inbox = inbox
         self._journal = journal
         self._router = router
         self._requests = requests
         self._feed = feed
+        self._ahead = ahead
         self._market = market
         self._pacer = pacer
         self._clock = clock
@@ -147,7 +163,7 @@ class Loop:
         self._watch = watch  # told now and then how many inputs are done
         self.position = position  # feed inputs consumed
         self._recorded = state.context.recorded_clock
-        self._ahead: Input | None = None  # taken from the feed, waiting for its time
+        self._next: Input | None = None  # taken from the feed, waiting for its time
         self._exhausted = False
         self._steps = 0
         self._breath = clock.monotonic()
@@ -183,7 +199,7 @@ class Loop:
                 await self._take(given)
             elif not self._may_feed():
                 await self._idle(_POLL_S)
-            elif self._pacer.unlimited and self._ahead is None and not self._steps:
+            elif self._pacer.unlimited and self._next is None and not self._steps:
                 await self._sprint()
             else:
                 await self._feed_one()
@@ -201,7 +217,7 @@ class Loop:
         return state is SessionState.RUNNING and not self._exhausted
 
     async def _feed_one(self) -> None:
-        given = self._ahead
+        given = self._next
         if given is None:
             given = next(self._feed, None)
             if given is None:
@@ -209,10 +225,10 @@ class Loop:
                 return
         delay = 0.0 if self._pacer.unlimited or self._steps else self._pacer.delay(given.at)
         if delay > 0:
-            self._ahead = given
+            self._next = given
             await self._idle(min(delay, _POLL_S))
             return
-        self._ahead = None
+        self._next = None
         self._steps = max(0, self._steps - 1)
         self.position += 1
         if not self._recorded and isinstance(given, SlotDue | JobDue):
@@ -233,8 +249,8 @@ class Loop:
         """
         state, market, reports, steps = self.state, self._market, self.inbox.reports, STEPS
         deadline = self._breath + _YIELD_S
-        for position, given in enumerate(self._feed, self.position + 1):
-            self.position = position
+        for given in self._feed:
+            self.position += 1
             kind = type(given)
             if kind is QuotesSeen or kind is BarsClosed:
                 market(given)  # type: ignore[arg-type]
@@ -247,11 +263,21 @@ class Loop:
             if decision is not NOTHING and (commands := self._write(given, decision)):
                 await self._act(commands)
                 return
-            if not position & 63 and self._clock.monotonic() > deadline:
+            passed = kind is JobDue and type(state.pending) is QuietDays and self._pass_quiet()
+            if (passed or not self.position & 31) and self._clock.monotonic() > deadline:
                 if len(state.pending) >= _GROUP:
                     self._write_pending(given)
                 return
         await self._data_ended()
+
+    def _pass_quiet(self) -> bool:
+        """Leave out what comes next as far as nothing would come of it."""
+        if self._ahead is None:
+            return False
+        stretch = self._ahead.stretch(self.position)
+        passed = 0 if stretch is None else pass_quiet(self.state, stretch)
+        self.position += self._ahead.skip(passed)
+        return passed > 0
 
     async def _data_ended(self) -> None:
         self._exhausted = True

@@ -3,9 +3,12 @@
 `advance` is called once per session date with the final bars (it changes only the memory it
 is given, which belongs to State). `decide` is called at the strategy's slot and changes
 nothing. The core turns its verdict into signals, orders and a stored decision.
+
+A strategy that can tell on which bars it would say nothing may take in many of them at once
+(`pass_quiet`): on a recording that saves all that goes with a session date but its snapshot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +21,7 @@ from engine.domain.order import OrderType, Side
 from engine.domain.regime import RegimeReading
 from engine.domain.session import FillRule, Slot
 from engine.domain.signal import SignalKind
+from engine.domain.stretch import Stretch
 
 
 class SlotFacts(Protocol):
@@ -144,6 +148,16 @@ class Strategy(Protocol):
         self, memory: Any, session_date: date, ordinal: int, bars: Mapping[InstrumentId, Bar]
     ) -> None:
         """Take in the final bars of one session date (only those that passed the gates)."""
+
+    def pass_quiet(
+        self, memory: Any, stretch: Stretch, owned: Callable[[InstrumentId], Decimal]
+    ) -> int:
+        """Take in the bars of the next session dates while `decide` would answer None; return
+        of how many.
+
+        It would with the memory as it is, and with the memory after each of them, nothing else
+        having changed. 0 is always right: then they come one by one.
+        """
 
     def reading(self, memory: Any) -> RegimeReading | None:
         """Return the reading of the last final bar; None while warming up or without a model."""

@@ -6,7 +6,7 @@ additions: this is the strategy with which the path itself is measured.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -20,6 +20,7 @@ from engine.domain.money import ZERO, text
 from engine.domain.order import Side
 from engine.domain.session import Slot
 from engine.domain.signal import SignalKind
+from engine.domain.stretch import Stretch
 from engine.strategy.base import SlotFacts, StrategyVerdict, Wish
 from engine.strategy.parameter import (
     SLOT_KEY,
@@ -158,6 +159,38 @@ class CrossoverStrategy:
             memory.sum_fast = sum(islice(closes, slow - self.fast, slow), ZERO)
             memory.sum_slow = sum(closes, ZERO)
             memory.rising = memory.sum_fast * slow > memory.sum_slow * self.fast
+
+    def pass_quiet(
+        self,
+        memory: CrossoverMemory,
+        stretch: Stretch,
+        owned: Callable[[InstrumentId], Decimal],
+    ) -> int:
+        """Take in bars up to the one on which the means cross."""
+        held = bool(owned(self.instrument))
+        follows = stretch.closed[0].ordinal == memory.track.last_ordinal + 1
+        if memory.rising is not held or not follows:
+            return 0
+        closes, slow = stretch.closes(self.instrument), self.slow
+        times_fast, times_slow = self._times
+        before = [*memory.closes, *closes]
+        fast_sum, slow_sum, passed = memory.sum_fast, memory.sum_slow, 0
+        for close, leaves_fast, leaves_slow in zip(
+            closes, islice(before, slow - self.fast, None), before, strict=False
+        ):
+            fast_next = fast_sum + close - leaves_fast
+            slow_next = slow_sum + close - leaves_slow
+            if (fast_next * times_fast > slow_next * times_slow) is not held:
+                break
+            fast_sum, slow_sum = fast_next, slow_next
+            passed += 1
+        if passed:
+            memory.sum_fast, memory.sum_slow = fast_sum, slow_sum
+            memory.closes.extend(closes[:passed])
+            last = stretch.closed[passed - 1]
+            bar = last.bars[self.instrument]
+            memory.track.take_run(last.session_date, last.ordinal, bar, passed)
+        return passed
 
     def reading(self, memory: CrossoverMemory) -> None:
         """There is no regime here."""

@@ -6,13 +6,15 @@ budgeted, reconciled and explained like everything else.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 
 from engine.domain.ids import MANUAL, InstrumentId
 from engine.domain.instrument import stock_id
 from engine.domain.market import Bar
 from engine.domain.session import Slot
+from engine.domain.stretch import Stretch
 from engine.strategy.base import SlotFacts
 from engine.strategy.parameter import Kind, Parameter, Relation, Resolved, Schema, Values
 
@@ -68,6 +70,12 @@ class ManualStrategy:
         self, memory: None, session_date: date, ordinal: int, bars: Mapping[InstrumentId, Bar]
     ) -> None:
         """No series is read."""
+
+    def pass_quiet(
+        self, memory: None, stretch: Stretch, owned: Callable[[InstrumentId], Decimal]
+    ) -> int:
+        """A person may have something to say at any time."""
+        return 0
 
     def reading(self, memory: None) -> None:
         """There is no regime here."""

@@ -5,7 +5,7 @@ compares m with the targets of the reading and names the legs that have to move;
 is the core's work. Every deviation is computed and stored, whether it is traded or not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from engine.domain.money import MICRO, ZERO, text
 from engine.domain.regime import RegimeReading
 from engine.domain.session import Slot
 from engine.domain.signal import SignalKind
+from engine.domain.stretch import Stretch
 from engine.domain.times import utc_text
 from engine.strategy import tree
 from engine.strategy.allocation import targets
@@ -109,6 +110,12 @@ class RegimeStrategy:
         """Take in the final bars of one session date; other instruments are passed over."""
         bond = bars.get(self.bond) if self._overlay else None
         self.model.advance(memory, session_date, ordinal, bars.get(self.signal), bond)
+
+    def pass_quiet(
+        self, memory: RegimeMemory, stretch: Stretch, owned: Callable[[InstrumentId], Decimal]
+    ) -> int:
+        """Every session date has its reading."""
+        return 0
 
     def reading(self, memory: RegimeMemory) -> RegimeReading | None:
         """Return the reading of the last final bar; None while warming up."""

@@ -25,6 +25,7 @@ from engine.domain.market import Bar
 from engine.domain.order import OrderType, Side
 from engine.domain.session import Slot
 from engine.domain.signal import SignalKind
+from engine.domain.stretch import Stretch
 from engine.domain.times import parse_utc
 from engine.errors import SettingsError
 from engine.strategy.base import SlotFacts, StrategyVerdict, Wish
@@ -257,6 +258,12 @@ class ScriptStrategy:
         if memory.last is None or session_date > memory.last:
             memory.before, memory.last = memory.last, session_date
             memory.sessions += 1
+
+    def pass_quiet(
+        self, memory: ScriptMemory, stretch: Stretch, owned: Callable[[InstrumentId], Decimal]
+    ) -> int:
+        """Its limits latch, which every snapshot is looked at for."""
+        return 0
 
     def reading(self, memory: ScriptMemory) -> None:
         """There is no regime here."""

@@ -38,6 +38,13 @@ class Track:
         self.bar = bar
         return True
 
+    def take_run(self, session_date: date, ordinal: int, bar: Bar, count: int) -> None:
+        """Take in the bars of that many neighboring sessions, the next ones; the last is given."""
+        self.last = session_date
+        self.last_ordinal = ordinal
+        self.found += count
+        self.bar = bar
+
     def expected(self, final_ordinal: int) -> int:
         """Return the sessions from the anchor to the last one that must be final; 0 unlisted."""
         return 0 if self.anchor is None else max(0, final_ordinal - self.anchor_ordinal + 1)

@@ -9,7 +9,7 @@ from engine.domain.instrument import symbol_of
 from engine.domain.money import micro
 from engine.domain.order import Order
 from engine.domain.signal import Signal
-from engine.domain.snapshot import are_final, newest_of
+from engine.domain.snapshot import QuietDays, are_final, newest_of
 from engine.domain.times import utc_text
 from storage.projections.row import Place, insert, plain, rounded, units, update_one
 
@@ -296,15 +296,16 @@ def snapshot(db: sqlite3.Connection, at: Place, event: facts.SnapshotTaken) -> N
     """Project SnapshotTaken."""
     rows = event.rows
     db.execute(
-        "INSERT INTO snapshots (seq, session_id, first_date, last_date, rows, intraday) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO snapshots (seq, session_id, first_date, last_date, rows, intraday, quiet) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             at.seq,
             at.session_id,
             rows[0].session_date.isoformat(),
             rows[-1].session_date.isoformat(),
             len(rows),
-            0 if are_final(rows) else 1,
+            not are_final(rows),
+            isinstance(rows, QuietDays),
         ),
     )
     for strategy, newest in newest_of(rows).items():

@@ -118,6 +118,42 @@ def test_stopped_anywhere_the_rest_is_the_same(rule: FillRule, cursor: int) -> N
     assert list(again) == whole[cursor:]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(FillRule), st.integers(0, 40), st.booleans())
+def test_session_dates_left_out_leave_the_others_as_they_are(
+    rule: FillRule, session: int, close_out: bool
+) -> None:
+    one = feed(rule, jobs=ALL_JOBS[:1], close_out=close_out)
+    whole = list(one)
+    session = min(session, len(one.sessions) - 1)
+    one.seek(session * one.each)
+    inputs = iter(one)
+    stretch = inputs.stretch(one.cursor)
+    if stretch is None:
+        assert session == len(one.sessions) - 1
+        assert list(inputs) == whole[one.cursor :]
+        return
+    assert [c.session_date for c in stretch.closed] == list(one.sessions[session:-1])
+    assert list(stretch.closes(QQQ)) == [closed.bars[QQQ].close for closed in stretch.closed]
+    left_out = len(stretch.closed) // 2
+    position = one.cursor + inputs.skip(left_out)
+    assert next(inputs) == whole[position]
+    assert inputs.stretch(position + 1) is None  # in the middle of a session date
+    assert list(inputs) == whole[position + 1 :]
+
+
+def test_a_stretch_ends_before_anything_odd(tmp_path: Path) -> None:
+    days = xnys().sessions(FIRST, LAST)
+    write(tmp_path, "QQQ", [row(day, 100) for day in days if day != days[5]])
+    write(tmp_path, "TLT", [row(day, 100) for day in days[9:]])
+    one = RecordedFeed(load_folder(tmp_path, xnys(), NOW), xnys(), FIRST, LAST)
+    spans = []
+    for first in (0, 5, 6):
+        found = one.stretch(first)
+        spans.append(None if found is None else len(found.closed))
+    assert spans == [5, None, len(days) - 1 - 6]
+
+
 def test_cursor_of_other_data_is_refused() -> None:
     one = feed()
     with pytest.raises(MarketDataError, match=f"cursor 99999 is not in 0..{len(one)}"):

@@ -77,9 +77,12 @@ def test_quiet_days_read_like_the_rows_they_stand_for(
     assert quiet[-6:] == rows[-6:]
     assert newest_of(quiet) == newest_of(rows) == {StrategyId("crossover"): rows[-1]}
     assert are_final(quiet)
-    text = encode(SnapshotTaken(rows=quiet))  # type: ignore[arg-type]  # reads like a tuple
-    assert text == encode(SnapshotTaken(rows=tuple(rows)))
-    assert decode("SnapshotTaken", 1, text) == SnapshotTaken(rows=tuple(rows))
+    text = encode(SnapshotTaken(rows=quiet))
+    read = decode("SnapshotTaken", 1, text)
+    assert isinstance(read, SnapshotTaken)
+    assert isinstance(read.rows, QuietDays)
+    assert list(read.rows) == rows
+    assert encode(read) == text
 
 
 @pytest.mark.parametrize("missing", [QQQ, TLT])

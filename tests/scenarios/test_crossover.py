@@ -6,11 +6,15 @@ from fractions import Fraction
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from engine.domain.session import FillRule
 from engine.settings.load import load
 from engine.settings.sources import Flag
+from engine.strategy.crossover import CrossoverStrategy
 from storage.connect import open_reader
 from storage.queries.listing import rows
-from tui.wiring import run_session
+from tui.wiring import RunOutcome, run_session
 
 FAST, SLOW = 40, 140
 EXPOSURE = Fraction(98, 100)
@@ -82,27 +86,34 @@ def ties(bars: list[Bar]) -> int:
     )
 
 
+def ran(database: Path, data: Path, first: date, **more: str) -> RunOutcome:
+    """Run the strategy over a folder, every event written into this database."""
+    given = {
+        "storage.path": str(database),
+        "run.mode": "backtest",
+        "run.pace": "max",
+        "run.strategy": "crossover",
+        "run.data": str(data),
+        "run.from": first.isoformat(),
+        "run.capital": "10000",
+        "market.calendar": "always",
+        "sim.half_spread_bps": "0",
+        "sim.slippage_bps": "0",
+        "sim.commission_bps": "1",
+        **more,
+    }
+    flags = [Flag(f"--set {key}", key, value) for key, value in given.items()]
+    settings = load(flags=flags, env={}, here=database.parent, today=date(2026, 11, 20))
+    return run_session(settings)
+
+
 def test_crossover_is_exact_fill_by_fill_and_to_the_cent(tmp_path: Path) -> None:
     bars = series(6_000, seed=11)
     assert ties(bars) > 100
     want, equity = exact_fills(bars, 10_000)
     assert len(want) > 50
     database = tmp_path / "run.db"
-    given = {
-        "storage.path": str(database),
-        "run.mode": "backtest",
-        "run.pace": "max",
-        "run.strategy": "crossover",
-        "run.data": str(write_csv(tmp_path / "bars", bars)),
-        "run.from": FIRST.isoformat(),
-        "run.capital": "10000",
-        "market.calendar": "always",
-        "sim.half_spread_bps": "0",
-        "sim.slippage_bps": "0",
-        "sim.commission_bps": "1",
-    }
-    flags = [Flag(f"--set {key}", key, value) for key, value in given.items()]
-    outcome = run_session(load(flags=flags, env={}, here=tmp_path, today=date(2026, 11, 20)))
+    outcome = ran(database, write_csv(tmp_path / "bars", bars), FIRST)
     assert outcome.result is not None
     with closing(open_reader(database)) as reader:
         trades = rows(reader, "trades", session_id=outcome.session_id)
@@ -113,3 +124,35 @@ def test_crossover_is_exact_fill_by_fill_and_to_the_cent(tmp_path: Path) -> None
     assert got == want
     assert abs(Fraction(outcome.result["final_equity_exact"]) - equity) < Fraction(1, 100)
     assert outcome.result["latches"] == []
+
+
+@pytest.mark.parametrize("rule", list(FillRule))
+def test_quiet_bars_taken_at_once_leave_what_bars_one_by_one_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: FillRule
+) -> None:
+    data = write_csv(tmp_path / "bars", series(1_500, seed=5))
+    first = FIRST + timedelta(days=200)  # the baseline counts from a close before it
+    at_once = kept(tmp_path / "at_once.db", data, first, rule)
+    monkeypatch.setattr(CrossoverStrategy, "pass_quiet", lambda *given: 0)
+    assert kept(tmp_path / "one_by_one.db", data, first, rule) == at_once
+
+
+def kept(database: Path, data: Path, first: date, rule: FillRule) -> list[object]:
+    """Run, and return all that says anything of the market, without ids of the session."""
+    outcome = ran(database, data, first, **{"sim.fill": rule.value})
+    assert outcome.result is not None
+    with closing(open_reader(database)) as reader:
+        days = reader.execute(
+            "SELECT session_date, equity, cash, daily_return, cumulative_return, drawdown, "
+            "high_water, equity_at_fill, baseline, fees_to_date, final, holdings FROM v_snapshots "
+            "ORDER BY session_date"
+        ).fetchall()
+        decided = reader.execute("SELECT at, text, equity, cash FROM v_decisions ORDER BY seq")
+        written = reader.execute(
+            "SELECT kind, count(*) FROM events WHERE kind <> 'SnapshotTaken' GROUP BY 1"
+        )
+        others = [tuple(row) for row in (*decided, *written)]
+    assert len(days) == outcome.result["sessions"] == 1_300
+    assert all(abs(day["daily_return"]) < 0.1 for day in days)
+    hashes = [outcome.result[name] for name in ("decisions_hash", "fills_hash")]
+    return [hashes, [tuple(day) for day in days], others]

@@ -105,7 +105,7 @@ def _joined(one: Unit, other: Unit) -> Unit:
     for unit in (one, other):
         event: Event = unit.entries[0].event
         assert isinstance(event, SnapshotTaken)
-        rows += event.rows
+        rows += tuple(event.rows)
     at: datetime = other.at
     cursor = one.cursor if other.cursor is None else other.cursor
     entry = Entry(SnapshotTaken(rows=rows), -1)

@@ -169,14 +169,16 @@ class Life:
             world.far.connect(inbox.put, lambda: self.loop.now())
             broker = world.far
         door = Door(broker, killer, box, world.sent, state)
+        inputs = iter(world.feed)
         self.loop = Loop(
             state=state,
             inbox=inbox,
             journal=journal,
             router=Router(door, inbox.put, lambda: self.loop.now()),
             requests=box,
-            feed=fragile(iter(world.feed), killer),
+            feed=fragile(inputs, killer),
             position=cursor,
+            ahead=inputs,
             market=self._far_market if near is None else near.on_market,
             pacer=Pacer(of.pace, world.clock.monotonic),
             clock=world.clock,
