@@ -139,6 +139,8 @@ def _options(settings: Settings) -> "ScreenOptions":
         ascii_only=screen.ascii or terminal.needs_ascii(os.environ, _encoding()),
         read_only=screen.read_only,
         no_color=screen.color == "none",
+        price_band_bps=screen.price_band_bps,
+        type_quantity_above_usd=screen.type_quantity_above_usd,
         log=settings.log.path,
         keys=checked(screen.keys),
     )

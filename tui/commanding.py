@@ -3,20 +3,21 @@
 from collections.abc import Callable
 
 from engine.domain.request import RequestKind
+from engine.domain.ticket import Action
 from tui import steering
 from tui.actions import Act
 from tui.format import Shown, safe, say, word
 from tui.messages import CancelWanted
 from tui.runbook import runbook_lines
+from tui.tickets import Tickets
 from tui.verbs import Choice, Verb, choices, remembered, verb_named, verbs, words_after
 from tui.widgets.entry import Entry
 from tui.widgets.filtering import field_named
-from tui.wishes import Wishes
 
 KEPT = 50
 
 
-class Commanding(Wishes, inherit_bindings=False):
+class Commanding(Tickets, inherit_bindings=False):
     """The application as typed words see it."""
 
     _typed_before: list[str]
@@ -78,6 +79,12 @@ class Commanding(Wishes, inherit_bindings=False):
                 self.call_next(self.run_action, "app.leave")
             case "cancel":
                 self._cancel(words)
+            case "buy":
+                self.type_order(Action.BUY, words)
+            case "sell":
+                self.type_order(Action.SELL, words)
+            case "close":
+                self.close_symbol(words)
             case _:
                 self._steer(name, words)
 

@@ -2,6 +2,7 @@
 
 from textual.message import Message
 
+from engine.domain.ticket import Action
 from tui.format import Shown
 from tui.view import Moment, Row, View
 from tui.widgets.entry import Entry
@@ -30,6 +31,16 @@ class CancelWanted(Message):
     def __init__(self, order: Row | None, *, selection_changed: bool) -> None:
         super().__init__()
         self.order = order
+        self.selection_changed = selection_changed
+
+
+class TicketWanted(Message):
+    """Close, reduce or replace what is under the cursor, after a preview and a question."""
+
+    def __init__(self, action: Action, row: Row | None, *, selection_changed: bool) -> None:
+        super().__init__()
+        self.action = action
+        self.row = row
         self.selection_changed = selection_changed
 
 

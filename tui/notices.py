@@ -7,7 +7,20 @@ request; other alerts; news of this screen.
 
 from datetime import datetime
 
-from tui.format import UNKNOWN, Shown, age, cell, exchange_time, safe, say, when, word
+from engine.domain.request import RequestKind
+from tui.format import (
+    UNKNOWN,
+    Shown,
+    age,
+    cell,
+    exchange_time,
+    quantity,
+    safe,
+    say,
+    short_id,
+    when,
+    word,
+)
 from tui.steering import Asked
 from tui.view import Row, View, instant
 from tui.widgets.lines import Span
@@ -113,16 +126,34 @@ def _answer(view: View, own: Asked | None) -> Span | None:
     """What came of the own request, for a while; that nobody has taken it, for as long."""
     if own is None:
         return None
-    for row in view["answers"].rows or ():
-        if row["request_id"] == own.request_id:
-            if own.age_s > ANSWER_S:
-                return None
-            ink = "gain" if row["result"] == "DONE" else "warn"
-            words = safe(row["text"] or "", 200)
-            return Span(say("{} {}: {}", safe(own.kind), word(row["result"]), words), ink)
+    found = [row for row in view["answers"].rows or () if row["request_id"] == own.request_id]
+    if found:
+        quiet = own.age_s > ANSWER_S or own.kind == RequestKind.PREVIEW.value
+        return None if quiet else _came_of(found[-1], own)
     if own.age_s < NOT_TAKEN_S:
         return None
     return Span(say("{} asked {} ago, not taken", safe(own.kind), age(own.age_s)), "warn")
+
+
+def _came_of(row: Row, own: Asked) -> Span:
+    """Return result and text; of an order its status as it is now, never "done"."""
+    result = str(row.get("result") or row.get("outcome"))
+    ink, kind = ("gain" if result == "DONE" else "warn"), safe(own.kind)
+    order = row.get("order")
+    if order is None:
+        words = Shown("look again") if result == "CHANGED" else safe(row["text"] or "", 200)
+        return Span(say("{} {}: {}", kind, word(result), words), ink)
+    text = say(
+        "{} {} {} {} {}/{} {}",
+        kind,
+        short_id(order["order_id"]),
+        word(order["symbol"]),
+        word(order["status"]),
+        quantity(order["filled"]),
+        quantity(order["quantity"]),
+        safe(str(row["text"]).partition(" ")[2], 120),
+    )
+    return Span(text, "warn" if order["status"] in ("DENIED", "REJECTED", "UNKNOWN") else ink)
 
 
 def engine_end(alive: bool, code: int | None, error: BaseException | None) -> Span | None:

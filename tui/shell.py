@@ -12,6 +12,7 @@ import signal
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from threading import Thread
@@ -101,6 +102,8 @@ class ScreenOptions:
     ascii_only: bool = False
     read_only: bool = False
     no_color: bool = False
+    price_band_bps: Decimal = Decimal(50)
+    type_quantity_above_usd: Decimal = Decimal(25_000)
     log: Path | None = None
     keys: Mapping[str, str] = field(default_factory=dict)  # a checked map: binding id → keys
 

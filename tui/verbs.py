@@ -27,6 +27,9 @@ WORDY: dict[str, tuple[Act, Shown]] = {
     "flatten": (Act.PROTECT, Shown("close everything, then HALT…")),
     "stop": (Act.PROTECT, Shown("stop the session and leave…")),
     "cancel": (Act.MARKET, Shown("ID: cancel an order…")),
+    "buy": (Act.MARKET, Shown("10 TQQQ LIMIT 50: an order by hand…")),
+    "sell": (Act.MARKET, Shown("10 TQQQ: of what manual owns…")),
+    "close": (Act.MARKET, Shown("SYMBOL: close a position…")),
 }
 """Verbs that take words, or have no key of their own."""
 

@@ -380,6 +380,20 @@ class Screen(Section):
     )
     ascii: bool = key(False, "no box drawing, arrows, blocks or dots")
     read_only: bool = key(False, "the screen only looks: nothing but the emergency stop acts")
+    price_band_bps: Number = key(
+        Decimal(50),
+        "how far a price may have moved from the one that was seen, before it is asked again",
+        unit="basis points",
+        gt=0,
+        le=10_000,
+    )
+    type_quantity_above_usd: Number = key(
+        Decimal(25_000),
+        "a live order above it is confirmed by typing its quantity",
+        unit="USD",
+        ge=0,
+        le=1_000_000_000,
+    )
     mouse: bool = key(False, "take mouse events, which nothing needs")
     keys: Mapping[str, str] = key(
         dict,

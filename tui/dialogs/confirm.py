@@ -29,6 +29,7 @@ class Typed:
     prompt: Shown
     accepts: Callable[[str], bool]
     wanted: Shown  # said while it is not there yet
+    enter: Shown = Shown("enter sends")  # noqa: RUF009  a literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Question:
     typed: Typed | None = None
     lasts_s: float | None = 10.0  # None: until esc, other keys change nothing
     danger: bool = True
+    text: str = ""  # what stands in the line already, where something is typed
 
 
 def reason_needed(prompt: Shown) -> Typed:
@@ -70,7 +72,7 @@ class ConfirmPanel(Lines, can_focus=True):
         """Ask; a question that is open gives way as if answered no."""
         self.question = question
         self.opened_at = monotonic()
-        self.text_typed = ""
+        self.text_typed = question.text
         self.note = BLANK
         self.styles.height = PANEL_ROWS
         self.display = True
@@ -178,7 +180,7 @@ class ConfirmPanel(Lines, can_focus=True):
         note = Span(say("   {}", self.note) if self.note else BLANK, "warn")
         if question.typed is not None:
             entry = Span(say(" {} ", safe(self.text_typed)), "cursor")
-            hint = Span(Shown("  enter sends  esc no"), "quiet")
+            hint = Span(say("  {}  esc no", question.typed.enter), "quiet")
             return line(say(" {} ", question.typed.prompt), entry, hint, note, ink="ask")
         spans: list[Span] = []
         for key, label in question.answers:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from engine.domain.ticket import Action
 from tui.actions import bindings
 from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, word
-from tui.messages import CancelWanted
+from tui.messages import CancelWanted, TicketWanted
 from tui.panes.pane import Pane
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -111,6 +112,11 @@ class OrdersPane(Pane):
     def dims(self, row: Row) -> bool:
         """Ended orders step back."""
         return super().dims(row) or not is_working(row)
+
+    def action_replace(self) -> None:
+        """Ask for what is to take the place of the order under the cursor."""
+        self.post_message(TicketWanted(Action.REPLACE, self.row, selection_changed=self.row_left))
+        self.row_left = False
 
     def action_cancel(self) -> None:
         """Ask whether to cancel the order under the cursor."""

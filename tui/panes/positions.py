@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+from engine.domain.ticket import Action
+from tui.actions import bindings
 from tui.format import UNKNOWN, Number, Shown, age, cell, money, percent, price, quantity, say
+from tui.messages import TicketWanted
 from tui.panes.pane import Pane, clock_text, sign_ink
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -108,6 +111,8 @@ COLUMNS = (
 class PositionsPane(Pane):
     """Owned positions by strategy and symbol, unowned ones last."""
 
+    BINDINGS = [*bindings("positions")]
+
     pane = "positions"
     title = Shown("Positions")
     topics = ("positions", "decision")
@@ -150,6 +155,18 @@ class PositionsPane(Pane):
             return super().dims(row)
         seconds = staleness(row, self.moment)
         return super().dims(row) or seconds is None or seconds > AGING_S
+
+    def action_close(self) -> None:
+        """Ask whether to close the position under the cursor."""
+        self._want(Action.CLOSE)
+
+    def action_reduce(self) -> None:
+        """Ask how much of the position under the cursor to sell."""
+        self._want(Action.REDUCE)
+
+    def _want(self, action: Action) -> None:
+        self.post_message(TicketWanted(action, self.row, selection_changed=self.row_left))
+        self.row_left = False
 
 
 def provenance(view: View) -> list[Shown]:
