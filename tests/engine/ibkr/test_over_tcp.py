@@ -269,7 +269,9 @@ async def test_an_empty_answer_against_the_portfolio_is_unknown_not_flat() -> No
 # -- orders ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [10349, 201, 161, 10147, 10148, 104, 105, 399])
+@pytest.mark.parametrize(
+    "code", [10349, 201, 161, 10147, 10148, 104, 105, 399, 10197, 321, 2161, 135]
+)
 async def test_a_false_error_ends_no_order(code: int) -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()
