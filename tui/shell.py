@@ -8,6 +8,7 @@ end the screen and never the engine.
 import asyncio
 import contextlib
 import faulthandler
+import gc
 import signal
 import traceback
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
@@ -31,7 +32,6 @@ from textual.worker import Worker, WorkerState
 from engine.domain.ids import RequestId
 from engine.domain.request import Request, RequestKind
 from engine.errors import JournalError
-from engine.ports import Clock
 from tui import terminal
 from tui.actions import use_keys
 from tui.dialogs.confirm import Question
@@ -46,10 +46,15 @@ from tui.view import Moment, View
 from tui.widgets.cells import Cropped
 from tui.widgets.lines import Lines, Span
 
+if TYPE_CHECKING:
+    from engine.ports import Clock
+
 ALWAYS = frozenset({RequestKind.HALT, RequestKind.STOP})
 """What a read-only screen may ask too: the emergency stop, and the end of its own session."""
 
 HINT_S = 5.0
+LAUNCH_S = 0.3
+"""How long an engine's start waits for the first rows: both at once show them later."""
 QUIET_S = 1.5
 RETRY_S = (1.0, 2.0, 5.0)
 
@@ -120,7 +125,7 @@ class Shell(App[None], inherit_bindings=False):
         *,
         make_source: Callable[[], Source],
         requests: Requests,
-        clock: Clock,
+        clock: "Clock",
         launch: Callable[[], Engine] | None = None,
         options: ScreenOptions | None = None,
     ) -> None:
@@ -179,13 +184,18 @@ class Shell(App[None], inherit_bindings=False):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        gc.freeze()  # the library and the widgets are there to stay
         self._reader = Reader(self, self._make_source, lambda: self.dashboard.wanted)
         self._start_reader()
         self.set_interval(1.0, self._tick)
-        if self.launch is not None:
+        self.set_timer(LAUNCH_S, self._start_engine)
+        self.say_hint(Shown("0-8 panes · ? help · ctrl+k stops trading · Q leaves"), "quiet")
+
+    def _start_engine(self) -> None:
+        """Start it once: what was read is on the screen, or cannot be read yet."""
+        if self.launch is not None and self.launching is None and self.left is Left.STAYS:
             self.launching = Thread(target=self._launch, name="engine-start", daemon=True)
             self.launching.start()
-        self.say_hint(Shown("0-8 panes · ? help · ctrl+k stops trading · Q leaves"), "quiet")
 
     def _launch(self) -> None:
         """On a thread of its own: what the engine imports would freeze the screen's loop."""
@@ -221,6 +231,8 @@ class Shell(App[None], inherit_bindings=False):
         self.paint()
         if self._reader is not None:
             self._reader.handled()
+        if self.launching is None:
+            self.call_after_refresh(self._start_engine)
 
     def _tick(self) -> None:
         self.guard.tick(waiting=output_waits(self._driver))

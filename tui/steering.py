@@ -9,11 +9,11 @@ one request.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from engine.domain.ids import RequestId
 from engine.domain.request import Request, RequestKind
 from engine.domain.times import parse_utc
-from engine.ports import Clock, IdSource
 from engine.runtime.ids import request_id
 from tui.dialogs.confirm import Facts, Question, reason_needed, word_needed
 from tui.format import (
@@ -30,6 +30,9 @@ from tui.format import (
     word,
 )
 from tui.view import Row, View, instant
+
+if TYPE_CHECKING:
+    from engine.ports import Clock, IdSource
 
 ENDED = frozenset({"DENIED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "DRY_RUN"})
 ARM_MINUTES = {"1": 5, "2": 15, "3": 60}
@@ -98,7 +101,7 @@ class Asked:
 class Requests:
     """Makes requests and commits them, one row each."""
 
-    def __init__(self, commit: Commit, clock: Clock, ids: IdSource, actor: str) -> None:
+    def __init__(self, commit: Commit, clock: "Clock", ids: "IdSource", actor: str) -> None:
         self._commit = commit
         self._clock = clock
         self._ids = ids

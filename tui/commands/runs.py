@@ -215,14 +215,15 @@ def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
     Ports decide nothing. A missing port or account is a SettingsError. What the broker's login
     manages is compared once it is connected.
     """
-    from engine.brokers.ibkr.link import gate
-    from engine.brokers.ibkr.terms import terms_of
     from engine.domain.session import Mode
-    from engine.errors import SafetyRefusal
 
     mode, account = settings.run.mode, settings.ibkr.account
     if mode not in (Mode.PAPER, Mode.LIVE):
         return
+    from engine.brokers.ibkr.link import gate
+    from engine.brokers.ibkr.terms import terms_of
+    from engine.errors import SafetyRefusal
+
     is_live = mode is Mode.LIVE
     wrong = account and gate(live=is_live, account=account, managed=[account])
     missing = [wrong[1]] if wrong else []

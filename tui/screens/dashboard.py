@@ -34,7 +34,7 @@ from tui.screens.help import HelpPane
 from tui.verbs import Choice
 from tui.view import Moment, View
 from tui.widgets.entry import Entry, EntryLine
-from tui.widgets.lines import Line, Span, line
+from tui.widgets.lines import INK_CLASSES, Line, Span, line
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
 FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
@@ -46,6 +46,7 @@ OUTSIDE = ("card", "equity", "help")
 class Dashboard(Screen[None], inherit_bindings=False):
     """All panes; code says which are shown and where."""
 
+    COMPONENT_CLASSES = set(INK_CLASSES)
     AUTO_FOCUS = None
 
     def __init__(

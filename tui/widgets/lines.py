@@ -24,6 +24,10 @@ INKS = (
 )  # fmt: skip
 """Meanings; the theme says how each looks."""
 
+INK_CLASSES = frozenset(f"ink--{ink}" for ink in INKS)
+"""The style sheet's names of them. They belong to the screen, where they are worked out once:
+a set for each widget was half of the time to the first paint."""
+
 
 class Span(NamedTuple):
     """A piece of a line."""
@@ -49,8 +53,6 @@ EMPTY = Line()
 
 class Lines(Widget):
     """A widget whose content is a list of lines."""
-
-    COMPONENT_CLASSES = {f"ink--{ink}" for ink in INKS}
 
     ascii_only = False
     """Set once for all widgets before the screen is built."""
@@ -120,9 +122,10 @@ class Lines(Widget):
         """An ink on a line: the line's background, and its color unless the span has its own."""
         style = self._inks.get((ink, over))
         if style is None:
-            style = self.get_component_rich_style(f"ink--{over}")
+            of_screen = self.screen.get_component_rich_style
+            style = of_screen(f"ink--{over}")
             if ink != "plain":
-                own = self.get_component_rich_style(f"ink--{ink}", partial=True)
+                own = of_screen(f"ink--{ink}", partial=True)
                 style = style + (
                     Style(reverse=own.reverse, bold=own.bold) if _covers(over) else own
                 )
