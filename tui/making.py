@@ -9,12 +9,13 @@ from decimal import Decimal
 from importlib.metadata import version
 
 from engine.core.state import StrategyBook, Terms
-from engine.domain.event import TradingStateChanged
+from engine.domain.event import SessionCreated, SessionStateChanged, TradingStateChanged
 from engine.domain.ids import Book, StrategyId
 from engine.domain.market import Feed
 from engine.domain.session import (
     Mode,
     SessionContext,
+    SessionState,
     StrategyInfo,
     TradingState,
 )
@@ -27,6 +28,8 @@ from engine.settings.strategies import limits_of
 from engine.strategy import registry
 from engine.strategy.base import Strategy
 from tui.plan import Plan, at_broker, make, on_wall_clock
+
+_RUNS = frozenset({SessionState.RUNNING, SessionState.PAUSED})
 
 
 def terms(settings: Settings, plan: Plan) -> Terms:
@@ -196,9 +199,21 @@ def halted(tail_lost: str) -> TradingStateChanged:
     )
 
 
-def last_written(journal: Journal, book: Book) -> datetime | None:
-    """Return when a book was last written to, None for a book without events."""
-    last = None
+def last_running(journal: Journal, book: Book) -> datetime | None:
+    """Return when a session of a book last wrote while it ran; None if none ever has.
+
+    What came due since then was missed. A start that writes its own beginning, and the end of a
+    dead session that it writes, say nothing about it; nor does a session that only compared.
+    """
+    last, runs = None, False
     for recorded in journal.replay(book):
-        last = recorded.at
+        event = recorded.event
+        if isinstance(event, SessionCreated):
+            runs = False
+        elif isinstance(event, SessionStateChanged):
+            if event.before in _RUNS and event.after is not SessionState.INTERRUPTED:
+                last = recorded.at
+            runs = event.after in _RUNS
+        if runs:
+            last = recorded.at
     return last

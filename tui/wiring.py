@@ -7,7 +7,7 @@ thread and a loop of its own; whoever started it only watches, and asks by the r
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -100,16 +100,24 @@ class Watched:
     reached: Reached | None = None
 
 
+Trade = Callable[
+    [Settings, plans.Plan, SessionContext, SqliteJournal, Clock, Watched, EmergencyFile],
+    Awaitable[None],
+]
+
+
 async def run_engine(
     settings: Settings,
     watched: Watched,
     *,
     clock: Clock | None = None,
     timings: Timings | None = None,
+    trade: "Trade | None" = None,
 ) -> None:
     """Run one session from the instance lock to its end. Raises EngineError if it cannot.
 
-    Tests give a clock that they move and short `timings` of the broker.
+    Tests give a clock that they move and short `timings` of the broker; `trade` is what the
+    session does, if it is not to trade.
     """
     clock = clock or await _clock(settings)
     database = Path(settings.storage.path)
@@ -131,9 +139,9 @@ async def run_engine(
             since = utc_text(context.started_at)
             for one in locks:
                 one.note(Holder(context.pid, context.session_id, context.host, since))
-            trade = _trade
-            if plans.at_broker(settings):
-                trade = partial(_trade_at_broker, timings=timings)
+            if trade is None:
+                at_broker = plans.at_broker(settings)
+                trade = partial(_trade_at_broker, timings=timings) if at_broker else _trade
             await trade(settings, plan, context, journal, clock, watched, emergency)
             await journal.truncate_log()
 
@@ -256,9 +264,9 @@ async def _run(loop: Loop, watched: Watched, clock: Clock) -> float:
 
 
 def _last_seen(journal: SqliteJournal, context: SessionContext) -> datetime | None:
-    """Return when the book was last written; None for one that begins."""
+    """Return when the book last ran; None for one that begins."""
     fresh = context.parent_session_id is None
-    return None if fresh else making.last_written(journal, context.book)
+    return None if fresh else making.last_running(journal, context.book)
 
 
 async def _clock(settings: Settings) -> SystemClock:
@@ -297,7 +305,7 @@ async def _trade_at_broker(
         history = await _connected(settings, plan, session, instruments)
     except EngineError as error:
         await session.stop()
-        await _never_started(journal, clock.wall(), error)
+        await never_started(journal, clock.wall(), error)
         raise
     state.instruments.update(history.instruments)
     session.market.watch(instruments)
@@ -374,7 +382,7 @@ async def _beside(inbox: Inbox, clock: Clock, work: Mapping[str, Work]) -> Async
             task.cancel()
 
 
-async def _never_started(journal: SqliteJournal, at: datetime, error: EngineError) -> None:
+async def never_started(journal: SqliteJournal, at: datetime, error: EngineError) -> None:
     """Write the end of a session that could not start."""
     failed = SessionStateChanged(
         before=SessionState.CREATED,

@@ -206,7 +206,7 @@ def test_halt_waits_for_the_next_engine_and_is_in_force_at_once(here: Here) -> N
 def test_what_needs_an_engine_says_that_none_runs(here: Here, arguments: tuple[str, ...]) -> None:
     said = here(*arguments)
     assert said.code == 2
-    assert "no engine runs" in said.out
+    assert "no engine runs" in said.out + said.err
     assert list(here.folder.iterdir()) == []
 
 

@@ -67,6 +67,28 @@ def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answ
             assert here("stop").code == 0
             engine.wait(30)
             assert engine.returncode == 0
+        compares_without_an_engine(here, gateway)
+
+
+def compares_without_an_engine(here: Here, gateway: Running) -> None:
+    """The same report from a process of its own, which sends nothing and leaves no engine."""
+    alone = ("reconcile", "--json", "--set", "run.mode=paper", *at(gateway))
+    assert here("reconcile").code == 2  # offline: there is no broker
+    said = here(*alone)
+    assert (said.code, said.json["verdict"]) == (0, "CLEAN"), said.err
+    gateway.fault("manual_trade", symbol="SPY", quantity=7)
+    found = here(*alone)
+    assert found.code == 7
+    assert {d["kind"] for d in found.json["differences"] if not d["accepted_by"]} >= {
+        "MISSING_LOCAL"
+    }
+    gateway.fault("error", kind=61, code=321, text="not now", nth=2)  # the first is the sync's
+    failed = here(*alone)
+    assert (failed.code, failed.json["verdict"]) == (4, "UNKNOWN"), failed.err
+    sessions = here("sessions", "--json").json
+    assert [one["state"] for one in sessions] == ["STOPPED"] * 4
+    assert here("db", "check").code == 0
+    assert not here("status", "--json").json["engine"]["running"]
 
 
 def settles_by_a_person(here: Here, gateway: Running) -> None:

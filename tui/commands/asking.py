@@ -3,9 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.domain.report import QUIET
 from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
@@ -15,6 +15,9 @@ from engine.runtime.holder import Holder, read_holder
 from engine.runtime.ids import SystemIds, request_id
 from storage.controls import SqliteRequestBox
 from tui import terminal
+
+if TYPE_CHECKING:
+    from engine.settings.model import Settings
 
 Wish = tuple[str, str, Mapping[str, str]]
 """Kind, reason, arguments."""
@@ -140,9 +143,16 @@ RUNS = 20  # among which the answer to a request is looked for
 VERDICTS = {"CLEAN": 0, "DIFFERENCES": 7, "UNKNOWN": 4}
 
 
-def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
-    """Ask for a reconciliation, print its report; return the exit code of its verdict."""
+def reconciled(
+    database: Path, reason: str, settings: Callable[[], "Settings"], *, as_json: bool
+) -> int:
+    """Ask for a reconciliation, print its report; return the exit code of its verdict.
+
+    Without an engine this process compares by itself, with what `settings` loads.
+    """
     before = _newest_run(database)
+    if read_holder(database) is None:
+        return _compared(database, before, settings, as_json=as_json)
     answer = ask(database, RequestKind.RECONCILE.value, reason, {})
     deadline = time.monotonic() + BROKER_WITHIN_S
     while answer.result == DONE and time.monotonic() < deadline:
@@ -153,6 +163,24 @@ def reconciled(database: Path, reason: str, *, as_json: bool) -> int:
         time.sleep(POLL_S)
     print_answers([answer], as_json=as_json)
     return exit_code(answer) or EXIT_CODES[NOT_TAKEN]
+
+
+def _compared(
+    database: Path,
+    before: dict[str, Any] | None,
+    settings: Callable[[], "Settings"],
+    *,
+    as_json: bool,
+) -> int:
+    from engine.errors import EngineError
+    from tui.compared import compare_once
+
+    compare_once(settings())
+    run = _newest_run(database)
+    if run is None or (before is not None and run["seq"] <= before["seq"]):
+        raise EngineError("the comparison left no report")
+    _print_report(run, as_json=as_json)
+    return VERDICTS[run["verdict"]]
 
 
 def _newest_run(database: Path) -> dict[str, Any] | None:

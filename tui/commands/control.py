@@ -15,8 +15,13 @@ from tui.commands.options import Config, Confirm, Db, Json, Reason
 from tui.commands.reading import database_of
 
 if TYPE_CHECKING:
+    from engine.settings.model import Settings
     from tui.commands.asking import Wish
 
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting, where no engine runs; repeat."),
+]
 MayReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
 
@@ -167,17 +172,20 @@ def reconcile(
         str | None, typer.Option("--as", metavar="STATUS", help="What the order became.")
     ] = None,
     reason: MayReason = "",
+    settings: Set = None,
     db: Db = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Compare our ledger with the broker's account now and print the report.
 
-    Exit 7 with differences, 4 when the broker did not answer everything.
+    Through the running engine; without one this process connects with ibkr.client_id, compares
+    and sends nothing. Exit 7 with differences, 4 when the broker did not answer everything.
 
     \b
     Examples:
       pilothouse reconcile
+      pilothouse reconcile --set run.mode=paper --set ibkr.port=4002 --set ibkr.account=DU1234567
       pilothouse reconcile --accept STK:QQQ:USD --reason "bought by hand"
       pilothouse reconcile --settle ord_01KAFR2Z9R9SG5F3C9VJ4XG1TB --as CANCELED --reason "phoned"
     """
@@ -192,7 +200,12 @@ def reconcile(
         _ask([("SETTLE", reason, args)], db, config, as_json=as_json)
     from tui.commands.asking import reconciled
 
-    raise typer.Exit(reconciled(database_of(db, config), reason, as_json=as_json))
+    def loaded() -> "Settings":
+        from tui.commands.runs import flags, settings_of
+
+        return settings_of(flags(("--db", "storage.path", db), sets=settings), config)
+
+    raise typer.Exit(reconciled(database_of(db, config), reason, loaded, as_json=as_json))
 
 
 def _ask(
