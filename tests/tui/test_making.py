@@ -37,7 +37,7 @@ async def test_the_end_of_a_dead_session_is_written_later_than_it_ran(tmp_path: 
     given = context()
     async with await open_journal(tmp_path / "p.db") as journal:
         journal.put(created(given))
-        journal.put(unit(moved(S.STARTING, S.RUNNING), at=AT))
+        journal.put(unit(moved(S.CREATED, S.RUNNING), at=AT))
         await journal.commit()
         journal.end_interrupted(given, AT + timedelta(days=1), "engine")
         await journal.commit()
