@@ -21,7 +21,7 @@ from tui.format import EXCHANGE_ZONE, UNKNOWN, Shown, cell, exchange_time, safe,
 from tui.guest import Guest
 from tui.messages import Changed
 from tui.source import DatabaseSource
-from tui.view import Moment, Reading, Row, View, instant
+from tui.view import Moment, Reading, Row, View, Wanted, instant
 from tui.widgets.lines import Span
 
 Look = Callable[[], Holder | None]
@@ -45,7 +45,7 @@ class AttachedSource(DatabaseSource):
         self._file: tuple[int, int] | None = None
         self._view: View | None = None
 
-    def read(self, wanted: frozenset[str]) -> View | None:
+    def read(self, wanted: Wanted) -> View | None:
         """Return what is wanted if rows or the engine changed since the last call, else None."""
         self._reopen_if_replaced()
         view = super().read(wanted)

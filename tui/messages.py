@@ -48,6 +48,10 @@ class ReconcileWanted(Message):
     """Compare with the broker now."""
 
 
+class WindowWanted(Message):
+    """Other rows of a long table are wanted."""
+
+
 class Said(Message):
     """Something to say on the message line for a few seconds."""
 

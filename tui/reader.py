@@ -12,16 +12,21 @@ from textual.app import App
 from textual.worker import get_current_worker
 
 from tui.messages import Changed
-from tui.view import View
+from tui.view import View, Wanted
 
 POLL_S = 0.15
+BETWEEN_S = 0.02  # a search that goes on leaves the screen time to paint
 
 
 class Source(Protocol):
     """Where rows come from; lives on the reading thread alone."""
 
-    def read(self, wanted: frozenset[str]) -> View | None:
+    def read(self, wanted: Wanted) -> View | None:
         """Return what is wanted if anything changed since the last call, else None."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next read finds more though nothing changed."""
 
     def close(self) -> None:
         """Let go of the database."""
@@ -34,7 +39,7 @@ class Reader:
         self,
         app: App[None],
         make_source: Callable[[], Source],
-        wanted: Callable[[], frozenset[str]],
+        wanted: Callable[[], Wanted],
     ) -> None:
         self._app = app
         self._make_source = make_source
@@ -65,7 +70,7 @@ class Reader:
                 self._app.post_message(Changed(view))
                 while not self._handled.wait(POLL_S) and not worker.is_cancelled:
                     pass
-                self._wake.wait(POLL_S)
+                self._wake.wait(BETWEEN_S if source.unfinished else POLL_S)
                 self._wake.clear()
         finally:
             source.close()

@@ -41,7 +41,7 @@ from tui.guest import Guest
 from tui.player import Player, when_is
 from tui.screens.dashboard import Dashboard
 from tui.source import ALWAYS, READ_AFTER, DatabaseSource
-from tui.view import Moment, Reading, Row, View
+from tui.view import Moment, Reading, Row, View, Wanted
 from tui.widgets.lines import Span
 
 AHEAD_S = 0.05
@@ -75,7 +75,7 @@ class ReplaySource(DatabaseSource):
         """Let go of the database in memory."""
         self._rewind.close()
 
-    def read(self, wanted: frozenset[str]) -> View | None:
+    def read(self, wanted: Wanted) -> View | None:
         """Return what is wanted where the clock stands, None if nothing changed."""
         self._obey()
         player = self._player
@@ -86,7 +86,7 @@ class ReplaySource(DatabaseSource):
             self._rewind.seek(player.seq)
             self._old = set(READ_AFTER)
         shown = player.seq, player.playing, player.speed, player.home, wanted
-        if shown == self._shown and not (self._unfinished and "sessions" in wanted):
+        if shown == self._shown and not self.unfinished:
             self._rewind.prepare(AHEAD_S)
             return None
         self._shown = shown

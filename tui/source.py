@@ -16,12 +16,14 @@ from storage.connect import open_reader
 from storage.queries import panes
 from storage.queries.archive import Results
 from storage.queries.chain import explain
+from storage.queries.pages import Page, Window
 from storage.watch import LATEST, Watch
 from tui.explanation import explanation_rows
 from tui.format import EXCHANGE_ZONE
-from tui.view import Moment, Reading, Row, View, session_day
+from tui.view import Moment, Reading, Row, View, Wanted, session_day
 
 CURVE_SESSIONS = 3_000
+SEARCH_S = 0.06  # of each reading, for what no index finds
 
 READ_AFTER = {
     "session": {"sessions"},
@@ -44,6 +46,9 @@ READ_AFTER = {
     "sessions": {"sessions", "snapshots"},
     "parameters": {"parameters", "sessions", "decisions"},
     "closes": {"regimes"},
+    "page:fills": {"fills"},
+    "page:orders": {"orders"},
+    "page:events": {"events"},
 }
 """What is read → after news of which of storage's topics."""
 
@@ -73,6 +78,7 @@ class DatabaseSource:
         self._snapshots_seq = 0
         self._results = Results()
         self._unfinished = False  # results of more sessions are to be worked out
+        self._pages: dict[str, Page] = {}
 
     def close(self) -> None:
         """Let go of the database."""
@@ -80,7 +86,12 @@ class DatabaseSource:
             self._db.close()
             self._db = None
 
-    def read(self, wanted: frozenset[str]) -> View | None:
+    @property
+    def unfinished(self) -> bool:
+        """Whether a search goes on, or results are still to be worked out."""
+        return self._unfinished or any(page.unfinished for page in self._pages.values())
+
+    def read(self, wanted: Wanted) -> View | None:
         """Return what is wanted if anything changed since the last call, else None."""
         db = self._open()
         if db is None or self._watch is None:
@@ -91,11 +102,7 @@ class DatabaseSource:
         if session_id is None or book is None:
             return None
         asked = (session_id, self._own_request(), wanted)
-        if (
-            not changes.topics
-            and asked == self._asked
-            and not (self._unfinished and "sessions" in wanted)
-        ):
+        if not changes.topics and asked == self._asked and not self.unfinished:
             return None
         if changes.everything or self._asked[:1] != asked[:1]:
             self._forget()
@@ -116,13 +123,18 @@ class DatabaseSource:
     def _forget(self) -> None:
         self._old = set(READ_AFTER)
         self._readings.clear()
+        self._pages.clear()
         self._snapshots.clear()
         self._snapshots_seq = 0
 
-    def _read(self, db: panes.Database, session_id: str, book: str, wanted: frozenset[str]) -> None:
+    def _read(self, db: panes.Database, session_id: str, book: str, everything: Wanted) -> None:
         now, known = self._now(), self._readings
+        wanted = {topic for topic in everything if isinstance(topic, str)}
+        windows = [window for window in everything if isinstance(window, Window)]
         topics = sorted(wanted & self._old)
         self._old -= wanted
+        if "sessions" not in wanted:
+            self._unfinished = False
         queries = [topic for topic in topics if topic in panes.PANES]
         for topic, found in panes.read(db, session_id, book, queries).items():
             if isinstance(found, str):
@@ -130,6 +142,7 @@ class DatabaseSource:
                 self._old.add(topic)
             else:
                 known[topic] = Reading(found, now)
+        self._read_pages(db, {"book": book, "session_id": session_id}, windows)
         self._widen(db, topics)
         if "snapshots" in topics:
             known["snapshots"] = Reading(self._curve(db, book), now)
@@ -140,6 +153,32 @@ class DatabaseSource:
             id = topic.removeprefix("explain:")
             if id != topic:
                 known[topic] = self._explanation(db, id, now)
+
+    def _read_pages(
+        self, db: panes.Database, scopes: dict[str, str], windows: list[Window]
+    ) -> None:
+        """Read the windows that are wanted, and search on where a search is not over."""
+        for name in self._pages.keys() - {page_name(window) for window in windows}:
+            del self._pages[name]
+        for window in windows:
+            name = page_name(window)
+            page = self._pages.get(name)
+            if page is None:
+                page = self._pages[name] = Page(window, scopes)
+            elif page.window != window:
+                page.show(window)
+            elif name in self._old:
+                page.again()
+            elif not page.unfinished:
+                continue
+            self._old.discard(name)
+            now, part = self._now(), page.tried(db, SEARCH_S)
+            if isinstance(part, str):
+                before = self._readings.get(name, Reading())
+                self._readings[name] = replace(before, read_at=now, failed=part)
+                self._old.add(name)
+            else:
+                self._readings[name] = Reading(page.rows, now, part=part)
 
     def _widen(self, db: panes.Database, topics: list[str]) -> None:
         """Put into rows what their query alone cannot say."""
@@ -187,6 +226,11 @@ class DatabaseSource:
         # ages count from the pulse, which was written together with the quotes
         newest = parse_utc(max(beat["clock_at"], beat["newest_at"] or ""))
         return Moment(now, parse_utc(beat["clock_at"]), newest.astimezone(EXCHANGE_ZONE).date())
+
+
+def page_name(window: Window) -> str:
+    """Return the name under which a long table's window is read."""
+    return f"page:{window.topic}"
 
 
 def _total(rows: list[Row], ordinal: int) -> dict[str, Any]:

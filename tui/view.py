@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from engine.domain.times import parse_utc
+from storage.queries.pages import Part, Window
 
 Row = Mapping[str, Any]
 
-MAX_ROWS = 500
-"""Rows of one pane that are kept in memory."""
+Wanted = frozenset[str | Window]
+"""What a screen wants to see: topics, and windows of long tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Reading:
     rows: tuple[Row, ...] | None = None
     read_at: datetime | None = None  # wall clock
     failed: str = ""
+    part: Part | None = None  # of a long table: which rows these are
 
     @property
     def known(self) -> bool:

@@ -22,6 +22,7 @@ from tui.messages import (
     ExportWanted,
     ReconcileWanted,
     SnoozeWanted,
+    WindowWanted,
 )
 from tui.panes.parameters import ParametersPane
 from tui.shell import Shell
@@ -62,6 +63,10 @@ class Wishes(Shell, inherit_bindings=False):
         self.say_hint(say("times of rows: {}", next_zone()), "key")
         for name in self.dashboard.shown:
             self.dashboard.panes[name].flush()
+
+    def on_window_wanted(self, _: WindowWanted) -> None:
+        """Read what a long table is to show."""
+        self.wanted_changed()
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """The clipboard is the terminal's: whether it took the text nobody says."""

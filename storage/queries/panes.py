@@ -14,14 +14,13 @@ from storage.connect import reason
 from storage.queries import archive, decided
 from storage.queries.fetch import Row
 from storage.queries.fetch import fetch as _all
+from storage.queries.long import WORKING
 
 Database = sqlite3.Connection
 
 LIMIT = 200
 STRIP = 60
 RECENT_DAYS = 150
-
-WORKING = "'APPROVED', 'SUBMITTED', 'ACCEPTED', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'UNKNOWN'"
 
 Read = Callable[[sqlite3.Connection, str, str], list[Row]]
 

@@ -13,11 +13,13 @@ from textual.pilot import Pilot
 from engine.domain.request import Request
 from engine.errors import JournalError
 from engine.ports import Unit
+from storage.queries.pages import Window
 from tests.tui import seed
 from tui.application import Pilothouse
 from tui.shell import ScreenOptions
-from tui.source import DatabaseSource
+from tui.source import DatabaseSource, page_name
 from tui.steering import Requests
+from tui.view import View
 
 WAIT_S = 10.0
 
@@ -144,9 +146,9 @@ async def settled(pilot: Pilot[None]) -> None:
         pilot,
         lambda: (
             all(
-                app.view[topic].known
+                is_there(app.view, topic)
                 for topic in shown.wanted
-                if topic != "answers" and not topic.startswith("explain:")
+                if topic != "answers" and not str(topic).startswith("explain:")
             )
             and (shown.confirm.has_focus or shown.panes[shown.current].has_focus)
         ),
@@ -157,6 +159,14 @@ async def settled(pilot: Pilot[None]) -> None:
         shown.panes[name].show(app.view)
         shown.panes[name].flush()
     await handled(pilot)
+
+
+def is_there(view: View, topic: str | Window) -> bool:
+    """Whether a topic was read, a window to its end."""
+    if isinstance(topic, str):
+        return view[topic].known
+    part = view[page_name(topic)].part
+    return part is not None and part.window == topic and part.searched and part.counted
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:

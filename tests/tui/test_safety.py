@@ -30,7 +30,7 @@ from tui.application import Pilothouse
 from tui.shell import ScreenOptions
 from tui.source import DatabaseSource
 from tui.steering import Arming, KeyGuard, Requests
-from tui.view import Reading, View
+from tui.view import Reading, View, Wanted
 from tui.widgets.lines import INKS, Lines
 
 SMALL = (80, 24)
@@ -68,7 +68,9 @@ class OneView:
     def __init__(self, view: View) -> None:
         self.view: View | None = view
 
-    def read(self, wanted: frozenset[str]) -> View | None:
+    unfinished = False
+
+    def read(self, wanted: Wanted) -> View | None:
         """The view, once."""
         view, self.view = self.view, None
         return view
@@ -157,7 +159,7 @@ async def test_a_reading_thread_that_dies_is_started_again(
     made: list[int] = []
 
     class Flaky(DatabaseSource):
-        def read(self, wanted: frozenset[str]) -> View | None:
+        def read(self, wanted: Wanted) -> View | None:
             if len(made) < 2:
                 raise RuntimeError("reader died [/x]")
             return super().read(wanted)

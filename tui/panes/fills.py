@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from storage.queries.pages import Window
 from tui.format import (
     UNKNOWN,
     Number,
@@ -16,8 +17,8 @@ from tui.format import (
     short_id,
     when,
 )
+from tui.panes.long import LongPane
 from tui.panes.orders import side, side_ink
-from tui.panes.pane import Pane
 from tui.panes.positions import provenance
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -61,24 +62,25 @@ COLUMNS = (
 )
 
 
-class FillsPane(Pane):
+class FillsPane(LongPane):
     """Executions of this session."""
 
     pane = "fills"
     title = Shown("Fills")
     topics = ("fills",)
+    resting = Window("fills")
     id_columns = ("order_id",)
     columns = COLUMNS
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Newest first, as read."""
-        return ((row["exec_id"], row) for row in view["fills"].rows or ())
+        return ((row["exec_id"], row) for row in self.reading.rows or ())
 
     def title_parts(self, view: View) -> list[Shown]:
         """Count, and sums of what is shown."""
-        rows = view["fills"].rows or ()
-        parts = [Shown(str(len(rows)))]
-        if rows:
+        rows = self.reading.rows or ()
+        parts = [self.how_many()]
+        if rows and self.part is None:
             known = [r["commission"] for r in rows if r["commission"] is not None]
             total = sum((Decimal(str(value)) for value in known), Decimal(0))
             parts.append(say("fees {}", money(total) if len(known) == len(rows) else UNKNOWN))

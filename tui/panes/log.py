@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from storage.queries.pages import Window
 from tui.format import Shown, cell, short_id, when, whole
-from tui.panes.pane import Pane
+from tui.panes.long import LongPane
 from tui.sentence import event_ink, sentence
 from tui.view import Row, View, instant
 from tui.widgets.table import Column
@@ -17,19 +18,20 @@ COLUMNS = (
 )
 
 
-class LogPane(Pane):
+class LogPane(LongPane):
     """The newest events of the journal."""
 
     pane = "log"
     title = Shown("Log")
     topics = ("events",)
+    resting = Window("events", from_end=True)
     id_columns = ("subject",)
     columns = COLUMNS
     newest_last = True
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Oldest first, as read."""
-        return ((str(row["seq"]), row) for row in view["events"].rows or ())
+        return ((str(row["seq"]), row) for row in self.reading.rows or ())
 
     def title_parts(self, view: View) -> list[Shown]:
         """Whether it follows, and the newest number."""

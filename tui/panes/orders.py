@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from engine.domain.ticket import Action
+from storage.queries.pages import Window
 from tui.actions import bindings
-from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, word
+from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, whole, word
 from tui.messages import CancelWanted, TicketWanted
-from tui.panes.pane import Pane
+from tui.panes.long import LongPane
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
 
@@ -81,7 +82,7 @@ COLUMNS = (
 )
 
 
-class OrdersPane(Pane):
+class OrdersPane(LongPane):
     """Working and ended orders."""
 
     BINDINGS = [*bindings("orders")]
@@ -89,12 +90,15 @@ class OrdersPane(Pane):
     pane = "orders"
     title = Shown("Orders")
     topics = ("orders",)
+    resting = Window("orders", by="working", down=True)
     id_columns = ("order_id",)
     columns = COLUMNS
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Working first; within each the order of the query, newest first."""
-        rows = view["orders"].rows or ()
+        rows = self.reading.rows or ()
+        if self.part is not None:
+            return ((row["order_id"], row) for row in rows)
         working = [row for row in rows if is_working(row)]
         done = [row for row in rows if not is_working(row)]
         return ((row["order_id"], row) for row in (*working, *done))
@@ -102,8 +106,9 @@ class OrdersPane(Pane):
     def title_parts(self, view: View) -> list[Shown]:
         """Working of shown."""
         rows = view["orders"].rows or ()
-        working = sum(1 for row in rows if is_working(row))
-        return [Shown(f"{working} working"), Shown(f"{len(rows) - working} ended")]
+        working = sum(1 for row in rows if is_working(row))  # all of them are always read
+        total = len(rows) if self.part is None else self.part.total
+        return [say("{} working", whole(working)), say("{} ended", whole(total - working))]
 
     def empty_text(self, view: View) -> Shown:
         """Known to have none."""

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from textual.binding import BindingType
 
+from storage.queries.pages import Window
 from tui.actions import allowed, bindings, of
 from tui.format import (
     BLANK,
@@ -107,13 +108,16 @@ class Pane(TableKeys):
         """Return the filter with how many rows it lets through, and the sorting."""
         parts = [] if zone_name() == "ET" else [say("times {}", zone_name())]
         if self.filter is not None:
-            of = say("{} of {}", whole(len(self.keys)), whole(len(self.all_keys)))
-            parts.append(say("{} /{}", of, typed_text(self.filter.typed)))
+            parts.append(say("{} /{}", self.share(), typed_text(self.filter.typed)))
         if self.sorted_by is not None:
             parts.append(say("by {}{}", self.sorted_by.label, _arrow(self.sorted_down)))
         if self.marks:
             parts.append(say("{} marked", whole(len(self.marks))))
         return parts
+
+    def share(self) -> Shown:
+        """Return how many rows the filter lets through, of how many."""
+        return say("{} of {}", whole(len(self.keys)), whole(len(self.all_keys)))
 
     def nothing(self) -> tuple[Line, ...]:
         """Return the words for no rows."""
@@ -180,6 +184,11 @@ class Pane(TableKeys):
         for name, value in row.items():
             lines.append(field_line(name, value))
         return lines
+
+    @property
+    def window(self) -> Window | None:
+        """Which rows of a table that is too long to be read are wanted."""
+        return None
 
     @property
     def chain_of(self) -> str | None:

@@ -11,6 +11,7 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.screen import Screen
 
+from storage.queries.pages import Window
 from tui.actions import footer, of
 from tui.dialogs.confirm import ConfirmPanel
 from tui.dialogs.palette import PALETTE_ROWS, Palette
@@ -32,7 +33,7 @@ from tui.panes.sessions import SessionsPane
 from tui.panes.signals import SignalsPane
 from tui.screens.help import HelpPane
 from tui.verbs import Choice
-from tui.view import Moment, View
+from tui.view import Moment, View, Wanted
 from tui.widgets.entry import Entry, EntryLine
 from tui.widgets.lines import INK_CLASSES, Line, Span, line
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
@@ -100,14 +101,16 @@ class Dashboard(Screen[None], inherit_bindings=False):
         return [name for name, pane in self.panes.items() if pane.display]
 
     @property
-    def wanted(self) -> frozenset[str]:
-        """Every topic that the shown panes and the frame need."""
-        topics = set(FRAME_TOPICS)
+    def wanted(self) -> Wanted:
+        """Every topic and window that the shown panes and the frame need."""
+        topics: set[str | Window] = set(FRAME_TOPICS)
         for name in self.shown:
             pane = self.panes[name]
             topics.update(pane.topics)
             if pane.chain_of is not None:
                 topics.add("explain:" + pane.chain_of)
+            if pane.window is not None:
+                topics.add(pane.window)
         return frozenset(topics)
 
     def on_mount(self) -> None:

@@ -145,10 +145,8 @@ class Table(Lines, can_focus=True):
         """Filter and sort what there is; the cursor stays with its row."""
         before, moment = self._keys, self.moment
         rows = list(self._all.items())
-        if self.filter is not None and moment is not None:
-            rows = [r for r in rows if self.filter.holds(r[1], moment, self.columns)]
-        if self.sorted_by is not None and moment is not None:
-            rows = self._in_order(rows, self.sorted_by, moment, sort_now=sort_now)
+        if moment is not None:
+            rows = self.selected(rows, moment, sort_now=sort_now)
         self._rows = dict(rows)
         self._keys = list(self._rows)
         if self.cursor is not None:
@@ -158,6 +156,16 @@ class Table(Lines, can_focus=True):
         for gone in self._cells.keys() - self._rows.keys():
             del self._cells[gone]
         self.flush_soon()
+
+    def selected(
+        self, rows: list[tuple[str, Row]], moment: Moment, *, sort_now: bool
+    ) -> list[tuple[str, Row]]:
+        """Return the rows that the filter lets through, in the order chosen."""
+        if self.filter is not None:
+            rows = [r for r in rows if self.filter.holds(r[1], moment, self.columns)]
+        if self.sorted_by is not None:
+            rows = self._in_order(rows, self.sorted_by, moment, sort_now=sort_now)
+        return rows
 
     def _in_order(
         self, rows: list[tuple[str, Row]], by: "Column", moment: Moment, *, sort_now: bool
