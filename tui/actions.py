@@ -192,6 +192,13 @@ def binding_id(action: Action) -> str:
     return f"{action.context}.{action.id}{tail}"
 
 
+def keys_of(binding: str) -> tuple[str, ...]:
+    """Return the keys that do an action now, as Textual names them."""
+    if binding in _own_keys:
+        return tuple(_own_keys[binding].split(","))
+    return next((a.keys for a in ACTIONS if binding_id(a) == binding), ())
+
+
 def bindings(*contexts: str, read_only: bool = False) -> list[Binding]:
     """Return the key bindings of these contexts."""
     return [

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from engine.domain.request import RequestKind
 from engine.domain.ticket import Action
 from tui import steering
-from tui.actions import Act
+from tui.actions import Act, keys_of
 from tui.format import Shown, safe, say, word
 from tui.messages import CancelWanted
+from tui.panes.pane import Pane
 from tui.runbook import runbook_lines
 from tui.tickets import Tickets
 from tui.verbs import Choice, Verb, choices, remembered, verb_named, verbs, words_after
@@ -25,6 +26,21 @@ class Commanding(Tickets, inherit_bindings=False):
     def _verbs(self) -> dict[str, Verb]:
         contexts = (*self.dashboard.contexts, "table", self.dashboard.current)
         return verbs(contexts, read_only=self.dashboard.read_only)
+
+    def begins_typing(self, key: str) -> bool:
+        """The command line and the palette too."""
+        if super().begins_typing(key):
+            return True
+        pane = self.dashboard.focused if self.dashboard.ready else None
+        if not isinstance(pane, Pane) or pane.choosing_sort:
+            return False
+        if key in keys_of("app.command"):
+            self.action_command()
+        elif key in keys_of("app.palette"):
+            self.action_palette()
+        else:
+            return False
+        return True
 
     def action_command(self) -> None:
         """Open the `:` line."""

@@ -63,7 +63,7 @@ class Reader:
             while not worker.is_cancelled:
                 view = source.read(self._wanted())
                 if view is None:
-                    self._wake.wait(POLL_S)
+                    self._wake.wait(0 if source.unfinished else POLL_S)
                     self._wake.clear()
                     continue
                 self._handled.clear()

@@ -306,7 +306,17 @@ class Shell(App[None], inherit_bindings=False):
             self.guard.pressed_at = event.time
             if event.key == "escape":
                 self.guard.escaped_at = event.time
+            if self.begins_typing(event.key):
+                return
         await super().on_event(event)
+
+    def begins_typing(self, key: str) -> bool:
+        """Open at once what the keys after this one belong to; say whether it was such a key.
+
+        An action runs after its key went through the widgets, and by then the letters typed
+        behind it would have been keys of the table.
+        """
+        return False
 
     def ask(self, question: Question) -> None:
         """Dock a question; keys go to it until it is answered."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from engine.domain.times import parse_utc
@@ -23,7 +24,8 @@ from tui.format import EXCHANGE_ZONE
 from tui.view import Moment, Reading, Row, View, Wanted, session_day
 
 CURVE_SESSIONS = 3_000
-SEARCH_S = 0.06  # of each reading, for what no index finds
+SEARCH_S = 0.03  # at once, for what no index finds: then it looks what else is wanted
+TELL_S = 0.25  # how often a search that goes on is told of
 
 READ_AFTER = {
     "session": {"sessions"},
@@ -72,13 +74,14 @@ class DatabaseSource:
         self._db: panes.Database | None = None
         self._watch: Watch | None = None
         self._old: set[str] = set(READ_AFTER)
-        self._asked: tuple[object, ...] = ()
+        self._asked: tuple[Any, ...] = ()
         self._readings: dict[str, Reading] = {}
         self._snapshots: dict[str, list[Row]] = {}
         self._snapshots_seq = 0
         self._results = Results()
         self._unfinished = False  # results of more sessions are to be worked out
         self._pages: dict[str, Page] = {}
+        self._told_at = 0.0  # when a view was last given
 
     def close(self) -> None:
         """Let go of the database."""
@@ -102,13 +105,15 @@ class DatabaseSource:
         if session_id is None or book is None:
             return None
         asked = (session_id, self._own_request(), wanted)
-        if not changes.topics and asked == self._asked and not self.unfinished:
+        quiet = not changes.topics and asked == self._asked
+        if quiet and not (self.unfinished and self._search_on(db, session_id, book)):
             return None
         if changes.everything or self._asked[:1] != asked[:1]:
             self._forget()
         self._asked = asked
         self._old |= {topic for topic, after in READ_AFTER.items() if after & changes.topics}
         self._read(db, session_id, book, wanted | ALWAYS)
+        self._told_at = monotonic()
         return View(self._moment(), dict(self._readings))
 
     def _open(self) -> panes.Database | None:
@@ -153,6 +158,17 @@ class DatabaseSource:
             id = topic.removeprefix("explain:")
             if id != topic:
                 known[topic] = self._explanation(db, id, now)
+
+    def _search_on(self, db: panes.Database, session_id: str, book: str) -> bool:
+        """Go on with what is not over; say whether that is worth to be told now."""
+        if self._unfinished and "sessions" in self._asked[2]:
+            return True
+        windows = [page.window for page in self._pages.values()]
+        before = [page.rows for page in self._pages.values()]
+        self._read_pages(db, {"book": book, "session_id": session_id}, windows)
+        found = [page.rows for page in self._pages.values()] != before
+        due = monotonic() - self._told_at > TELL_S
+        return found or due or not self.unfinished
 
     def _read_pages(
         self, db: panes.Database, scopes: dict[str, str], windows: list[Window]

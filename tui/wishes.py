@@ -10,6 +10,7 @@ from textual.worker import Worker, WorkerState
 
 from engine.domain.request import RequestKind
 from tui import export, steering
+from tui.actions import keys_of
 from tui.dialogs.confirm import Question, Typed, reason_needed
 from tui.format import Shown, next_zone, safe, say, whole, word
 from tui.messages import (
@@ -24,6 +25,7 @@ from tui.messages import (
     SnoozeWanted,
     WindowWanted,
 )
+from tui.panes.pane import Pane
 from tui.panes.parameters import ParametersPane
 from tui.shell import Shell
 from tui.view import Row
@@ -53,6 +55,19 @@ class Wishes(Shell, inherit_bindings=False):
         self.dashboard.entry.give_way()
         self.dashboard.palette.close()
         super().ask(question)
+
+    def begins_typing(self, key: str) -> bool:
+        """Filter, sorting, command line and palette, while a pane has the keys."""
+        pane = self.dashboard.focused if self.dashboard.ready else None
+        if not isinstance(pane, Pane):
+            return False
+        if key in keys_of("table.sort") and not pane.choosing_sort:
+            pane.action_sort()
+        elif key in keys_of("table.filter") and not pane.choosing_sort and pane.columns:
+            self.dashboard.type_in(pane.filter_entry())
+        else:
+            return False
+        return True
 
     def on_entry_wanted(self, message: EntryWanted) -> None:
         """Open the line that is typed in."""

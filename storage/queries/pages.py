@@ -17,8 +17,9 @@ from storage.queries.fetch import Row, fetch
 from storage.queries.long import LONG, Condition, Long, conditions_sql
 
 HALF = 200  # rows on either side of the row that a window is around
-PIECE = 20_000  # index entries that are searched between two looks at the clock
-COUNTED = 100_000  # events whose rows are counted at once
+PIECE = 20_000  # entries of an index that are searched between two looks at the clock
+LOOKED_UP = 4_000  # the same where each entry's row must be looked up
+COUNTED = 50_000  # events whose rows are counted at once
 RESTING = 10.0  # a count is made anew when it is this many times older than it took
 
 
@@ -94,7 +95,8 @@ class Page:
     def on(self, db: sqlite3.Connection, within_s: float) -> Part:
         """Search and count for a while; return what is known by then."""
         until = time.monotonic() + within_s
-        if not self._walks or self._rest.over:
+        begins = not self._walks
+        if begins or self._rest.over:
             self._walks = self._begin(db)
             self._rest.begin()
         for walk in self._walks:
@@ -104,8 +106,9 @@ class Page:
         if self._searched or len(self._found()) >= len(self._keys):
             self._keys = self._found()  # else those of before: a search begun anew is not shown
         self.rows = self._read(db)
-        self._total.on(db, until)
-        self._counted.on(db, until)
+        if not begins:  # rows first: somebody waits for them
+            self._total.on(db, until)
+            self._counted.on(db, until)
         before, after = self._walks[0], self._walks[-1]
         return Part(
             window=self.window,
@@ -211,6 +214,7 @@ class _Walk:
         self._sign, self._direction = ("<", "DESC") if down else (">", "ASC")
         self._value = value
         self._hint = f"INDEXED BY {index}" if index else ""
+        self._piece_size = PIECE if index == long.index else LOOKED_UP
         self._where, self._values = conditions_sql(long, window.conditions)
         # what is not known stands last, whichever way the others are ordered
         segments = ["known", "unknown"] if value else ["all"]
@@ -248,7 +252,7 @@ class _Walk:
             shown = self._value or "NULL"
             found = db.execute(
                 f"SELECT {shown}, seq FROM {table} WHERE {where} "  # noqa: S608
-                f"ORDER BY {order} LIMIT 1 OFFSET {PIECE - 1}",
+                f"ORDER BY {order} LIMIT 1 OFFSET {self._piece_size - 1}",
                 values,
             ).fetchone()
             if found is not None:

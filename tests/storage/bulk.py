@@ -20,6 +20,7 @@ SYMBOLS = ("QQQ", "TQQQ", "PSQ", "TMF", "TMV")
 RARE = "RARE"
 RARE_EVERY = 5_000
 FILLS_OF_AN_ORDER = 20
+FEW = 100_000
 
 FILL = (
     "seq", "exec_id", "session_id", "book", "order_id", "strategy_id", "instrument", "symbol",
@@ -70,16 +71,18 @@ def add(path: Path, fills: int) -> None:
     """Add fills and their orders to the newest session of a database."""
     db = open_writer(path)
     try:
-        db.execute("PRAGMA synchronous=OFF")
-        db.execute("PRAGMA cache_size=-400000")
+        if fills > FEW:  # nobody else looks on: no log, which would be as large as the file
+            db.execute("PRAGMA journal_mode=OFF")
+            db.execute("PRAGMA synchronous=OFF")
+            db.execute("PRAGMA cache_size=-400000")
         add_to(db, fills)
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("PRAGMA journal_mode=WAL")
     finally:
         db.close()
 
 
 def add_to(db: sqlite3.Connection, fills: int) -> None:
-    """Add rows in one transaction; the indexes are made again after it, which is quicker."""
+    """Add rows in one transaction; where they are many the indexes are made after them."""
     session_id, book = db.execute(
         "SELECT session_id, book FROM sessions ORDER BY created_seq DESC LIMIT 1"
     ).fetchone()
@@ -88,6 +91,7 @@ def add_to(db: sqlite3.Connection, fills: int) -> None:
         "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'fills' "
         "AND sql IS NOT NULL"
     ).fetchall()
+    indexes = indexes if fills > FEW else []
     db.execute("BEGIN IMMEDIATE")
     for name, _ in indexes:
         db.execute(f"DROP INDEX {name}")

@@ -47,6 +47,7 @@ def whole(db: sqlite3.Connection, by: str, down: bool) -> list[Row]:
 def read(db: sqlite3.Connection, window: Window) -> tuple[list[str], Part]:
     """The keys of a finished page."""
     page = Page(window, scopes(db))
+    page.on(db, 10.0)
     part = page.on(db, 10.0)
     assert not page.unfinished
     return [row["exec_id"] for row in page.rows], part
@@ -109,6 +110,7 @@ def test_a_search_goes_on_piece_by_piece(
 ) -> None:
     monkeypatch.setattr("storage.queries.pages.PIECE", 100)
     monkeypatch.setattr("storage.queries.pages.COUNTED", 100)
+    monkeypatch.setattr("storage.queries.pages.LOOKED_UP", 100)
     window = Window("fills", (Condition("side", "=", "b"), Condition("price", "<", "40")))
     page = Page(window, scopes(db))
     parts = [page.on(db, 0.0)]
@@ -128,6 +130,7 @@ def test_new_rows_are_counted_without_counting_the_old_ones(tmp_path: Path) -> N
     bulk.add(path, 300)
     db = open_reader(path)
     page = Page(Window("fills"), scopes(db))
+    page.on(db, 1.0)
     before = page.on(db, 1.0)
     bulk.add(path, 40)
     page.again()
@@ -155,5 +158,6 @@ def test_what_is_typed_is_never_sql(db: sqlite3.Connection) -> None:
         for sign in "~!=<>":
             for column in ("", "symbol", "price", "order_id"):
                 page = Page(Window("fills", (Condition(column, sign, text),)), scopes(db))
+                page.on(db, 10.0)
                 part = page.on(db, 10.0)
                 assert part.matching <= part.total == FILLS + 2

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from engine.domain.alert import Severity
@@ -14,6 +15,7 @@ from tests.storage import bulk
 from tests.storage.samples import unit
 from tests.tui import seed
 from tests.tui.screens import (
+    Asked,
     app_of,
     application,
     handled,
@@ -171,3 +173,26 @@ async def test_working_orders_stay_first_in_a_long_table(many: Path) -> None:
         bulk_of_them = app_of(pilot).dashboard.panes["orders"]
         statuses = [row["status"] for _, row in bulk_of_them.shown_rows()]
     assert "2 working" in bulk_of_them.text or statuses[:2] == ["PARTIALLY_FILLED", "ACCEPTED"]
+
+
+async def test_a_letter_typed_at_once_after_the_sort_key_chooses_the_column(many: Path) -> None:
+    asked = Asked()
+    async with application(many, asked).run_test(size=SIZE) as pilot:
+        pane = await begin(pilot)
+        assert pilot.app._driver is not None
+        for letter in "sp":  # p alone would pause the session
+            event = Key(letter, letter)
+            event.set_sender(pilot.app)
+            pilot.app._driver.send_message(event)
+        await until(pilot, lambda: pane.sorted_by is not None, "the order")
+        assert pane.sorted_by is not None
+        assert pane.sorted_by.label == "Price"
+        for letter in ("slash", "p", "s", "x"):
+            event = Key(letter, letter[0] if letter != "slash" else "/")
+            event.set_sender(pilot.app)
+            pilot.app._driver.send_message(event)
+        await until(pilot, lambda: pane.filter is not None, "the filter")
+        await press(pilot, "enter")
+        assert pane.filter is not None
+        assert pane.filter.typed == "psx"
+        assert asked.kinds == []

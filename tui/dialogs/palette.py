@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from textual.events import Key, Paste
 
-from tui.format import Shown, say
+from tui.format import Shown, safe, say
 from tui.verbs import Choice, choice_line
 from tui.widgets.lines import Lines, Span, line
 
@@ -75,7 +75,7 @@ class Palette(Lines, can_focus=True):
         room = PALETTE_ROWS - 1
         top = max(0, min(self.at - room // 2, len(found) - room))
         head = line(
-            Span(Shown(" actions "), "key"), Span(say("{} ", Shown(self.typed)), "cursor"),
+            Span(Shown(" actions "), "key"), Span(say("{} ", safe(self.typed)), "cursor"),
             Span(say("  {} fit · enter does it · esc", Shown(str(len(found)))), "quiet"),
             ink="ask",
         )  # fmt: skip

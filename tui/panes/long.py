@@ -57,7 +57,7 @@ class LongPane(Pane):
     def show(self, view: View) -> None:
         """Take what was read; the cursor goes where it was to go."""
         self.view = view
-        self.part = self.reading.part
+        before, self.part = self.part, self.reading.part
         marks = set(self.marks)
         super().show(view)
         if self.part is None:
@@ -67,6 +67,8 @@ class LongPane(Pane):
             self.cursor = self._keys[0 if self._jump == "first" else -1]
             self.row_left = False
             self._jump = ""
+        if before is None or before.window != self.part.window:
+            self.flush()  # a key waits for these rows
 
     def _want(self, window: Window, jump: str = "") -> None:
         self._jump = jump
@@ -154,6 +156,12 @@ class LongPane(Pane):
     def how_many(self) -> Shown:
         """Return how many rows there are."""
         return whole(len(self.all_keys) if self.part is None else self.part.total)
+
+    def how_much(self, rows: int) -> Shown:
+        """The rows at hand, and that they are not all."""
+        if self.part is None:
+            return super().how_much(rows)
+        return say("{} rows at hand of {}", whole(rows), whole(self.part.matching))
 
     def share(self) -> Shown:
         """Return how many rows the filter lets through; `+` while they are counted."""

@@ -49,23 +49,22 @@ class TableKeys(Table):
 
     def action_filter(self) -> None:
         """Type a filter; rows follow while it is typed."""
-        if not self.columns:
+        if self.columns:
+            self.post_message(EntryWanted(self.filter_entry()))
+        else:
             self.say(Shown("nothing to filter here"))
-            return
+
+    def filter_entry(self) -> Entry:
+        """Return the line that the filter is typed in."""
         before = "" if self.filter is None else self.filter.typed
 
         def changed(text: str) -> None:
             self.filter_by(text)
             self.flush()
 
-        self.post_message(
-            EntryWanted(
-                Entry(
-                    Shown("/"), done=changed, changed=changed, left=lambda: changed(before),
-                    text=before,
-                )
-            )
-        )  # fmt: skip
+        return Entry(
+            Shown("/"), done=changed, changed=changed, left=lambda: changed(before), text=before
+        )
 
     def action_mark(self) -> None:
         """Mark the row under the cursor."""
@@ -84,6 +83,10 @@ class TableKeys(Table):
         text = export.copied(rows, columns, moment)
         self.post_message(CopyWanted(text, say("{} rows", whole(len(rows)))))
 
+    def how_much(self, rows: int) -> Shown:
+        """Return what an export holds."""
+        return say("{} rows", whole(rows))
+
     def action_export(self) -> None:
         """Ask for a name, then write what is shown."""
         rows = [row for _, row in self.shown_rows()]
@@ -98,5 +101,5 @@ class TableKeys(Table):
             if typed:
                 self.post_message(ExportWanted(typed, tuple(rows), columns, moment))
 
-        prompt = say("export {} rows to (.csv .json)", whole(len(rows)))
+        prompt = say("export {} to (.csv .json)", self.how_much(len(rows)))
         self.post_message(EntryWanted(Entry(prompt, done=done, text=name)))

@@ -167,7 +167,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return
         self.message.display = False
         self.entry.open(entry)
-        self.entry.focus()
+        self.set_focus(self.entry)  # at once: the next key may be here already
 
     def choose(self, find: Callable[[str], list[Choice]], chosen: Callable[[Choice], None]) -> None:
         """Dock the palette."""
@@ -176,7 +176,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.entry.give_way()
         self.palette.open(find, chosen)
         self.place()
-        self.palette.focus()
+        self.set_focus(self.palette)
 
     def show_text(self, title: Shown, lines: list[Line]) -> None:
         """Show lines in place of the panes until esc."""
