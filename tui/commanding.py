@@ -5,12 +5,12 @@ from collections.abc import Callable
 from engine.domain.request import RequestKind
 from engine.domain.ticket import Action
 from tui import steering
+from tui.acting import Acting
 from tui.actions import Act, keys_of
 from tui.format import Shown, safe, say, word
 from tui.messages import CancelWanted
 from tui.panes.pane import Pane
 from tui.runbook import runbook_lines
-from tui.tickets import Tickets
 from tui.verbs import Choice, Verb, choices, remembered, verb_named, verbs, words_after
 from tui.widgets.entry import Entry
 from tui.widgets.filtering import field_named
@@ -18,7 +18,7 @@ from tui.widgets.filtering import field_named
 KEPT = 50
 
 
-class Commanding(Tickets, inherit_bindings=False):
+class Commanding(Acting, inherit_bindings=False):
     """The application as typed words see it."""
 
     _typed_before: list[str]

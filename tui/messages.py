@@ -44,6 +44,32 @@ class TicketWanted(Message):
         self.selection_changed = selection_changed
 
 
+class CancelShownWanted(Message):
+    """Cancel these working orders, after a question."""
+
+    def __init__(self, orders: tuple[Row, ...], *, hidden: int) -> None:
+        super().__init__()
+        self.orders = orders
+        self.hidden = hidden  # working orders that a filter hides
+
+
+class SettleWanted(Message):
+    """Say what became of an UNKNOWN order, after a question."""
+
+    def __init__(self, order: Row | None, *, selection_changed: bool) -> None:
+        super().__init__()
+        self.order = order
+        self.selection_changed = selection_changed
+
+
+class AcceptWanted(Message):
+    """Accept this difference with the broker, after a question."""
+
+    def __init__(self, difference: Row | None) -> None:
+        super().__init__()
+        self.difference = difference
+
+
 class ReconcileWanted(Message):
     """Compare with the broker now."""
 

@@ -231,13 +231,13 @@ async def test_a_reader_that_is_held_open_does_not_stop_the_writer(tmp_path: Pat
 
 
 async def killed_copy(tmp_path: Path) -> Path:
-    """A database as kill -9 leaves it: with a log, after 60 trades."""
+    """A database as kill -9 leaves it: with a log, after 40 trades."""
     path = tmp_path / "running.db"
     journal = await open_journal(path)
     journal.put(created())
     await journal.commit()
-    for n in range(1, 61):
-        journal.put(unit(*a_trade(n), durable=n == 60))
+    for n in range(1, 41):
+        journal.put(unit(*a_trade(n), durable=n == 40))
         await journal.commit()
     copy = tmp_path / "p.db"
     for suffix in ("", "-wal", ".head"):
@@ -263,7 +263,7 @@ async def test_a_killed_database_starts(tmp_path: Path) -> None:
 async def test_a_deleted_log_is_found_at_start(tmp_path: Path) -> None:
     path = await killed_copy(tmp_path)
     beside(path, "-wal").unlink()
-    assert "the head file knows event 361" in prepare(path)
+    assert "the head file knows event 241" in prepare(path)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95])
@@ -272,7 +272,7 @@ async def test_a_bit_flipped_in_the_log_is_found_at_start(tmp_path: Path, share:
     log = beside(path, "-wal")
     flip(log, int(log.stat().st_size * share))
     lost = prepare(path)
-    assert "the head file knows event 361" in lost
+    assert "the head file knows event 241" in lost
 
 
 async def test_bits_flipped_in_the_file_are_found(tmp_path: Path) -> None:

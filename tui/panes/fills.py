@@ -1,14 +1,18 @@
 """Fills: executions newest first, with cost and signed slippage (+ is worse)."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 
 from storage.queries.pages import Window
+from tui.actions import bindings
 from tui.format import (
+    EXCHANGE_ZONE,
     UNKNOWN,
     Number,
     Shown,
     cell,
+    day,
     money,
     number,
     price,
@@ -72,14 +76,25 @@ class FillsPane(LongPane):
     id_columns = ("order_id",)
     columns = COLUMNS
 
+    BINDINGS = [*bindings("fills")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.today_only = False
+
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Newest first, as read."""
-        return ((row["exec_id"], row) for row in self.reading.rows or ())
+        rows = self.reading.rows or ()
+        if self.today_only:
+            rows = tuple(row for row in rows if exchange_day(row) == view.moment.session_date)
+        return ((row["exec_id"], row) for row in rows)
 
     def title_parts(self, view: View) -> list[Shown]:
         """Count, and sums of what is shown."""
         rows = self.reading.rows or ()
         parts = [self.how_many()]
+        if self.today_only:
+            parts.append(say("of {} only, d shows all", day(view.moment.session_date)))
         if rows and self.part is None:
             known = [r["commission"] for r in rows if r["commission"] is not None]
             total = sum((Decimal(str(value)) for value in known), Decimal(0))
@@ -88,4 +103,19 @@ class FillsPane(LongPane):
 
     def empty_text(self, view: View) -> Shown:
         """Known to have none."""
+        if self.today_only:
+            return Shown("no fills on this date; d shows all")
         return Shown("no fills in this session")
+
+    def action_this_date(self) -> None:
+        """Only fills of the session's date, and back."""
+        self.today_only = not self.today_only
+        if self.view is not None:
+            self.show(self.view)
+        self.flush()
+
+
+def exchange_day(row: Row) -> date | None:
+    """Return the exchange's date of a fill."""
+    at = instant(row, "at")
+    return None if at is None else at.astimezone(EXCHANGE_ZONE).date()

@@ -6,7 +6,7 @@ from engine.domain.ticket import Action
 from storage.queries.pages import Window
 from tui.actions import bindings
 from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, whole, word
-from tui.messages import CancelWanted, TicketWanted
+from tui.messages import CancelShownWanted, CancelWanted, SettleWanted, TicketWanted
 from tui.panes.long import LongPane
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -94,9 +94,24 @@ class OrdersPane(LongPane):
     id_columns = ("order_id",)
     columns = COLUMNS
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.only = ""  # working, UNKNOWN, or all
+
+    @property
+    def long(self) -> bool:
+        """What works is always read whole."""
+        return super().long and not self.only
+
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Working first; within each the order of the query, newest first."""
         rows = self.reading.rows or ()
+        if self.only:
+            shown = (row for row in rows if is_working(row))
+            return (
+                (row["order_id"], row) for row in shown
+                if self.only == "working" or row["status"] == self.only
+            )  # fmt: skip
         if self.part is not None:
             return ((row["order_id"], row) for row in rows)
         working = [row for row in rows if is_working(row)]
@@ -108,10 +123,17 @@ class OrdersPane(LongPane):
         rows = view["orders"].rows or ()
         working = sum(1 for row in rows if is_working(row))  # all of them are always read
         total = len(rows) if self.part is None else self.part.total
+        if self.only:
+            return [
+                say("{} working", whole(working)),
+                say("{} only, esc shows all", word(self.only)),
+            ]
         return [say("{} working", whole(working)), say("{} ended", whole(total - working))]
 
     def empty_text(self, view: View) -> Shown:
         """Known to have none."""
+        if self.only:
+            return say("no {} order; esc shows all", word(self.only))
         return Shown("no orders in this session")
 
     def dims(self, row: Row) -> bool:
@@ -121,6 +143,38 @@ class OrdersPane(LongPane):
     def action_replace(self) -> None:
         """Ask for what is to take the place of the order under the cursor."""
         self.post_message(TicketWanted(Action.REPLACE, self.row, selection_changed=self.row_left))
+
+    def back(self) -> bool:
+        """All orders again, before anything else."""
+        if not self.only or self.explained is not None or self.detail_of is not None:
+            return super().back()
+        self._show_only("")
+        return True
+
+    def action_hide_ended(self) -> None:
+        """Only what works, and back."""
+        self._show_only("" if self.only == "working" else "working")
+
+    def action_unknown_only(self) -> None:
+        """Only what nobody knows the end of, and back."""
+        self._show_only("" if self.only == "UNKNOWN" else "UNKNOWN")
+
+    def _show_only(self, which: str) -> None:
+        self.only = which
+        if self.view is not None:
+            self.show(self.view)
+        self.flush()
+
+    def action_cancel_shown(self) -> None:
+        """Ask whether to cancel every working order that the filter lets through."""
+        shown = tuple(row for _, row in self.shown_rows() if is_working(row))
+        rows = self.view["orders"].rows if self.view is not None else ()
+        working = sum(1 for row in rows or () if is_working(row))
+        self.post_message(CancelShownWanted(shown, hidden=working - len(shown)))
+
+    def action_settle(self) -> None:
+        """Ask what became of the UNKNOWN order under the cursor."""
+        self.post_message(SettleWanted(self.row, selection_changed=self.row_left))
         self.row_left = False
 
     def action_cancel(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tui.actions import bindings
 from tui.format import Shown, age, cell, money, say, when, whole, word
-from tui.messages import ReconcileWanted
+from tui.messages import AcceptWanted, ReconcileWanted
 from tui.panes.pane import Pane
 from tui.view import Row, View, instant
 from tui.widgets.lines import Line, Span, line
@@ -78,6 +78,11 @@ class ReconciliationPane(Pane):
     def empty_text(self, view: View) -> Shown:
         """Never compared is not clean."""
         return Shown("not compared yet")
+
+    def action_accept(self) -> None:
+        """Ask whether to accept the difference under the cursor."""
+        self.post_message(AcceptWanted(None if self.row_left else self.row))
+        self.row_left = False
 
     def action_reconcile(self) -> None:
         """Ask for a comparison now."""
