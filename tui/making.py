@@ -52,6 +52,7 @@ def terms(settings: Settings, plan: Plan) -> Terms:
         rebuild=rebuild,
         share_instruments=settings.sessions.share_instruments,
         close_at_end=settings.sim.at_end == "close",
+        reissue_lost=at_broker(settings) and settings.ibkr.reissue_lost == "limit",
         order_usd=settings.live.max_order_usd if is_live else None,
         day_usd=settings.live.max_day_usd if is_live else None,
     )

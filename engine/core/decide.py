@@ -7,7 +7,7 @@ that nobody handles.
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from engine.core import alerting, daily, link, manual, reports, requests, slot, trade
+from engine.core import alerting, daily, link, lost, manual, reports, requests, slot, trade
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.evolve import TAKE
 from engine.core.state import State
@@ -30,6 +30,7 @@ from engine.domain.input import (
     Tick,
 )
 from engine.domain.money import ZERO
+from engine.domain.report import NotFound
 from engine.domain.session import SessionState, TradingState
 
 __all__ = ["NOTHING", "STEPS", "Decision", "decide"]
@@ -47,6 +48,8 @@ def decide(state: State, given: Input) -> Decision:  # noqa: C901  a case for ea
         case JobDue():
             return daily.on_job(state, given)
         case Reported():
+            if isinstance(given.report, NotFound):
+                return lost.on_not_found(state, given.report, given.at)
             return reports.on_report(state, given)
         case Tick():
             return _on_tick(state, given)

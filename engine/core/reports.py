@@ -66,10 +66,16 @@ def on_report(state: State, given: Reported) -> Decision:
         case rp.Previewed():
             return _on_previewed(state, report)
         case rp.NotFound():
-            return _on_status(state, report, _S.CANCELED, text="never_reached_broker")
+            return on_not_found(state, report)
 
 
-def _draft(row: WorkingOrder | None, report: rp.Report) -> Draft:
+def on_not_found(state: State, report: rp.NotFound) -> Decision:
+    """The end of an order that the broker never had (`engine.core.lost` may make it anew)."""
+    return _on_status(state, report, _S.CANCELED, text="never_reached_broker")
+
+
+def opened(row: WorkingOrder | None, report: rp.Report) -> Draft:
+    """Begin what a report leads to; it is caused by the sending of its order."""
     draft = Draft(row.seq if row is not None else None)
     draft.add(ev.ReportReceived(report=report))
     return draft
@@ -93,12 +99,12 @@ def _on_status(
     now = row.status
     if _is_overtaken(row, status):
         # what it says is known but the broker's id may not be
-        return _draft(row, report).done() if perm_id and not row.perm_id else NOTHING
+        return opened(row, report).done() if perm_id and not row.perm_id else NOTHING
     if status is _S.ACCEPTED and row.filled:
         status = _S.PARTIALLY_FILLED  # found again, with what it had filled before
     if status is _S.REJECTED and row.filled:
         status, text = _S.CANCELED, text or f"rest rejected, code {code}"
-    draft = _draft(row, report)
+    draft = opened(row, report)
     if not may_become(now, status):
         if now in DONE:
             return NOTHING  # a late echo of what is over
@@ -157,7 +163,7 @@ def _on_cancel_refused(state: State, report: rp.CancelRefused) -> Decision:
     row = state.orders.get(report.order_id)
     if row is None or row.status in DONE or not row.canceling:
         return NOTHING
-    draft = _draft(row, report)
+    draft = opened(row, report)
     status = _S.PARTIALLY_FILLED if row.filled else _S.ACCEPTED
     if row.status is _S.PENDING_CANCEL:
         move(draft, row, status, row.filled, row.filled_value, text=report.text)
@@ -176,7 +182,7 @@ def _on_not_sent(state: State, report: rp.NotSent) -> Decision:
     row = state.orders.get(report.order_id)
     if row is None or row.status is not _S.APPROVED or not row.sent:
         return NOTHING
-    draft = _draft(row, report)
+    draft = opened(row, report)
     if row.canceling:
         text = f"never sent: {report.text}"
         move(draft, row, _S.CANCELED, row.filled, row.filled_value, text=text)
@@ -190,7 +196,7 @@ def _on_send_failed(state: State, report: rp.SendFailed) -> Decision:
     row = state.orders.get(report.order_id)
     if row is None or not may_become(row.status, _S.UNKNOWN):
         return NOTHING
-    draft = _draft(row, report)
+    draft = opened(row, report)
     move(draft, row, _S.UNKNOWN, row.filled, row.filled_value, text=report.text)
     draft.alert(
         state.context.book,
@@ -207,7 +213,7 @@ def _on_previewed(state: State, report: rp.Previewed) -> Decision:
     row = state.orders.get(report.order_id)
     if row is None or row.status is not _S.DRY_RUN:
         return NOTHING
-    draft = _draft(row, report)
+    draft = opened(row, report)
     draft.add(ev.OrderPreviewed(order_id=report.order_id, text=_preview_words(report)))
     return draft.done()
 
@@ -226,7 +232,7 @@ def _preview_words(report: rp.Previewed) -> str:
 
 
 def _unmatched(state: State, report: rp.Report, what: str) -> Decision:
-    draft = _draft(None, report)
+    draft = opened(None, report)
     draft.alert(
         state.context.book,
         Severity.WARNING,
@@ -246,7 +252,7 @@ def _on_executed(state: State, report: rp.Executed, at: datetime) -> Decision:
     if known is not None:
         return NOTHING if report.exec_id <= known else _on_correction(state, report, known)
     row = state.orders.get(report.order_id)
-    draft = _draft(row, report)
+    draft = opened(row, report)
     if row is None:
         text = f"{report.quantity} @ {report.price} of an order that is not ours"
         draft.add(ev.FillUnmatched(exec_id=report.exec_id, text=text))
@@ -345,7 +351,7 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
     """Replace an execution by its newer revision: the old one is reversed, the new one booked."""
     row = state.orders.get(report.order_id)
     old: Fill | None = state.fills.get(known)  # type: ignore[call-overload]
-    draft = _draft(row, report)
+    draft = opened(row, report)
     if row is None or old is None:
         return draft.done()
     fill = _fill_of(row, report)
@@ -391,12 +397,12 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
 def _on_commission(state: State, report: rp.CommissionReported) -> Decision:
     fill = state.fills.get(report.exec_id)
     if fill is None and report.exec_id not in state.commissions:
-        return _draft(None, report).done()  # it has overtaken its execution, which will take it up
+        return opened(None, report).done()  # it has overtaken its execution, which will take it up
     if fill is None or fill.commission is not None:
         return NOTHING
     row = state.orders[fill.order_id]
     book = state.books[row.order.strategy]
-    draft = _draft(row, report)
+    draft = opened(row, report)
     draft.add(
         ev.CommissionBooked(
             exec_id=report.exec_id, order_id=fill.order_id, commission=report.commission

@@ -182,6 +182,7 @@ class Terms:
     rebuild: Callable[[Strategy, str, str], Strategy]  # with one parameter changed
     share_instruments: bool = False
     close_at_end: bool = False
+    reissue_lost: bool = False  # limit orders that never reached the broker are made anew, once
     order_usd: Decimal | None = None  # the most of one entry; mode live has both
     day_usd: Decimal | None = None  # the most ordered on a session date before entries stop
 

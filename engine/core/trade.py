@@ -289,6 +289,12 @@ def _quantity(
     return base, f"{base} shares as wished at {price}, cash {ledger.cash}"
 
 
+def order_id(state: State, ref: OrderRef, at: datetime) -> OrderId:
+    """Return the id of an order: it derives from its book, its reference and its instant."""
+    bits = int.from_bytes(sha256(f"{state.context.book}|{ref}".encode()).digest()[:10], "big")
+    return OrderId("ord_" + ulid(int(at.timestamp() * 1000), bits))
+
+
 def make_order(
     state: State,
     book: StrategyBook,
@@ -305,12 +311,11 @@ def make_order(
     """Return the order of a decision's leg; its id derives from the book and the reference."""
     owned = book.position(instrument).quantity
     signal = None if leg is None else leg.signal
-    bits = int.from_bytes(sha256(f"{state.context.book}|{ref}".encode()).digest()[:10], "big")
     if signal is not None and signal.kind is SignalKind.EMERGENCY_EXIT:
         signal = replace(signal, order_type=OrderType.MARKET, limit_price=None, stop_price=None)
     kind = OrderType.MARKET if signal is None else signal.order_type
     return Order(
-        order_id=OrderId("ord_" + ulid(int(at.timestamp() * 1000), bits)),
+        order_id=order_id(state, ref, at),
         order_ref=ref,
         strategy=book.strategy.id,
         signal_id=None if signal is None else SignalId(signal.signal_id),

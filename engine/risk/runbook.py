@@ -56,6 +56,12 @@ ALERTS: dict[str, Entry] = {
         "Compare with the broker's own screen, then reconcile (r in 8).",
         _NOW,
     ),
+    "order_lost": Entry(
+        "An order provably never reached the broker.",
+        "It has ended as CANCELED; with ibkr.reissue_lost = limit a limit order goes once more.",
+        "If it is still wanted: make it by hand, or wait for the strategy's next slot.",
+        _SOON,
+    ),
     "order_foreign": Entry(
         "An order works in the account that none of our strategies made.",
         "It is left alone; what it does to shared instruments shows as a difference.",

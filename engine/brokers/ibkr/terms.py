@@ -90,7 +90,6 @@ class Terms:
     restart_at: time = time(23, 45)
     reset_region: str = "north_america"
     allow_delayed: bool = False
-    reissue_lost: str = "ask"
     dry_run: bool = False  # nothing is sent to work, whoever asks
     speed: float = 1  # of a practice gateway's clock
     timings: Timings = field(default_factory=Timings)
@@ -123,7 +122,6 @@ def terms_of(settings: Settings, timings: Timings | None = None) -> Terms:
         restart_at=time.fromisoformat(ibkr.restart_time),
         reset_region=ibkr.reset_region,
         allow_delayed=ibkr.allow_delayed and mode is not Mode.LIVE,
-        reissue_lost=ibkr.reissue_lost,
         dry_run=settings.run.dry_run,
         speed=float(ibkr.practice_speed),
         timings=timings or Timings(),

@@ -57,8 +57,8 @@ def _context() -> SessionContext:
 class Core:
     """decide and evolve, with every command noted and none carried out."""
 
-    def __init__(self) -> None:
-        strategy = script()
+    def __init__(self, **terms_changed: Any) -> None:
+        strategy = script("2026-11-20,QQQ,ENTER,BUY,10,,,,,")  # QQQ is in its list
         self.strategy = strategy.id
         book = StrategyBook(strategy, strategy.memory(), D(100_000), D(1), _limits(strategy))
         terms = Terms(
@@ -67,6 +67,7 @@ class Core:
             rebuild=lambda one, key, value: one,
             minimum=D(100),
             entry_ttl_s=600,
+            **terms_changed,
         )
         self.state: State = initial(
             _context(), terms, {QQQ: Stock(symbol="QQQ")}, {strategy.id: book}

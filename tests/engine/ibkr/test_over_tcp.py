@@ -14,9 +14,9 @@ from tests.engine.ibkr.wire import QQQ, D, Desk, desk, order
 _S = OrderStatus
 
 
-def core_of(one: Desk) -> Core:
+def core_of(one: Desk, **terms: object) -> Core:
     """The real core, fed with everything that the broker says from now on."""
-    core = Core()
+    core = Core(**terms)
     one.also = core.take
     return core
 
@@ -200,7 +200,7 @@ async def test_a_wrong_account_or_mode_stops_at_the_gate(
 
 async def test_a_silent_start_is_given_up_and_tried_again() -> None:
     async with PracticeGateway(seed=7) as gateway:
-        await gateway.fault("silent_start", s=30)
+        await gateway.fault("silent_start", s=0.5)
         async with desk(gateway) as one:
             await one.live(8)
             assert one.links.count("TCP LINK_DOWN") >= 2

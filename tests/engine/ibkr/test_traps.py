@@ -285,6 +285,7 @@ async def test_a_fill_made_while_away_is_booked_once() -> None:
         gateway.advance(2)
         await one.until(lambda: row.status is _S.FILLED)
         await one.until(lambda: all(f.commission is not None for f in core.state.fills.values()))
+        await one.until(lambda: one.broker.is_live)
         answer = await account(one)
         assert isinstance(answer, BrokerAccount)
         assert answer.positions == {QQQ: core.book.position(QQQ).quantity} == {QQQ: D(10)}
