@@ -44,14 +44,18 @@ class SqliteSessionStore:
         """Return the context of the newest session of a mode that ran on the wall clock."""
         return self._contexts("s.mode = ? AND s.recorded_clock = 0", mode)
 
-    def left_behind(self, mode: str) -> tuple[str, str, str] | None:
-        """Return (trading state, reason, session id) of the newest session of a mode."""
+    def left_behind(self, mode: str, *, dry_run: bool) -> tuple[str, str, str] | None:
+        """Return (trading state, reason, session id) of the newest session of a mode.
+
+        What a dry run was told binds dry runs alone; a dry run goes by whichever was the newest.
+        """
         db = open_reader(self._path)
         try:
             row = db.execute(
                 "SELECT b.trading_state, b.reason, s.session_id FROM sessions AS s JOIN books "
-                "AS b ON b.book = s.book WHERE s.mode = ? ORDER BY s.created_seq DESC LIMIT 1",
-                (mode,),
+                "AS b ON b.book = s.book WHERE s.mode = ? AND s.dry_run <= ? "
+                "ORDER BY s.created_seq DESC LIMIT 1",
+                (mode, dry_run),
             ).fetchone()
         finally:
             db.close()

@@ -162,7 +162,7 @@ async def _open_session(
     mode = settings.run.mode.value
     wall = plans.on_wall_clock(settings)
     older = store.on_wall_clock(mode) if wall else store.uncontinued()
-    newest = store.left_behind(mode)
+    newest = store.left_behind(mode, dry_run=settings.run.dry_run)
     context = making.context(settings, plan, older, now, SystemIds().bits(32))
     entries = [Entry(SessionCreated(context=context), -1)]
     if context.parent_session_id is None:

@@ -157,6 +157,7 @@ class Loop:
         self._pacer = pacer
         self._clock = clock
         self._machine_time = machine_time or clock.wall
+        self._began = self._machine_time()
         self._pulse = pulse
         self._jobs = jobs
         self._emergency = emergency  # where a failure is noted that the journal cannot take
@@ -462,7 +463,15 @@ class Loop:
             self._router.entries_barred = "the request file could not be read"
             return []
         self._router.entries_barred = ""
-        return found
+        return [request for request in found if not self._is_for_a_real_engine(request)]
+
+    def _is_for_a_real_engine(self, request: Request) -> bool:
+        """Say whether a dry run must leave a request to the engine that it was meant for.
+
+        A halt that waited for the next start would be lost, a resume would free nothing.
+        """
+        waited = request.kind in WAITS_FOR_AN_ENGINE and request.asked_at < self._began
+        return waited and self.state.context.dry_run
 
     def _refuse_the_rest(self) -> None:
         """Answer what came too late; halt, reduce and resume wait for the next engine."""

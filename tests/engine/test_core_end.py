@@ -9,6 +9,7 @@ from engine.domain import event as ev
 from engine.domain.order import OrderStatus
 from engine.domain.session import FillRule, SessionState, TradingState, Verdict
 from engine.exchange.costs import Costs
+from storage.controls import SqliteRequestBox
 from tests.engine.desk import D, Desk, Killed, day, script, step
 from tests.engine.props import FLAT_MARKET, Market, buys
 
@@ -77,3 +78,17 @@ async def test_a_kill_around_the_closing_changes_nothing(tmp_path: Path, extra: 
     assert await desk.run() is SessionState.COMPLETED
     assert desk.state.fills_digest.hexdigest() == quiet.state.fills_digest.hexdigest()
     assert final(desk) == final(quiet)
+
+
+async def test_a_dry_run_leaves_a_waiting_halt_to_the_engine_it_was_meant_for(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, [script()], {"QQQ": ["100"] * 3})
+    desk.dry_run = True
+    waiting = desk.ask("HALT", age_s=60)
+    await desk.run()
+    assert desk.answer(waiting) is None
+    assert desk.state.trading_state is TradingState.ACTIVE
+    desk.dry_run, desk.box = False, SqliteRequestBox(desk.path)
+    await desk.run()
+    assert desk.answer(waiting) == ("DONE", "ACTIVE → HALTED")

@@ -10,7 +10,7 @@ import pytest
 from engine.domain import event as facts
 from engine.domain.ids import OrderId, SessionId, StrategyId
 from engine.domain.market import Feed, Quote
-from engine.domain.session import SessionState, StrategyInfo
+from engine.domain.session import SessionState, StrategyInfo, TradingState
 from engine.errors import JournalError
 from engine.ports import Entry, Heartbeat, Unit
 from storage import latest
@@ -270,3 +270,20 @@ async def test_two_strategies_keep_their_own_cash(tmp_path: Path) -> None:
     found = {row["strategy_id"]: row["cash"] for row in rows(db, "strategies")}
     db.close()
     assert found == {"regime": 8998.7, "crossover": 500}
+
+
+async def test_what_a_dry_run_was_told_binds_no_real_book(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    real, dry = context(), context("offline-20261121T143000Z-0a1b2c3d", dry_run=True)
+
+    def moves(before: TradingState, after: TradingState) -> facts.TradingStateChanged:
+        return facts.TradingStateChanged(before=before, after=after, reason="x", actor="me")
+
+    active, halted = TradingState.ACTIVE, TradingState.HALTED
+    await write(
+        path, unit(moves(active, halted)),
+        created(dry), unit(moves(active, halted), moves(halted, active)),
+    )  # fmt: skip
+    store = SqliteSessionStore(path)
+    assert store.left_behind("offline", dry_run=False) == ("HALTED", "x", real.session_id)
+    assert store.left_behind("offline", dry_run=True) == ("ACTIVE", "x", dry.session_id)
