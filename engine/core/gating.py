@@ -14,7 +14,7 @@ from engine.core.state import State, StrategyBook, equity_of, last_equity, price
 from engine.domain.alert import Severity
 from engine.domain.ids import InstrumentId
 from engine.domain.money import ONE, ZERO
-from engine.domain.order import Order, Side
+from engine.domain.order import Order, OrderType, Side
 from engine.domain.risk import Check
 from engine.domain.session import Verdict
 from engine.risk import gate
@@ -23,6 +23,9 @@ from engine.risk.reasons import DenyReason
 
 _MINUTE = timedelta(seconds=60)
 _VOLUME_SESSIONS = 20
+_PRICED_LATER = frozenset(
+    {OrderType.STOP, OrderType.TRAIL, OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE}
+)
 _ALERTS_CRITICAL = frozenset({DenyReason.UNRECONCILED.value})
 
 verdict = gate.verdict
@@ -52,7 +55,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     recorded = state.context.recorded_clock
     worst = None
     if price is not None and order.side is Side.BUY and stock is not None:
-        worst = _worst(state, order, order.quantity)
+        worst = _worst(state, book, order, order.quantity)
     return GateFacts(
         mode_agrees=True,
         mode=f"{state.context.mode.value} on {state.context.account}",
@@ -80,7 +83,9 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         equity=equity,
         capital_share=_share(book, equity, book_equity),
         cash=book.cash,
-        reserved_cash=sum((_worst(state, o, left) for o, left in mine if o.side is Side.BUY), ZERO),
+        reserved_cash=sum(
+            (_worst(state, book, o, left) for o, left in mine if o.side is Side.BUY), ZERO
+        ),
         buy_cost=worst,
         values=values,
         entries_today=book.entries_today if state.today == state.session_date else 0,
@@ -166,12 +171,18 @@ def _share(book: StrategyBook, equity: Decimal | None, book_equity: Decimal | No
     return max(book.share, equity / book_equity)
 
 
-def _worst(state: State, order: Order, quantity: Decimal) -> Decimal:
-    """Return the most cash that this much of a buy can take, as far as its prices say."""
-    price = order.limit_price  # it cannot get worse than that
+def _worst(state: State, book: StrategyBook, order: Order, quantity: Decimal) -> Decimal:
+    """Return the most cash that this much of a buy can take, as far as its prices say.
+
+    A price that comes later and has no limit may be as far away as a quote may move at all.
+    """
+    price, stock = order.limit_price, state.instruments[order.instrument]
     if price is None:
         price = max(order.reference_price or ZERO, order.stop_price or ZERO)
-    return state.terms.costs.worst_cost(quantity, price, state.instruments[order.instrument].tick)
+        if order.type in _PRICED_LATER:
+            limits = book.limits
+            price *= ONE + min(limits.quote_move * stock.leverage, limits.quote_move_max)
+    return state.terms.costs.worst_cost(quantity, price, stock.tick)
 
 
 def _broker_quantity(state: State, book: StrategyBook, instrument: InstrumentId) -> Decimal | None:

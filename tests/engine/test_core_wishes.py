@@ -312,3 +312,29 @@ async def test_the_cash_of_one_strategy_is_not_spent_by_another(tmp_path: Path) 
         assert book.cash >= 0
     assert desk.state.books[StrategyId("second")].cash == 5_000
     assert sum((b.cash for b in desk.state.books.values()), D(0)) == desk.exchange.account().cash
+
+
+@pytest.mark.parametrize(("wanted", "status"), [(40, _S.FILLED), (41, _S.DENIED)])
+async def test_a_buy_at_the_close_holds_back_what_its_price_may_become(
+    tmp_path: Path, wanted: int, status: OrderStatus
+) -> None:
+    """Its price comes hours later and may be a quarter higher: that much of the cash is kept."""
+    rows = (f"{day(0)},QQQ,ENTER,BUY,{wanted},,,MARKET_ON_CLOSE,,0",)
+    desk = Desk(tmp_path, [script(*rows)], {"QQQ": ["100 124", "100"]}, capital="5000")
+    await desk.run()
+    (row,) = desk.orders()
+    assert row.status is status
+    assert row.reason == ("" if status is _S.FILLED else "cash")
+    assert all(book.cash >= 0 for book in desk.state.books.values())
+
+
+async def test_what_a_resting_buy_may_cost_is_not_spent_twice(tmp_path: Path) -> None:
+    rows = (
+        f"{day(0)},QQQ,ENTER,BUY,20,,,MARKET_ON_CLOSE,,0",
+        f"{day(0)},TLT,ENTER,BUY,51,,,LIMIT,50,1",
+    )
+    market = {"QQQ": ["100 124", "100"], "TLT": ["50", "50"]}
+    desk = Desk(tmp_path, [script(*rows)], market, capital="5000")
+    await desk.run()
+    assert desk.statuses("QQQ") == [_S.FILLED]
+    assert [(row.status, row.reason) for row in desk.orders("TLT")] == [(_S.DENIED, "cash")]
