@@ -23,6 +23,7 @@ from engine.market.synthetic import synthetic_market
 from engine.ports import Calendar, MarketHistory
 from engine.runtime.clock import SystemClock
 from engine.runtime.pace import parse
+from engine.runtime.patience import patient
 from engine.runtime.wall import WallSource
 from engine.schedule.calendar import FIRST, AlwaysCalendar, ExchangeCalendar, year_ahead
 from engine.schedule.slots import JOBS as SCHEDULED
@@ -198,7 +199,8 @@ def make(resolved: Resolved, settings: Settings, calendar: Calendar) -> Strategy
                 return day
 
     source = "the built-in market" if settings.run.data is None else f"CSV {settings.run.data}"
-    return registry.create(resolved, source=source, script=script, session_for=session_for)
+    made = registry.create(resolved, source=source, script=script, session_for=session_for)
+    return patient(made) if on_wall_clock(settings) else made
 
 
 def _fill_rule(settings: Settings, strategies: Sequence[Strategy]) -> FillRule:

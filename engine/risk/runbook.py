@@ -273,8 +273,8 @@ ALERTS: dict[str, Entry] = {
     ),
     # strategy
     "strategy_error": Entry(
-        "A strategy failed while it decided.",
-        "It is in state ERROR and decides nothing; its positions stay.",
+        "A strategy failed, or took more than 5 s, while it decided.",
+        "Nothing of that decision was done; after five in a row it is in ERROR: exits only.",
         "The traceback is in the log file; after the cause is gone start again.",
         _NOW,
     ),

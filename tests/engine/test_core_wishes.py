@@ -1,10 +1,13 @@
 """What a strategy may wish, and what becomes of one that fails or loses."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +18,7 @@ from engine.domain.order import OrderStatus, Side
 from engine.domain.session import SessionState
 from engine.domain.signal import SignalKind
 from engine.exchange.costs import Costs
+from engine.runtime.patience import Patience, TookTooLong, patient
 from engine.strategy.base import SlotFacts, StrategyVerdict, Wish
 from tests.engine.desk import (
     CLOSE,
@@ -338,3 +342,37 @@ async def test_what_a_resting_buy_may_cost_is_not_spent_twice(tmp_path: Path) ->
     await desk.run()
     assert desk.statuses("QQQ") == [_S.FILLED]
     assert [(row.status, row.reason) for row in desk.orders("TLT")] == [(_S.DENIED, "cash")]
+
+
+def endless(memory: Any, facts: SlotFacts) -> StrategyVerdict | None:
+    """Never decide."""
+    while True:
+        pass
+
+
+async def test_a_strategy_that_never_ends_is_broken_off_and_the_other_goes_on(
+    tmp_path: Path,
+) -> None:
+    """F30: its time is over, the failure is its own; what others wish for is carried out."""
+    odd = patient(Odd(script(), decide=endless), 0.05)
+    desk = Desk(tmp_path, [odd, second(f"{day(1)},TLT,ENTER,BUY,5,,,,,")], FLAT_MARKET)
+    assert await desk.run() is SessionState.COMPLETED
+    assert states(desk) == ["RAISED 1", "RAISED 2", "RAISED 3", "RAISED 4", "ERROR"]
+    assert desk.owned("TLT") == 5
+    assert desk.alerts()["strategy_error"].startswith("TookTooLong: it was still deciding after")
+
+
+def test_the_end_of_its_time_meets_a_strategy_while_it_decides_or_not_at_all() -> None:
+    def about_as_long(memory: Any, facts: SlotFacts) -> StrategyVerdict | None:
+        end = monotonic() + 0.001
+        with suppress(TookTooLong):  # one that catches everything is told all the same
+            while monotonic() < end:
+                pass
+        return None
+
+    nothing: Any = None
+    watched = Patience(cast(Any, SimpleNamespace(decide=about_as_long)), 0.001)
+    for _ in range(200):
+        with suppress(TookTooLong):
+            watched.decide(nothing, nothing)
+        assert sum(range(100)) == 4950  # nothing comes later
