@@ -47,6 +47,16 @@ def test_quick_commands_answer_in_under_300_ms(tmp_path: Path, arguments: tuple[
     assert min(took) < 0.3
 
 
+def test_a_run_written_plainly_does_without_the_command_line_library(tmp_path: Path) -> None:
+    code = LOADED.replace('"pydantic"', '"typer"')
+    plain = process(tmp_path, "run", "--db", str(tmp_path / "p.db"), code=code)
+    full = process(tmp_path, "run", "--read-only", "--db", str(tmp_path / "p.db"), code=code)
+    assert [said.code for said in (plain, full)] == [2, 2]  # there is no terminal
+    assert plain.err.splitlines()[:-1] == full.err.splitlines()[:-1]
+    assert plain.err.splitlines()[-1] == "LOADED "
+    assert full.err.splitlines()[-1] == "LOADED typer"
+
+
 def test_headless_rows_and_status_leave_the_screen_alone(tmp_path: Path) -> None:
     for arguments in (("orders",), ("run", "--no-ui", "--mode", "paper")):
         said = process(tmp_path, *arguments, code=LOADED)

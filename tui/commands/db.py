@@ -17,7 +17,7 @@ app = typer.Typer(help="Integrity and copies of the database.", no_args_is_help=
 
 
 def _storage(db: Path | None, config: Path | None) -> "Storage":
-    from tui.commands.runs import flags, settings_of
+    from tui.commands.starting import flags, settings_of
 
     return settings_of(flags(("--db", "storage.path", db), sets=None), config).storage
 

@@ -137,7 +137,7 @@ def _settings(
 ) -> "tuple[Line, Settings | None]":
     from engine.errors import SettingsError
     from engine.settings.places import config_files
-    from tui.commands.runs import flags, settings_of
+    from tui.commands.starting import flags, settings_of
 
     try:
         loaded = settings_of(flags(("--db", "storage.path", db), sets=sets), config)

@@ -130,7 +130,7 @@ def _signaled(database: Path | None) -> str:
 def _place(sets: list[str], config: Path | None, database: Path | None) -> Place:
     """Return where the gateway is: from the settings, else from the newest session's."""
     from engine.errors import SettingsError
-    from tui.commands.runs import flags, settings_of
+    from tui.commands.starting import flags, settings_of
 
     given = flags(sets=sets)
     try:

@@ -49,7 +49,7 @@ def list_(
 
 
 def _settings(db: Path | None, config: Path | None) -> "Settings":
-    from tui.commands.runs import flags, settings_of
+    from tui.commands.starting import flags, settings_of
 
     return settings_of(flags(("--db", "storage.path", db), sets=None), config)
 

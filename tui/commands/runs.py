@@ -3,16 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tui.commands.options import Config, Confirm, Db, Json
-
-if TYPE_CHECKING:
-    from engine.settings.model import Settings
-    from engine.settings.sources import Flag
+from tui.commands.starting import Value, flags, logged, settings_of, start
 
 Watch = Callable[[int, int, str], None]
 
@@ -93,37 +89,22 @@ def run(
       pilothouse run --no-ui --data bars --strategy regime,crossover
       pilothouse run --preset smooth15 --set sma_fast=50 --set sim.slippage_bps=0
     """
-    if mode == "backtest" and pace is None:
-        pace = "max"
-    given = flags(
-        ("--mode", "run.mode", mode),
-        ("--strategy", "run.strategy", strategy),
-        ("--preset", "preset", preset),
-        ("--from", "run.from", first),
-        ("--to", "run.to", last),
-        ("--data", "run.data", data),
-        ("--fill", "sim.fill", fill),
-        ("--pace", "run.pace", pace),
-        ("--capital", "run.capital", capital),
-        ("--db", "storage.path", db),
-        ("--dry-run", "run.dry_run", dry_run),
-        ("--read-only", "screen.read_only", read_only),
-        ("--ascii", "screen.ascii", ascii_only),
-        sets=settings,
-    )
-    if not no_ui:
-        require_terminal()
-    loaded = settings_of(given, config)
-    refuse_modes(loaded, confirmed=confirm)
-    with logged(loaded) as ended:
-        if no_ui:
-            from tui.headless import run_headless
-
-            code = ended(run_headless(loaded))
-        else:
-            from tui.app import run_app
-
-            code = ended(run_app(loaded))
+    options: dict[str, Value] = {
+        "--mode": mode,
+        "--strategy": strategy,
+        "--preset": preset,
+        "--from": first,
+        "--to": last,
+        "--data": data,
+        "--fill": fill,
+        "--pace": pace,
+        "--capital": capital,
+        "--db": db,
+        "--dry-run": dry_run,
+        "--read-only": read_only,
+        "--ascii": ascii_only,
+    }
+    code = start(options, config=config, sets=settings, no_ui=no_ui, confirmed=confirm)
     raise typer.Exit(code)
 
 
@@ -179,101 +160,6 @@ def backtest(
     for line in outcome.left_open:
         print(f"left open: {line}", file=sys.stderr)  # noqa: T201  beside the result
     raise typer.Exit(outcome.exit_code)
-
-
-def flags(
-    *given: tuple[str, str, str | Path | bool | None], sets: list[str] | None
-) -> "list[Flag]":
-    """Return the settings that flags mean, each (flag, key, value); None says nothing."""
-    from engine.settings.sources import Flag
-
-    found = []
-    for text in sets or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
-        found.append(Flag(f"--set {key.strip()}", key.strip(), value.strip()))
-    found += [
-        Flag(name, key, "true" if value is True else str(value))
-        for name, key, value in given
-        if value is not None and value is not False
-    ]
-    return found
-
-
-def settings_of(given: "list[Flag]", config: Path | None) -> "Settings":
-    """Return the settings in force under these flags."""
-    from engine.runtime.clock import SystemClock
-    from engine.settings.load import load
-
-    return load(flags=given, named=config, today=SystemClock().wall().date())
-
-
-def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
-    """Refuse an account of the other kind, and live without its keys (exit 3).
-
-    Ports decide nothing. A missing port or account is a SettingsError. What the broker's login
-    manages is compared once it is connected.
-    """
-    from engine.domain.session import Mode
-
-    mode, account = settings.run.mode, settings.ibkr.account
-    if mode not in (Mode.PAPER, Mode.LIVE):
-        return
-    from engine.brokers.ibkr.link import gate
-    from engine.brokers.ibkr.terms import terms_of
-    from engine.errors import SafetyRefusal
-
-    is_live = mode is Mode.LIVE
-    wrong = account and gate(live=is_live, account=account, managed=[account])
-    missing = [wrong[1]] if wrong else []
-    if is_live and not settings.live.enabled:
-        missing.append("live.enabled = false, true is needed")
-    if is_live and not confirmed:
-        missing.append("--confirm is not given")
-    if missing:
-        raise SafetyRefusal(f"--mode {mode.value} is refused: {' and '.join(missing)}")
-    terms_of(settings)  # names what is missing before anything is written
-    if is_live:
-        from tui.commands.first import ask_before_first_order
-
-        ask_before_first_order(settings)
-
-
-def require_terminal() -> None:
-    """Refuse a screen where there is no terminal to show it on; never fall back silently."""
-    import os
-
-    from engine.errors import SettingsError
-    from tui.terminal import unfit
-
-    why = unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
-    if why is not None:
-        raise SettingsError(why)
-
-
-@contextmanager
-def logged(settings: "Settings") -> Iterator[Callable[[int], int]]:
-    """Log a run's beginning, its exit code, or what stopped it."""
-    import os
-
-    from tui.log import Log
-
-    log = Log(settings.log.path, max_mb=settings.log.max_mb, keep=settings.log.keep)
-    run = {"pid": os.getpid(), "database": str(settings.storage.path)}
-    log.write("started", **run, mode=settings.run.mode.value, config_hash=settings.config_hash)
-
-    def ended(code: int) -> int:
-        log.write("ended", **run, exit_code=code)
-        return code
-
-    try:
-        yield ended
-    except Exception as error:
-        log.write("stopped", **run, exc_info=error)
-        raise
-    finally:
-        log.close()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tui.commands.options import Config, Db
-from tui.commands.runs import flags, require_terminal, settings_of
+from tui.commands.starting import flags, require_terminal, settings_of
 
 ReadOnly = Annotated[bool, typer.Option("--read-only", help="A screen that only looks.")]
 Ascii = Annotated[bool, typer.Option("--ascii", help="No drawing characters.")]

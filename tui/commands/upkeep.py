@@ -79,7 +79,7 @@ def config_check(
 
 
 def _settings(sets: list[str] | None, database: Path | None, config: Path | None) -> "Settings":
-    from tui.commands.runs import flags, settings_of
+    from tui.commands.starting import flags, settings_of
 
     return settings_of(flags(("--db", "storage.path", database), sets=sets), config)
 
