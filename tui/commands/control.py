@@ -201,7 +201,7 @@ def reconcile(
     from tui.commands.asking import reconciled
 
     def loaded() -> "Settings":
-        from tui.commands.runs import flags, settings_of
+        from tui.commands.starting import flags, settings_of
 
         return settings_of(flags(("--db", "storage.path", db), sets=settings), config)
 
