@@ -43,8 +43,6 @@ CREATE TABLE sessions (
     config_hash       TEXT NOT NULL,
     decisions_hash    TEXT,
     fills_hash        TEXT,
-    link              TEXT,          -- to a broker: LIVE, or what forbids sending; NULL: none
-    link_text         TEXT,
     created_seq       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sessions_by_book ON sessions (book, created_seq);
@@ -274,8 +272,7 @@ CREATE TABLE snapshots (
     first_date TEXT NOT NULL,
     last_date  TEXT NOT NULL,
     rows       INTEGER NOT NULL,
-    intraday   INTEGER NOT NULL, -- 1: holds rows that a final one will replace
-    quiet      INTEGER NOT NULL -- 1: one row, and what changes on the days after it
+    intraday   INTEGER NOT NULL -- 1: holds rows that a final one will replace
 ) STRICT;
 
 CREATE TABLE reconciliations (
@@ -393,7 +390,7 @@ CREATE VIEW v_sessions AS
 SELECT session_id, parent_session_id, mode, dry_run, strategy_ids, state, started_at, ended_at,
     end_reason, config_hash, decisions_hash, fills_hash,
     book, account, capital_u / 1e6 AS capital, fill_rule, source, feed, data_hash,
-    recorded_clock, link, link_text, created_seq
+    recorded_clock, created_seq
 FROM sessions;
 
 CREATE VIEW v_regimes AS
@@ -473,10 +470,8 @@ SELECT alert_id, session_id, severity, kind, subject, text, count, first_at, las
 FROM alerts;
 
 -- One row per strategy and session date; intraday rows are shown until there is a final one.
--- A row of the payload: strategy, session date, equity, cash, equity before, capital, high water,
--- holdings, and an object of what else is known. Quiet days have their first row, and of the
--- others what changes: session date, equity, equity before, high water, price of what is held,
--- and the signal's where that is another instrument.
+-- A row of the payload: strategy, session date, equity, cash, daily return, cumulative return,
+-- high water, drawdown, holdings, and an object of what else is known.
 CREATE VIEW v_snapshots AS
 SELECT n.session_id, r.value ->> 0 AS strategy_id, r.value ->> 1 AS session_date,
     CAST(r.value ->> 2 AS REAL) AS equity, CAST(r.value ->> 3 AS REAL) AS cash,
@@ -501,29 +496,7 @@ WHERE n.intraday = 0 OR NOT EXISTS (
     SELECT 1 FROM snapshots AS f
     WHERE f.session_id = n.session_id AND f.first_date <= n.last_date
         AND f.last_date >= n.first_date AND (f.intraday = 0 OR f.seq > n.seq)
-)
-UNION ALL
-SELECT n.session_id, f.value ->> 0, q.value ->> 0,
-    CAST(q.value ->> 1 AS REAL), CAST(f.value ->> 3 AS REAL),
-    CAST(q.value ->> 1 AS REAL) / CAST(q.value ->> 2 AS REAL) - 1,
-    CAST(q.value ->> 1 AS REAL) / CAST(f.value ->> 5 AS REAL) - 1,
-    CAST(q.value ->> 1 AS REAL) / CAST(q.value ->> 3 AS REAL) - 1,
-    NULL, f.value ->> '$[8].held_cell', NULL, NULL, NULL, NULL, NULL, NULL,
-    CAST(q.value ->> 3 AS REAL), NULL,
-    round(CAST(f.value ->> 5 AS REAL) * CAST(coalesce(q.value ->> 5, q.value ->> 4) AS REAL)
-        / CAST(start.value AS REAL), 6),
-    CAST(coalesce(f.value ->> '$[8].fees_to_date', '0') AS REAL), 1,
-    CASE json_array_length(f.value, '$[7]') WHEN 0 THEN '[]'
-        ELSE json_array(json_array(f.value ->> '$[7][0][0]', f.value ->> '$[7][0][1]',
-            q.value ->> 4)) END,
-    NULL, s.book, n.seq, q.key + 1
-FROM snapshots AS n
-JOIN sessions AS s ON s.session_id = n.session_id
-JOIN events AS e ON e.seq = n.seq
-JOIN json_each(e.payload, '$.rows') AS f
-LEFT JOIN json_each(e.payload, '$.quiet.start') AS start
-JOIN json_each(e.payload, '$.quiet.days') AS q
-WHERE n.quiet;
+);
 
 CREATE VIEW v_reconciliations AS
 SELECT run_id, session_id, at, verdict, matched, missing_local, missing_broker, mismatched,

@@ -28,6 +28,12 @@ def test_a_new_database_has_the_newest_schema(tmp_path: Path) -> None:
     assert prepare(path) == ""
 
 
+def test_what_was_released_is_never_changed() -> None:
+    released = {"0001_initial.sql": "e4b4100003ad"}
+    found = {step.name: step.checksum[:12] for step in migrations()}
+    assert {name: found.get(name) for name in released} == released, "write another migration"
+
+
 def test_the_pragmas_are_those_of_the_specification(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     prepare(path)
