@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from engine.domain.ids import InstrumentId
-from engine.domain.input import BarsClosed
+
+if TYPE_CHECKING:  # settings come by here: what a feed brings is not needed to read them
+    from engine.domain.input import BarsClosed
 
 
 @dataclass(slots=True)
@@ -16,7 +19,7 @@ class Stretch:
     Every instrument listed by then has its bar on each of them, and no gate found anything.
     """
 
-    closed: Sequence[BarsClosed]
+    closed: "Sequence[BarsClosed]"
     jobs: Sequence[tuple[str, timedelta]]  # due on each, with their offsets from the close
     columns: Mapping[InstrumentId, Sequence[Decimal]]  # closes of the whole recording
     first: int  # where in them this begins

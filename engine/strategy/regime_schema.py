@@ -254,3 +254,13 @@ REGIME = Schema(
         ),
     ),
 )
+
+LIMITS = {
+    "order_size": "1",
+    "symbol_exposure": "1",
+    "loss_day": "0.15",
+    "loss_severe": "0.3",  # over five session dates
+    "drawdown": "0.45",
+}
+"""Room for what the rules themselves do: 2010-2025 worst session -11.6 %, five -23.1 %,
+drawdown -40.6 %; cells 1 to 3 hold no cash, so one leg may be all of the equity."""

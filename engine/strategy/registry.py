@@ -9,12 +9,11 @@ from engine.domain.money import ZERO, text
 from engine.domain.regime import CELL_NAMES
 from engine.domain.session import Mode, Slot
 from engine.errors import SettingsError
-from engine.strategy import crossover, manual, parameter, rebalance
+from engine.strategy import crossover, manual, parameter, regime_schema
 from engine.strategy.allocation import LEVERAGES, targets
 from engine.strategy.base import Strategy
 from engine.strategy.crossover import CROSSOVER, CrossoverStrategy
 from engine.strategy.parameter import SLOT_KEY, Resolved, Schema
-from engine.strategy.rebalance import RegimeStrategy
 from engine.strategy.regime import RegimeParameters
 from engine.strategy.regime_schema import LEG_KEYS, REGIME
 from engine.strategy.script import SCRIPT, ScriptStrategy
@@ -24,7 +23,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
 )
 
 LIMITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"regime": rebalance.LIMITS, "crossover": crossover.LIMITS, "script": {}, "manual": {}}
+    {"regime": regime_schema.LIMITS, "crossover": crossover.LIMITS, "script": {}, "manual": {}}
 )
 """Limits a strategy registers for itself, by limit key; "off" never denies and never latches."""
 
@@ -81,6 +80,8 @@ def create(
     """
     match resolved.strategy:
         case "regime":
+            from engine.strategy.rebalance import RegimeStrategy  # late: settings need none of it
+
             return RegimeStrategy(resolved, source=source)
         case "crossover":
             return CrossoverStrategy(resolved)

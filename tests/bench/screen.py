@@ -7,9 +7,15 @@ from a key to its effect. `measure_idle` looks at the product itself: screen and
 """
 
 import asyncio
+import fcntl
 import os
+import pty
+import select
+import struct
+import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,9 +30,10 @@ from engine.domain.position import FLAT, Position
 from engine.ports import Heartbeat
 from storage.journal import SqliteJournal
 from storage.start import prepare
+from tests.architecture.sources import ROOT
 from tests.storage.samples import REGIME, context, created, unit
 from tests.tui import seed
-from tests.tui.ptys import Terminal, home
+from tests.tui.ptys import WAIT_S, Terminal, home
 
 ROWS = 50
 SETTLE_S = 4.0
@@ -99,6 +106,53 @@ def resident_mb(pid: int) -> float:
     """Resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Start(NamedTuple):
+    """How a program in a terminal began."""
+
+    shown_ms: dict[str, float]  # since it was started, when each text was there
+    cpu_ms: float  # of the process, when the last one was
+    resident_mb: float  # some seconds later: screen and engine are one process
+    cpu: float  # of one core meanwhile, a fraction
+
+
+def start(
+    arguments: list[str], env: dict[str, str], texts: tuple[str, ...], seconds: float
+) -> Start:
+    """Start a program at 120×40; only the bytes are looked at, so that nothing is in its way."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    began = time.monotonic()
+    program = subprocess.Popen(
+        [sys.executable, *arguments], stdin=slave, stdout=slave, stderr=slave, cwd=ROOT,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
+    )  # fmt: skip
+    try:
+        raw, shown = bytearray(), dict[str, float]()
+        while len(shown) < len(texts):
+            assert time.monotonic() - began < WAIT_S, f"not shown: {set(texts) - set(shown)}"
+            raw += _read(master, 0.01)
+            for text in texts:
+                if text not in shown and text.encode() in raw:
+                    shown[text] = 1000 * (time.monotonic() - began)
+        used = cpu_s(program.pid)
+        mark, until = used, time.monotonic() + seconds
+        while time.monotonic() < until:
+            _read(master, 0.1)
+        used_then = cpu_s(program.pid)
+        return Start(shown, 1000 * mark, resident_mb(program.pid), (used_then - used) / seconds)
+    finally:
+        program.kill()
+        program.wait()
+        os.close(master)
+        os.close(slave)
+
+
+def _read(master: int, wait_s: float) -> bytes:
+    ready, _, _ = select.select([master], [], [], wait_s)
+    return os.read(master, 65_536) if ready else b""
 
 
 class Cost(NamedTuple):
