@@ -17,6 +17,17 @@ def log_bytes(path: Path) -> int:
         return 0
 
 
+def sizes(path: Path) -> dict[str, int]:
+    """Return bytes of the database, of its log, and free on its disk; without what is unknown."""
+    found = {"log_bytes": log_bytes(path)}
+    try:
+        found["database_bytes"] = path.stat().st_size
+        found["free_bytes"] = shutil.disk_usage(path.parent).free
+    except OSError:
+        pass
+    return found
+
+
 def troubles(
     path: Path, *, free_least: int = FREE_LEAST, log_most: int = LOG_MOST
 ) -> dict[str, str | None]:

@@ -18,6 +18,7 @@ from storage.queries import panes
 from storage.queries.archive import Results
 from storage.queries.chain import explain
 from storage.queries.pages import Page, Window
+from storage.room import sizes
 from storage.watch import LATEST, Watch
 from tui.explanation import explanation_rows
 from tui.format import EXCHANGE_ZONE
@@ -42,6 +43,7 @@ READ_AFTER = {
     "decision": {"decisions"},
     "readings": {"regimes"},
     "events": {"events"},
+    "job": {"jobs"},
     "snapshots": {"snapshots"},
     "signals": {"signals", "orders", "decisions", "jobs"},
     "strategies": {"strategies", "latches"},
@@ -198,6 +200,10 @@ class DatabaseSource:
 
     def _widen(self, db: panes.Database, topics: list[str]) -> None:
         """Put into rows what their query alone cannot say."""
+        beat = self._readings.get("beat")
+        if "beat" in topics and beat and beat.rows and not beat.failed:
+            with_room = {**beat.rows[0], "room": sizes(self._path)}
+            self._readings["beat"] = replace(beat, rows=(with_room,))
         sessions, parameters = self._readings.get("sessions"), self._readings.get("parameters")
         if "sessions" in topics and sessions and sessions.rows and not sessions.failed:
             rows = [dict(row) for row in sessions.rows]

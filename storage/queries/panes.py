@@ -223,6 +223,16 @@ def readings(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
     return rows[::-1]
 
 
+def job(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """The job that ended last; decisions and snapshots have panes of their own."""
+    return _all(
+        db,
+        "SELECT job, session_date, ended_at, outcome, detail FROM jobs WHERE book = ? "
+        "AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1",
+        book,
+    )
+
+
 def events(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
     """The newest events of the journal, oldest first."""
     rows = _all(
@@ -247,6 +257,7 @@ PANES: Mapping[str, Read] = {
     "decision": decisions,
     "readings": readings,
     "events": events,
+    "job": job,
     "signals": decided.signals,
     "strategies": decided.strategies,
     "sessions": archive.sessions,

@@ -1,12 +1,14 @@
-"""Log: the journal as sentences, newest at the bottom, following until the cursor leaves it."""
+"""Log and health: how the engine is, then the journal as sentences, the newest at the bottom."""
 
 from collections.abc import Iterable
 
 from storage.queries.pages import Window
 from tui.format import Shown, cell, short_id, when, whole
 from tui.panes.long import LongPane
+from tui.panes.system import health_lines
 from tui.sentence import event_ink, sentence
 from tui.view import Row, View, instant
+from tui.widgets.lines import Line
 from tui.widgets.table import Column
 
 COLUMNS = (
@@ -22,8 +24,8 @@ class LogPane(LongPane):
     """The newest events of the journal."""
 
     pane = "log"
-    title = Shown("Log")
-    topics = ("events",)
+    title = Shown("Log and health")
+    topics = ("events", "job", "positions", "reconciliation")
     resting = Window("events", from_end=True)
     id_columns = ("subject",)
     columns = COLUMNS
@@ -32,6 +34,12 @@ class LogPane(LongPane):
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Oldest first, as read."""
         return ((str(row["seq"]), row) for row in self.reading.rows or ())
+
+    def heading(self) -> tuple[Line, ...]:
+        """The title, then how the engine is."""
+        if self.view is None:
+            return super().heading()
+        return (*super().heading(), *health_lines(self.view, *self.size))
 
     def title_parts(self, view: View) -> list[Shown]:
         """Whether it follows, and the newest number."""
