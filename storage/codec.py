@@ -13,7 +13,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -274,18 +274,28 @@ def _row_text(row: Snapshot) -> str:
 
 def _quiet_text(quiet: QuietDays) -> str:
     """Write columns, each in one go: a long run has one of these lines for every bar."""
-    equities = list(map(str, quiet.equities))
-    columns: list[Iterable[str]] = [
+    equities = _texts(quiet.equities)
+    columns = [
         map(str, quiet.days[1:]),
         equities[1:],
         equities[:-1],
-        map(str, quiet.highs[1:]),
-        map(str, quiet.prices[1:]),
+        _texts(quiet.highs)[1:],
+        _texts(quiet.prices)[1:],
     ]
     if quiet.signals is not None:
-        columns.append(map(str, quiet.signals[1:]))
+        columns.append(_texts(quiet.signals)[1:])
     lines = '"],["'.join(map('","'.join, zip(*columns, strict=True)))
     return f'["{lines}"]' if lines else ""
+
+
+def _texts(values: list[Decimal]) -> list[str]:
+    """Return the text of each; what is not held, and most high waters, stand still."""
+    texts, last, text = [], None, ""
+    for value in values:
+        if value is not last:
+            last, text = value, str(value)
+        texts.append(text)
+    return texts
 
 
 def _snapshots(found: dict[str, Any]) -> SnapshotTaken:

@@ -38,7 +38,7 @@ def pass_quiet(state: State, stretch: Stretch) -> int:
     if passed:
         closed = stretch.closed[:passed]
         last = closed[-1]
-        quiet.extend([one.session_date for one in closed], stretch)
+        quiet.extend(stretch.days[:passed], stretch)
         state.history += closed
         state.bars.update(last.bars)
         state.at, state.session_date, state.ordinal = last.at, last.session_date, last.ordinal

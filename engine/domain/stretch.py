@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ class Stretch:
     Every instrument listed by then has its bar on each of them, and no gate found anything.
     """
 
+    days: Sequence[date]
     closed: "Sequence[BarsClosed]"
     jobs: Sequence[tuple[str, timedelta]]  # due on each, with their offsets from the close
     columns: Mapping[InstrumentId, Sequence[Decimal]]  # closes of the whole recording

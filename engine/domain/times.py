@@ -6,11 +6,13 @@ exchange's trading day: a `date`, made only at the adapters, stored as `YYYY-MM-
 """
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 UtcInstant = datetime
 SessionDate = date
 
 
+@lru_cache(maxsize=64)  # what is written together happened together
 def utc_text(at: datetime) -> str:
     """Return the fixed-width text of an aware UTC instant; ValueError for a naive one."""
     if at.tzinfo is not UTC:

@@ -229,7 +229,8 @@ class RecordedFeed:
             end = min(end, self._odd[at])
         if end <= first:
             return None
-        return Stretch(self._closed[first:end], self._jobs, self._columns, first)
+        days, closed = self.sessions[first:end], self._closed[first:end]
+        return Stretch(days, closed, self._jobs, self._columns, first)
 
     def warmup(self) -> Iterator[BarsClosed]:
         """Yield the final bars of every session that the source has before the range."""

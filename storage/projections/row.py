@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from engine.domain.money import MILLION, micro
@@ -50,10 +51,11 @@ def update_one(db: sqlite3.Connection, what: str, sql: str, values: Any) -> None
 
 
 def insert(db: sqlite3.Connection, table: str, row: dict[str, Any], extra: str = "") -> None:
-    """Insert what is known: a None is left out, it costs more to bind than to leave."""
-    known = {name: value for name, value in row.items() if value is not None}
-    marks = ",".join("?" * len(known))
-    db.execute(
-        f"INSERT INTO {table} ({','.join(known)}) VALUES ({marks}) {extra}",  # noqa: S608
-        tuple(known.values()),
-    )
+    """Insert a row."""
+    db.execute(_insertion(table, tuple(row), extra), tuple(row.values()))
+
+
+@cache
+def _insertion(table: str, names: tuple[str, ...], extra: str) -> str:
+    marks = ",".join("?" * len(names))
+    return f"INSERT INTO {table} ({','.join(names)}) VALUES ({marks}) {extra}"  # noqa: S608

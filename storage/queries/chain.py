@@ -17,7 +17,10 @@ from engine.errors import SettingsError
 _NEAR = 200  # effects stand in the same unit as their cause or soon after
 _EFFECTS = "('PositionChanged', 'CashChanged', 'AlertRaised', 'LatchSet', 'PositionAdopted')"
 # as the index on subject says it, so that it can be used
-_INDEXED = "kind NOT IN ('SnapshotTaken', 'RegimeRead', 'PositionChanged', 'CashChanged')"
+_INDEXED = (
+    "kind <> 'SnapshotTaken' AND kind <> 'RegimeRead' AND kind <> 'PositionChanged' "
+    "AND kind <> 'CashChanged'"
+)
 _COLUMNS = "seq, session_id, at, known_at, kind, subject, causation_seq, payload"
 
 _IDS = (
