@@ -18,7 +18,7 @@ from typing import Any
 from engine.brokers.ibkr.probe import gateway_time
 from engine.brokers.ibkr.terms import Timings
 from engine.brokers.simulated import SimulatedBroker
-from engine.core.state import State, initial, is_at_stake, left_open, shares_of
+from engine.core.state import State, cost_of, initial, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated, SessionStateChanged
 from engine.domain.ids import InstrumentId
@@ -299,7 +299,7 @@ async def _trade_at_broker(
     inbox = Inbox()
     session = IbkrSession(settings, inbox.put, clock, timings=timings)
     session.restore(state.orders.values(), state.fills.values())
-    session.set_ledger(lambda instrument: shares_of(state, instrument))
+    session.set_ledger(partial(shares_of, state), partial(cost_of, state))
     instruments = list(state.instruments)
     try:
         history = await _connected(settings, plan, session, instruments)

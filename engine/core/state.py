@@ -296,6 +296,11 @@ def equity_of(state: State, book: StrategyBook) -> Decimal | None:
     return total
 
 
+def cost_of(state: State, instrument: InstrumentId) -> Decimal:
+    """Return what our strategies' shares have cost, fees included."""
+    return sum((book.position(instrument).cost for book in state.books.values()), ZERO)
+
+
 def is_at_stake(state: State, instrument: InstrumentId) -> bool:
     """Say whether shares or a working order depend on an instrument's price."""
     if any(row.order.instrument == instrument for row in state.working.values()):

@@ -135,6 +135,12 @@ ALERTS: dict[str, Entry] = {
         _RECONCILE,
         _NOW,
     ),
+    "fill_inferred": Entry(
+        "An order filled on an earlier day while nobody listened; its executions are gone.",
+        "The fill is booked as inferred, priced by the order's average or the position's cost.",
+        "Compare with the broker's statement; its commission is in no report.",
+        _SOON,
+    ),
     "commission_missing": Entry(
         "The broker has not told the commission of a fill.",
         "It counts as unknown, never as zero; it is asked for with the next comparison.",

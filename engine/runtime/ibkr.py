@@ -83,9 +83,14 @@ class IbkrSession:
         """Learn the orders and fills of the journal, so that references find their orders."""
         self.broker.restore(orders, fills)
 
-    def set_ledger(self, ledger: Ledger) -> None:
-        """Say how many shares our ledger holds: an absent order is only then provable."""
+    def set_ledger(self, ledger: Ledger, cost: Ledger | None = None) -> None:
+        """Say how many shares our ledger holds, and what they have cost in dollars.
+
+        An absent order is only provable by the first; a fill whose execution is gone may be
+        priced by the second.
+        """
         self.broker.ledger = ledger
+        self.broker.ledger_cost = cost
 
     async def start(self, instruments: Sequence[InstrumentId] = ()) -> None:
         """Connect, compare, qualify; return when orders could be sent.

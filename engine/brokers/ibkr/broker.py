@@ -20,20 +20,14 @@ from engine.brokers.ibkr.account import account_of
 from engine.brokers.ibkr.build import OrderFields, fields_of
 from engine.brokers.ibkr.connection import Connection
 from engine.brokers.ibkr.contracts import Contracts
+from engine.brokers.ibkr.infer import price_by_cost
 from engine.brokers.ibkr.keeper import Keeper
 from engine.brokers.ibkr.link import Do, LinkMachine
 from engine.brokers.ibkr.previews import Previews
 from engine.brokers.ibkr.sync import Queries
 from engine.brokers.ibkr.terms import Terms
-from engine.brokers.ibkr.translate import (
-    Alarm,
-    AskExecutions,
-    AskOrder,
-    Out,
-    Trace,
-    Translator,
-    Wish,
-)
+from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out, Trace, Wish
+from engine.brokers.ibkr.translate import Translator
 from engine.brokers.ibkr.watch import Watch
 from engine.domain import report as rp
 from engine.domain.alert import Severity
@@ -41,7 +35,8 @@ from engine.domain.fill import Fill
 from engine.domain.ids import InstrumentId, OrderId
 from engine.domain.input import Fault, LinkSeen, Reported
 from engine.domain.link import Link, LinkState
-from engine.domain.order import Order, WorkingOrder
+from engine.domain.money import ZERO
+from engine.domain.order import Order, Side, WorkingOrder
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount
 from engine.errors import BrokerError
 from engine.ports import Clock, ReportSink
@@ -83,6 +78,7 @@ class IbkrBroker:
         self._keep = keep
         self.terms = terms
         self.ledger: Ledger | None = None
+        self.ledger_cost: Ledger | None = None  # dollars that our shares have cost
         self.pnl: said.Pnl | None = None
         self._sink = sink
         self._clock = clock
@@ -293,7 +289,7 @@ class IbkrBroker:
             answer = AnswerFailed(query="account", reason=self.machine.reason)
         else:
             try:
-                await self.queries.executions()  # a difference may be a fill that was missed
+                await self.executions()  # a difference may be a fill that was missed
                 await self._settled()
                 orders, statuses = await self.queries.open_orders()
                 await self.queries.account()
@@ -383,7 +379,7 @@ class IbkrBroker:
 
     def out(self, out: Out) -> None:
         """Carry out what the translator says: a report, or a wish."""
-        if isinstance(out, AskOrder | AskExecutions | Alarm):
+        if isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
             self.wish(out)
         else:
             self.tell(out)
@@ -397,9 +393,32 @@ class IbkrBroker:
         elif isinstance(wish, AskOrder):
             _log.info("look up %s: %s", wish.order_id, wish.why)
             self.look_up(wish.order_id)
+        elif isinstance(wish, AskCost):
+            trace = self.translator.traces[wish.order_id]
+            self._spawn(f"cost of {trace.order.order_ref}", self._infer(trace))
         elif self.is_live:
             _log.info("executions: %s", wish.why)
-            self._spawn("executions", self.queries.executions())
+            self._spawn("executions", self.executions())
+
+    async def executions(self) -> None:
+        """Ask for the day's executions; they arrive as reports."""
+        await self.queries.executions()
+        self.translator.executions_answered(self._clock.wall())
+
+    async def _infer(self, trace: Trace) -> None:
+        """Work out by the position's cost at what price an order has filled."""
+        instrument, account = trace.order.instrument, self.terms.account
+        theirs = ZERO
+        for row in await self.queries.positions():
+            if row.account == account and row.contract.instrument == instrument:
+                if row.quantity is None or row.average_cost is None:
+                    return
+                theirs = row.quantity * row.average_cost
+        is_buy = trace.order.side is Side.BUY  # a sale leaves nothing of its price in the cost
+        ours = self.ledger_cost(instrument) if is_buy and self.ledger_cost else None
+        price = price_by_cost(trace.filled - trace.executed, theirs, ours)
+        for out in self.translator.infer(trace, price, self._clock.wall()):
+            self.out(out)
 
     def tell(self, report: rp.Report) -> None:
         """Leave a report in the lane."""
@@ -454,7 +473,7 @@ class IbkrBroker:
             except BrokerError:
                 if not self.machine.read_only:  # else nothing can be sent anyway
                     raise
-        await queries.executions()
+        await self.executions()
         positions = await queries.positions()
         await queries.account()
         checked = account_of(

@@ -18,7 +18,6 @@ ids are addresses within a connection and are forgotten with it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -33,10 +32,16 @@ from engine.brokers.ibkr.codes import (
     advised,
     is_read_only,
 )
+from engine.brokers.ibkr.infer import (
+    inferred_id,
+    is_gone,
+    price_by_average,
+)
 from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
+from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out, Trace
 from engine.domain import report as rp
 from engine.domain.alert import Severity
-from engine.domain.fill import Fill, root_of
+from engine.domain.fill import INFERRED, Fill, root_of
 from engine.domain.ids import ExecId, OrderId
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, TimeInForce, WorkingOrder
@@ -50,71 +55,6 @@ _NOT_UNDERSTOOD = (320, 321, 322)
 _LOOK_AFTER = timedelta(seconds=2)
 _GAP_AFTER = timedelta(seconds=5)
 _RETRY_AFTER = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class AskOrder:
-    """Find out about an order: open, completed and executed, by its reference."""
-
-    order_id: OrderId
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class AskExecutions:
-    """Ask for today's executions."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something a person must know; `halt` stops all sending, `reduce` all entries."""
-
-    kind: str
-    text: str
-    halt: bool = False
-    reduce: bool = False
-    severity: Severity = Severity.CRITICAL
-
-
-Wish = AskOrder | AskExecutions | Alarm
-Out = rp.Report | Wish
-
-
-@dataclass(slots=True)
-class Trace:
-    """What is known of one of our orders at the broker."""
-
-    order: Order
-    sent_at: datetime | None = None  # by this process
-    address: int = 0  # broker order id in this epoch; 0: none
-    last_address: int = 0  # in an earlier epoch
-    next_id_then: int | None = None  # the gateway's next id at the first connection after the send
-    incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
-    was_heard: bool = False  # any sign of life, ever
-    signs: int = 0  # how many
-    executions: dict[str, tuple[str, Decimal]] = field(default_factory=dict)  # by root
-    filled: Decimal = ZERO  # the most that a status said
-    is_canceling: bool = False
-    refusal: str = ""  # of a cancel or change, until the order shows itself
-    verdict: tuple[int, str] | None = None  # a code that rejects together with a status
-    canceled_text: str = ""
-    status: str = ""  # last raw one; an end is never undone within an epoch
-    was_inactive: bool = False
-    is_held: bool = False
-    is_done: bool = False  # an end was reported, or our own row has ended
-    touched_at: datetime | None = None
-
-    @property
-    def executed(self) -> Decimal:
-        """Σ shares of the newest revision of each execution."""
-        return sum((quantity for _, quantity in self.executions.values()), ZERO)
-
-    @property
-    def has_gap(self) -> bool:
-        """Say whether the broker filled more than its executions show."""
-        return self.filled > self.executed
 
 
 def time_is_over(order: Order, at: datetime) -> bool:
@@ -156,6 +96,7 @@ class Translator:
         self._charged: set[str] = set()
         self._due: dict[tuple[OrderId, str], datetime] = {}
         self._strangers: set[str] = set()
+        self._answered_at: datetime | None = None  # executions of the day, all of them
         self._orphans: dict[int, said.OrderStatus] = {}  # by permId, until it has an owner
 
     # -- what we know and do -----------------------------------------------------------------
@@ -174,9 +115,10 @@ class Translator:
         for fill in fills:
             found = self.traces.get(fill.order_id)
             if found is not None:
-                found.executions[root_of(fill.exec_id)] = (fill.exec_id, fill.quantity)
+                known = (fill.exec_id, fill.quantity, fill.price)
+                found.executions[root_of(fill.exec_id)] = known
                 self._owner[fill.exec_id] = found
-                if fill.commission is not None:
+                if fill.commission is not None or fill.is_inferred:
                     self._charged.add(fill.exec_id)
 
     def begin_epoch(self) -> None:
@@ -245,7 +187,7 @@ class Translator:
         return [
             ExecId(exec_id)
             for trace in self.traces.values()
-            for exec_id, quantity in trace.executions.values()
+            for exec_id, quantity, _ in trace.executions.values()
             if quantity and exec_id not in self._charged
         ]
 
@@ -292,9 +234,8 @@ class Translator:
             del self._due[key]
             trace, why = self.traces[key[0]], key[1]
             if why == "gap":
+                out += self._on_gap(trace, at)
                 if trace.has_gap:
-                    text = f"{trace.order.order_ref} filled {trace.filled}, seen {trace.executed}"
-                    out.append(AskExecutions(text))
                     self._due[key] = at + _GAP_AFTER * 6
             elif not trace.is_done:
                 out.append(AskOrder(key[0], why))
@@ -320,7 +261,7 @@ class Translator:
             return ()
         out: list[Out] = []
         if one.filled is not None and one.filled > trace.filled:
-            trace.filled = one.filled
+            trace.filled, trace.average = one.filled, one.average_price
         out += self._on_status(trace, one.status, at, perm_id=one.perm_id, why_held=one.why_held)
         self._note_gap(trace, at)
         return out
@@ -334,8 +275,10 @@ class Translator:
     def _note_gap(self, trace: Trace, at: datetime) -> None:
         key = (trace.order.order_id, "gap")
         if trace.has_gap:
+            trace.gap_at = trace.gap_at or at
             self._due.setdefault(key, at + _GAP_AFTER)
         else:
+            trace.gap_at = None
             self._due.pop(key, None)
 
     def _on_status(
@@ -421,7 +364,7 @@ class Translator:
         if trace is None or one.account not in ("", self._account):
             return ()
         if one.filled is not None and one.filled > trace.filled:
-            trace.filled = one.filled
+            trace.filled, trace.average = one.filled, None
         if one.status == "Inactive" and not trace.is_done:
             self._sign(trace, at)
             code, text = trace.verdict or (0, one.completed_status)
@@ -454,19 +397,67 @@ class Translator:
         if one.quantity is None or one.price is None:
             text = f"execution {one.exec_id} has no quantity or price"
             return (Alarm("frame_lost", text),)
-        trace.executions[root] = (one.exec_id, one.quantity)
+        trace.executions[root] = (one.exec_id, one.quantity, one.price)
         self._owner[one.exec_id] = trace
         self._note_gap(trace, at)
         trace.is_done = trace.is_done or trace.executed >= trace.order.quantity
-        executed = rp.Executed(
-            order_id=trace.order.order_id,
-            exec_id=ExecId(one.exec_id),
-            quantity=one.quantity,
-            price=one.price,
-            commission=None,  # always on its own: what comes late must book alike
-            at=one.at,
+        executed = _executed(trace, one.exec_id, one.quantity, one.price, one.at)
+        return (executed, *self._charge(one.exec_id), *self._less_inferred(trace, at))
+
+    # -- fills whose executions are gone -----------------------------------------------------
+
+    def executions_answered(self, at: datetime) -> None:
+        """All executions of the day have just been told."""
+        self._answered_at = at
+
+    def _is_past(self, trace: Trace, at: datetime) -> bool:
+        """Say whether the broker cannot tell any more what an order has filled."""
+        answered, since = self._answered_at, trace.gap_at
+        if answered is None or since is None or answered < since:
+            return False
+        return is_gone(trace.sent_at or trace.order.created_at, at)
+
+    def _on_gap(self, trace: Trace, at: datetime) -> Sequence[Out]:
+        if not trace.has_gap:
+            return ()
+        if not self._is_past(trace, at):
+            text = f"{trace.order.order_ref} filled {trace.filled}, seen {trace.executed}"
+            return (AskExecutions(text),)
+        price = price_by_average(trace.filled, trace.average, trace.executions)
+        if price is None:
+            return (AskCost(trace.order.order_id),)
+        return self.infer(trace, price, at)
+
+    def infer(self, trace: Trace, price: Decimal | None, at: datetime) -> Sequence[Out]:
+        """Book what an order says it has filled beyond its executions, once."""
+        order, missing = trace.order, trace.filled - trace.executed
+        if missing <= 0:
+            return ()
+        if price is None:
+            text = f"{order.order_ref} filled {missing} more than is known, at no known price"
+            return (Alarm("fill_inferred", text),)
+        exec_id = inferred_id(order.order_ref, trace.filled)
+        trace.executions[root_of(exec_id)] = (exec_id, missing, price)
+        self._owner[exec_id] = trace
+        self._charged.add(exec_id)  # nobody will tell its commission
+        self._note_gap(trace, at)
+        trace.is_done = trace.is_done or trace.executed >= order.quantity
+        text = f"{order.order_ref}: {missing} @ {price}, its executions are of an earlier day"
+        return (
+            _executed(trace, exec_id, missing, price, at),
+            Alarm("fill_inferred", text, severity=Severity.WARNING),
         )
-        return (executed, *self._charge(one.exec_id))
+
+    def _less_inferred(self, trace: Trace, at: datetime) -> Sequence[Out]:
+        """A real execution takes the place of what had been inferred for it."""
+        out: list[Out] = []
+        for root, (exec_id, shares, price) in list(trace.executions.items()):
+            excess = min(shares, trace.executed - max(trace.filled, ZERO))
+            if exec_id.startswith(INFERRED) and excess > 0:
+                newer = f"{root}.{int(exec_id.rpartition('.')[2]) + 1:02d}"
+                trace.executions[root] = (newer, shares - excess, price)
+                out.append(_executed(trace, newer, shares - excess, price, at))
+        return out
 
     def _on_commission(self, one: said.Commission) -> Sequence[Out]:
         if one.commission is None or one.exec_id in self._charged:
@@ -538,3 +529,16 @@ class Translator:
             self._due.setdefault((order_id, words), at + _LOOK_AFTER)
             return ()
         return self._rejected(trace, one.code, one.text)
+
+
+def _executed(
+    trace: Trace, exec_id: str, quantity: Decimal, price: Decimal, at: datetime
+) -> rp.Executed:
+    return rp.Executed(
+        order_id=trace.order.order_id,
+        exec_id=ExecId(exec_id),
+        quantity=quantity,
+        price=price,
+        commission=None,  # always on its own: what comes late must book alike
+        at=at,
+    )

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.brokers.ibkr.absence import Absence
-from engine.brokers.ibkr.translate import Alarm, AskExecutions, Trace
+from engine.brokers.ibkr.trace import Alarm, AskExecutions, Trace
 from engine.domain import report as rp
 from engine.domain.ids import OrderId
 from engine.domain.money import ZERO
@@ -80,7 +80,7 @@ class Watch:
         self._look_at_clock(now)
         if now - self._executed >= self._times.executions_every:
             self._executed = now
-            await self._broker.queries.executions()
+            await self._broker.executions()
         living = [trace for trace in self._broker.translator.living() if trace.was_heard]
         every = self._times.poll_busy if living else self._times.poll_idle
         if now - self._polled >= every and not self._broker.machine.read_only:
@@ -166,7 +166,7 @@ class Watch:
         try:
             await queries.open_orders()
             await queries.completed()
-            await queries.executions()
+            await self._broker.executions()
             if trace.signs != before or trace.is_done:
                 self._absent.pop(order_id, None)
                 self._broker.translator.shown_alive(order_id)

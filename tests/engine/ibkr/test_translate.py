@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import ContractKey, Heard, Said
-from engine.brokers.ibkr.translate import Alarm, AskExecutions, AskOrder, Out, Translator
+from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out
+from engine.brokers.ibkr.translate import Translator
 from engine.domain import report as rp
 from engine.domain.order import Order, OrderStatus, Side
 from tests.engine.ibkr.core import Core
@@ -328,7 +329,7 @@ def through(orders: Sequence[Order], given: Sequence[Said]) -> Core:
         core.send(one, number)
     for fact in given:
         for out in translator.take(heard(fact)):
-            if not isinstance(out, AskOrder | AskExecutions | Alarm):
+            if not isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
                 core.report(out)
     return core
 

@@ -17,7 +17,7 @@ from engine.brokers.ibkr import said
 from engine.brokers.ibkr.codes import CODES, Ends, Scope
 from engine.brokers.ibkr.said import ContractKey
 from engine.brokers.ibkr.terms import REQUEST_BASE
-from engine.brokers.ibkr.translate import Alarm, AskOrder
+from engine.brokers.ibkr.trace import Alarm, AskOrder
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
 from engine.domain.order import DONE, OrderStatus

@@ -70,6 +70,11 @@ def order(
     **fields: Any,
 ) -> Order:
     """An order with the reference PH-<name>."""
+    usual: dict[str, Any] = {
+        "time_in_force": TimeInForce.DAY,
+        "created_at": datetime(2026, 11, 20, 15, 0, tzinfo=UTC),
+        "session_date": date(2026, 11, 20),
+    }
     return Order(
         order_id=OrderId(f"ord_{name}"),
         order_ref=OrderRef(f"PH-{name}"),
@@ -80,10 +85,7 @@ def order(
         side=side,
         quantity=D(quantity),
         type=type_,
-        time_in_force=TimeInForce.DAY,
-        created_at=datetime(2026, 11, 20, 15, 0, tzinfo=UTC),
-        session_date=date(2026, 11, 20),
-        **fields,
+        **(usual | fields),
     )
 
 

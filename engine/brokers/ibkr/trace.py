@@ -1,0 +1,86 @@
+"""What is known of one of our orders at the broker, and what the translator may ask for."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from engine.brokers.ibkr.infer import Executions, shares_of
+from engine.domain import report as rp
+from engine.domain.alert import Severity
+from engine.domain.ids import OrderId
+from engine.domain.money import ZERO
+from engine.domain.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class AskOrder:
+    """Find out about an order: open, completed and executed, by its reference."""
+
+    order_id: OrderId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskCost:
+    """Find out by the position's cost at what price an order has filled."""
+
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class AskExecutions:
+    """Ask for today's executions."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person must know; `halt` stops all sending, `reduce` all entries."""
+
+    kind: str
+    text: str
+    halt: bool = False
+    reduce: bool = False
+    severity: Severity = Severity.CRITICAL
+
+
+Wish = AskOrder | AskCost | AskExecutions | Alarm
+Out = rp.Report | Wish
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of one of our orders at the broker."""
+
+    order: Order
+    sent_at: datetime | None = None  # by this process
+    address: int = 0  # broker order id in this epoch; 0: none
+    last_address: int = 0  # in an earlier epoch
+    next_id_then: int | None = None  # the gateway's next id at the first connection after the send
+    incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
+    was_heard: bool = False  # any sign of life, ever
+    signs: int = 0  # how many
+    executions: Executions = field(default_factory=dict)
+    filled: Decimal = ZERO  # the most that a status said
+    average: Decimal | None = None  # its price over all that it filled, as the status said
+    gap_at: datetime | None = None  # since when it has filled more than its executions show
+    is_canceling: bool = False
+    refusal: str = ""  # of a cancel or change, until the order shows itself
+    verdict: tuple[int, str] | None = None  # a code that rejects together with a status
+    canceled_text: str = ""
+    status: str = ""  # last raw one; an end is never undone within an epoch
+    was_inactive: bool = False
+    is_held: bool = False
+    is_done: bool = False  # an end was reported, or our own row has ended
+    touched_at: datetime | None = None
+
+    @property
+    def executed(self) -> Decimal:
+        """Σ shares of the newest revision of each execution."""
+        return shares_of(self.executions)
+
+    @property
+    def has_gap(self) -> bool:
+        """Say whether the broker filled more than its executions show."""
+        return self.filled > self.executed
