@@ -4,10 +4,11 @@ import hashlib
 import os
 import socket
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 
+from engine.core.slot import LATE_S
 from engine.core.state import StrategyBook, Terms
 from engine.domain.event import SessionCreated, SessionStateChanged, TradingStateChanged
 from engine.domain.ids import Book, StrategyId
@@ -30,6 +31,7 @@ from engine.strategy.base import Strategy
 from tui.plan import Plan, at_broker, make, on_wall_clock
 
 _RUNS = frozenset({SessionState.RUNNING, SessionState.PAUSED})
+_SLOT_IN_HAND = timedelta(seconds=LATE_S + 10)
 
 
 def terms(settings: Settings, plan: Plan) -> Terms:
@@ -201,12 +203,14 @@ def halted(tail_lost: str) -> TradingStateChanged:
 
 
 def last_running(journal: Journal, book: Book) -> datetime | None:
-    """Return when a session of a book last wrote while it ran; None if none ever has.
+    """Return from when on what came due counts as not given; None if no session ever ran.
 
-    What came due since then was missed. A start that writes its own beginning, and the end of a
-    dead session that it writes, say nothing about it; nor does a session that only compared.
+    A start that writes its own beginning, and the end of a dead session that it writes, say
+    nothing about it; nor does a session that only compared. One that ran may have died with a
+    slot in its hand, for as long as a slot may be late; what was done is not done twice.
     """
-    last, runs = None, False
+    first = last = None
+    runs = False
     for recorded in journal.replay(book):
         event = recorded.event
         if isinstance(event, SessionCreated):
@@ -216,5 +220,5 @@ def last_running(journal: Journal, book: Book) -> datetime | None:
                 last = recorded.at
             runs = event.after in _RUNS
         if runs:
-            last = recorded.at
-    return last
+            first, last = first or recorded.at, recorded.at
+    return None if first is None or last is None else max(first, last - _SLOT_IN_HAND)

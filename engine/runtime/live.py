@@ -32,11 +32,17 @@ FINAL_AGAIN = timedelta(seconds=60)
 FINAL_UNTIL = timedelta(minutes=20)
 """After the close: from here on the session goes without the bars that are still missing."""
 
+SLOT_WAITS = timedelta(seconds=110)
+BEFORE_CLOSE = timedelta(seconds=65)
+"""A slot waits for prices no longer than the core would still take it (core.slot: 120 s late, 60 s
+before the close)."""
+
 _WAKE_S = 0.1  # of the machine: a practice market may run much faster
 _RECENT = 10  # sessions asked for when one has closed
 
 SlotAt = Callable[[Calendar, date, Slot], datetime]
 Step = tuple[datetime, int, Callable[[datetime], list[Input]]]
+_SLOT = 1  # of a step's second part: the order of what is due at one instant
 
 
 class Prices(Protocol):
@@ -67,7 +73,7 @@ class LiveSource:
     ) -> None:
         """`jobs` are offsets from the close."""
         self.position = 0
-        self.seen: datetime | None = None  # when this book was last written; None: never
+        self.seen: datetime | None = None  # up to when slots and jobs were given; None: never
         self._prices = prices
         self._history = history
         self._calendar = calendar
@@ -111,18 +117,39 @@ class LiveSource:
         began = self._clock.wall()
         done = self.seen or began
         quoted = began - QUOTE_EVERY
+        held: list[Step] = []
         while True:
             now = self._clock.wall()
-            for due, _, make in self._steps(done, now):
-                late = due < began
-                given = make(now)
-                yield from (one for one in given if not late or isinstance(one, SlotDue | JobDue))
+            steps, held = [*held, *self._steps(done, now)], []
+            for step in steps:
+                if self._waits(step, now):
+                    held.append(step)
+                    continue
+                given = step[2](now)
+                yield from given if step[0] >= began else self._late(given, now)
             done = now
             yield from self._bars_due(now)
             if now - quoted >= QUOTE_EVERY and (seen := self.quotes(now)) is not None:
                 quoted = now
                 yield seen
             yield Tick(min(now + LOOK_EVERY, self._next(done) or now + LOOK_EVERY))
+
+    def _late(self, given: list[Input], now: datetime) -> Iterator[Input]:
+        """Yield what fell due while no engine ran; a slot with prices if its session is open."""
+        today = self._calendar.session_of(now)
+        for one in given:
+            prices = isinstance(one, QuotesSeen) and len(given) > 1 and one.session_date == today
+            if prices or isinstance(one, SlotDue | JobDue):
+                yield one
+
+    def _waits(self, step: Step, now: datetime) -> bool:
+        """Say whether a slot is due whose prices are on their way, as after a start."""
+        due, priority, _ = step
+        day = self._calendar.session_of(now)
+        if priority != _SLOT or day is None:
+            return False
+        until = min(due + SLOT_WAITS, self._calendar.closes_at(day) - BEFORE_CLOSE)
+        return now < until and bool(self._prices.quotes(now)[1])
 
     def quotes(self, at: datetime) -> QuotesSeen | None:
         """Return the quotes of an instant while the exchange is open, else None."""
@@ -173,8 +200,10 @@ class LiveSource:
         steps: list[Step] = [(opens, 0, lambda at: [self._seen(day, at)])]
         for slot in self._slots:
             due = self._slot_at(self._calendar, day, slot)
-            steps.append((due, 1, slot_due(slot, due)))
-        steps += [(closes + past, 2, job_due(job, closes + past)) for job, past in self._jobs]
+            steps.append((due, _SLOT, slot_due(slot, due)))
+        steps += [
+            (closes + past, _SLOT + 1, job_due(job, closes + past)) for job, past in self._jobs
+        ]
         return steps
 
     def _bars_due(self, now: datetime) -> Iterator[BarsClosed]:

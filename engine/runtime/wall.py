@@ -2,7 +2,7 @@
 
 Behind the interface of a recorded feed, so that the same loop runs it. Slots and jobs that came
 due while no engine ran are given once, late, and the core decides what becomes of them; prices
-of that time are gone and are not made up.
+of that time are gone and are not made up: a late slot goes with those of now.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ class WallSource:
     def __init__(self, market: Market, clock: Clock) -> None:
         self._market = market
         self._clock = clock
-        self.seen: datetime | None = None  # when this book was last written; None: never
+        self.seen: datetime | None = None  # up to when slots and jobs were given; None: never
 
     def warmup(self) -> Iterator[BarsClosed]:
         """Yield the history up to now."""
@@ -59,7 +59,7 @@ class WallSource:
         tick = began
         for due, make in self._market.plan(self.seen or began):
             if due <= began:
-                yield from (one for one in make(began) if isinstance(one, SlotDue | JobDue))
+                yield from self._late(make(began), began)
                 continue
             while tick < due:
                 quotes = self._market.quotes(tick)
@@ -69,6 +69,16 @@ class WallSource:
                 tick = max(tick + QUOTE_EVERY, self._clock.wall())
             tick = max(tick, due) + QUOTE_EVERY
             yield from make(due)
+
+    def _late(self, given: list[Input], began: datetime) -> Iterator[Input]:
+        """Yield what fell due while no engine ran; a slot with prices if its session is open."""
+        for one in given:
+            if isinstance(one, SlotDue):
+                quotes = self._market.quotes(began)
+                if quotes is not None and quotes.session_date == one.session_date:
+                    yield quotes
+            if isinstance(one, SlotDue | JobDue):
+                yield one
 
 
 class WallPacer:

@@ -272,7 +272,10 @@ async def test_the_feed_gives_quotes_slots_and_final_bars_in_their_time(
         assert set(first.quotes) == {QQQ, PSQ}
         assert isinstance(next(feed), Tick)
         source.seen = one.clock.wall() - timedelta(hours=1)
-        late = next(iter(source))
+        again = iter(source)
+        prices, late = next(again), next(again)
+        assert isinstance(prices, QuotesSeen)
+        assert set(prices.quotes) == {QQQ, PSQ}
         assert isinstance(late, SlotDue)
         assert late.due_at == calendar.opens_at(date(2026, 11, 20)) + timedelta(minutes=15)
         assert late.at > late.due_at
