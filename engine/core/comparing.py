@@ -7,7 +7,7 @@ timer sees and what is known already leaves nothing in the journal.
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from engine.checks import reconcile
@@ -34,6 +34,8 @@ from engine.domain.session import JobOutcome, Mode, SessionState, Verdict
 CONFIRM_AFTER = timedelta(seconds=20)
 SETTLE = timedelta(seconds=5)
 """After a fill the broker's position and our ledger may be apart for a moment."""
+
+DAILY = "daily"
 
 _K, _S = DifferenceKind, OrderStatus
 _UNDER_WAY = frozenset({_S.APPROVED, _S.SUBMITTED, _S.PENDING_CANCEL})
@@ -212,11 +214,12 @@ def _tell(
 
 def _go_on(state: State, draft: Draft, trigger: str, verdict: Verdict, text: str) -> None:
     """End the daily job, and a start that has waited for this answer."""
-    if trigger == "daily" and state.session_date is not None and state.at is not None:
+    day = daily_of(trigger, state.session_date)
+    if day is not None and state.at is not None:
         draft.add(
             ev.JobEnded(
                 job="reconcile",
-                session_date=state.session_date,
+                session_date=day,
                 due_at=state.at,
                 outcome=JobOutcome.FAILED if verdict is Verdict.UNKNOWN else JobOutcome.DONE,
                 detail=text,
@@ -232,6 +235,19 @@ def _go_on(state: State, draft: Draft, trigger: str, verdict: Verdict, text: str
             )
         )
         draft.do(LookAgain())
+
+
+def daily(state: State, day: date) -> str:
+    """Return the trigger of a session date's daily comparison; a recording knows the date."""
+    return DAILY if state.context.recorded_clock else f"{DAILY} {day.isoformat()}"
+
+
+def daily_of(trigger: str, today: date | None) -> date | None:
+    """Return the session date whose daily comparison a trigger stands for, None for another one."""
+    word, _, day = trigger.partition(" ")
+    if word != DAILY:
+        return None
+    return date.fromisoformat(day) if day else today
 
 
 def own_cash(state: State) -> Decimal:

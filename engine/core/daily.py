@@ -3,6 +3,7 @@
 from datetime import date
 
 from engine.core import trade
+from engine.core.comparing import daily
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.requests import change_trading_state
 from engine.core.state import REMEMBERED, State, StrategyBook, price_of
@@ -95,7 +96,7 @@ def on_job(state: State, given: JobDue) -> Decision:
         return _close_out(state, given)
     if job == "reconcile":
         draft = Draft()
-        draft.do(ReadAccount("daily"))
+        draft.do(ReadAccount(daily(state, given.session_date)))
         return draft.done()
     draft = Draft()
     draft.add(ev.JobStarted(job=job, session_date=given.session_date, due_at=given.due_at), -1)

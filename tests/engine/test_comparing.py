@@ -11,8 +11,9 @@ from engine.core.decide import decide
 from engine.core.evolve import evolve
 from engine.domain import event as ev
 from engine.domain import report as rp
+from engine.domain.command import ReadAccount
 from engine.domain.ids import InstrumentId
-from engine.domain.input import LinkSeen, Reported, Requested
+from engine.domain.input import JobDue, LinkSeen, Reported, Requested
 from engine.domain.link import Link, LinkState
 from engine.domain.order import Side
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder
@@ -336,3 +337,35 @@ def test_without_a_link_nothing_is_asked() -> None:
     made = rounds(account, is_open=True)
     account.take(LinkSeen(account.at, Link(state=LinkState.DOWN, reason="LINK_DOWN")))
     assert made.due(account.at + timedelta(hours=1)) == ""
+
+
+def test_yesterdays_daily_comparison_made_up_does_not_stand_for_todays() -> None:
+    account = Account()
+    account.state.session_date = AT.date()
+    account.state.at = AT
+    yesterday = AT.date() - timedelta(days=1)
+    for day in (yesterday, AT.date()):
+        _, commands, _ = decide(account.state, JobDue(AT, AT, "reconcile", day))
+        (command,) = commands
+        assert isinstance(command, ReadAccount)
+        account.says({}, command.trigger)
+    assert [one.session_date for one in account.events if isinstance(one, ev.JobEnded)] == [
+        yesterday,
+        AT.date(),
+    ]
+
+
+def test_a_difference_beside_a_fill_waits_for_a_second_answer_whoever_asked() -> None:
+    account = Account()
+    mine = order("a", quantity=10)
+    account.core.send(mine, 1)
+    bought = rp.Executed(
+        order_id=mine.order_id, exec_id="e.1.01", quantity=D(10), price=D(1),  # type: ignore[arg-type]
+        commission=D(0), at=account.at,
+    )  # fmt: skip
+    account.take(Reported(account.at, bought))
+    found = account.says({}, "daily 2026-11-19", cash="100000")
+    assert [one.doubtful for one in found if isinstance(one, ev.ReconciliationDone)] == [
+        (QQQ, "cash")
+    ]
+    assert not account.state.blocked
