@@ -464,7 +464,7 @@ class Mischief:
             if name not in ("exec_correction", "bust", "overfill"):
                 continue  # it was carried out before, and its seconds may be a word
             after = self._now() + timedelta(seconds=one.number("s", 1))
-            if name in ("exec_correction", "bust"):
+            if name != "overfill":
                 shares, price = ZERO, done.execution.price
                 if name == "exec_correction":
                     shares = Decimal(one.text("shares", str(done.execution.shares)))

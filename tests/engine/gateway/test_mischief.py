@@ -133,6 +133,34 @@ async def test_a_slow_answer_comes_after_its_time(opened: Opening, joined: Joini
     assert len(talker.all("positionEnd")) == 1
 
 
+async def test_a_slow_order_is_worked_although_its_client_has_gone(
+    opened: Opening, joined: Joining
+) -> None:
+    gateway = await opened(speed=0)
+    talker = await joined(gateway)
+    await gateway.fault("slow", kind=3, ms=500)
+    talker.place(1, 10, "LMT", lmtPrice=100)
+    await talker.settle()
+    await talker.leave()
+    gateway.advance(0.4)
+    assert gateway.venue.open_orders() == []
+    gateway.advance(0.2)
+    assert [view.order_id for view in gateway.venue.open_orders()] == [1]
+
+
+async def test_a_slow_order_dies_with_the_gateway_that_has_not_passed_it_on(
+    opened: Opening, joined: Joining
+) -> None:
+    gateway = await opened(speed=0)
+    talker = await joined(gateway)
+    await gateway.fault("slow", kind=3, ms=500)
+    talker.place(1, 10, "LMT", lmtPrice=100)
+    await talker.settle()
+    gateway.restart(0.1)
+    gateway.advance(1)
+    assert gateway.venue.open_orders() == []
+
+
 async def test_a_silent_request_is_never_answered_and_the_next_one_is(
     opened: Opening, joined: Joining
 ) -> None:

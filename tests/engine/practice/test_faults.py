@@ -201,7 +201,7 @@ def test_a_commission_comes_late_or_never() -> None:
     assert [fee for _, fee in venue.executions(ExecutionFilter())] == [None]
     venue.advance(10)
     assert len(ear.all("commission")) == 1
-    venue, ear = bought("commission_late")
+    venue, ear = bought("commission_late", s="never")
     venue.advance(3600)
     assert not ear.all("commission")
 

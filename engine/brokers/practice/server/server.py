@@ -46,6 +46,9 @@ from engine.brokers.practice.wire.value import WireError
 
 Handler = Callable[[Session, dict[str, Any]], None]
 
+ORDERS = frozenset({"placeOrder", "cancelOrder", "reqGlobalCancel"})
+"""Requests that mean something without an answer."""
+
 HANDLERS: Mapping[str, Handler] = {
     **order.HANDLERS,
     **account.HANDLERS,
@@ -85,6 +88,7 @@ class Server:
         self.clock_skew_s = 0.0
         self.busy_ids: dict[int, datetime] = {}  # client id to when it is free again
         self.silent_until: datetime | None = None  # nobody is greeted before
+        self._is_closed = False
         self.failures: list[BaseException] = []  # our own mistakes: tests want none
         self.on_restart: Callable[[float, int], None] = lambda down_s, rollback: None
         self._version_max = version_max
@@ -104,7 +108,8 @@ class Server:
         return connection
 
     def close(self) -> None:
-        """End every session at once."""
+        """End every session at once, and forget what still waits."""
+        self._is_closed = True
         for connection in list(self.connections):
             connection.abort()
 
@@ -175,8 +180,12 @@ class Server:
     def serve(
         self, connection: Connection, session: Session, message: Message, given: dict[str, Any]
     ) -> None:
-        """Answer a request. A mistake of ours costs that request, never the gateway."""
-        if not session.is_open:
+        """Answer a request. A mistake of ours costs that request, never the gateway.
+
+        An order or cancel that was taken off the wire is carried out, whether or not its client is
+        still there to hear of it; what waits in a gateway that restarts is lost with it.
+        """
+        if self._is_closed or not (session.is_open or message.name in ORDERS):
             return
         try:
             if message.name == "reqCurrentTime":
