@@ -9,6 +9,8 @@ SEEDS ?= 200
 SEED ?=
 FIRST ?= 0
 N ?= 50
+CELL ?=
+KILLS_SEED ?= 7
 WORKERS ?= 2
 
 VENV := .venv
@@ -59,8 +61,9 @@ sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=
 	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) PILOTHOUSE_SIM_FIRST=$(FIRST) PILOTHOUSE_SIM_SEED=$(SEED) \
 		$(BIN)/python -m pytest -n $(if $(SEED),0,$(WORKERS)) -m sim $(ARGS)
 
-kills: setup ## kill a running engine at N random moments: make kills N=200
-	@PILOTHOUSE_KILLS=$(N) $(BIN)/python -m pytest -n $(WORKERS) -m kills $(ARGS)
+kills: setup ## kill N engines, offline and at a gateway: make kills N=200, or one: make kills CELL=a/b/c/d
+	@PILOTHOUSE_KILLS=$(N) PILOTHOUSE_KILLS_CELL="$(CELL)" PILOTHOUSE_KILLS_SEED=$(KILLS_SEED) \
+		$(BIN)/python -m pytest -rP $(if $(CELL),-n 0 tests/kills/matrix,-n $(WORKERS) -m kills) $(ARGS)
 
 clients: setup ## fetch other people's TWS clients, for the gateway's tests (the last needs npm)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

@@ -11,7 +11,7 @@ import pytest
 from tests.kills.victim import Victim, cursor, kill_at_random, rows, sessions
 from tests.tui.commands import process
 
-_KILLS = int(os.environ.get("PILOTHOUSE_KILLS", "10"))
+_KILLS = int(os.environ.get("PILOTHOUSE_KILLS", "20")) // 2  # the other half dies at a gateway
 _EACH = 5  # kills of one run
 _SEED = int(os.environ.get("PILOTHOUSE_KILLS_SEED", "7"))
 

@@ -1,0 +1,1 @@
+"""The crash matrix: an engine at a practice gateway, killed at every commit point."""

@@ -1,0 +1,70 @@
+"""The crash matrix, dealt in any order: `make kills N=400`, one cell by `make kills CELL=…`."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kills.matrix.cell import Cell, deck, named
+from tests.kills.matrix.play import book_of, play
+from tests.kills.matrix.stage import Nursery, Template, nursery
+
+_WANTED = os.environ.get("PILOTHOUSE_KILLS", "")
+_SEED = int(os.environ.get("PILOTHOUSE_KILLS_SEED", "7"))
+_CELL = os.environ.get("PILOTHOUSE_KILLS_CELL", "")
+_EACH = 15  # cells of one test, so that the workers share the work
+
+SAMPLE = (
+    "entry/before approval/-/plain",
+    "entry/approved/-/plain",
+    "entry/in the queue/-/gateway",
+    "entry/called/late/plain",
+    "entry/partly filled/fills/gateway",
+    "entry/cancel called/cancel lost/plain",
+    "entry/filled/fee late/plain",
+    "entry/comparing, executions/got it/midnight",
+)
+"""What every run of the tests plays."""
+
+_books: dict[str, Template] = {}  # made once in a worker
+
+
+def _cells() -> list[Cell]:
+    if _CELL:
+        return [named(_CELL)]
+    if not _WANTED:
+        return [named(name) for name in SAMPLE]
+    return deck(_SEED, int(_WANTED) // 2)  # the other half dies offline
+
+
+def _chunks() -> Iterator[list[Cell]]:
+    every = _cells()
+    for first in range(0, len(every), _EACH):
+        yield every[first : first + _EACH]
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize("cells", _chunks(), ids=lambda cells: f"{len(cells)} cells")
+async def test_whatever_dies_every_decision_has_one_order_or_none(
+    cells: list[Cell], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As the restart table says; each fill once, shares and cash the gateway's, one chain."""
+    kills, wrong = 0, []
+    async with nursery(tmp_path) as engines:
+        for number, cell in enumerate(cells):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            try:
+                book = await _book(cell.side, engines, tmp_path_factory)
+                kills += await play(cell, folder, engines, book)
+            except AssertionError as error:
+                wrong.append(f"{cell.name}: {error}\n    make kills CELL='{cell.name}'")
+    print(f"{kills} kills in {len(cells)} cells, seed {_SEED}")
+    assert not wrong, "\n\n".join(wrong)
+
+
+async def _book(side: str, engines: Nursery, folders: pytest.TempPathFactory) -> Template:
+    if side not in _books:
+        _books[side] = await book_of(side, folders.mktemp(side), engines)
+    return _books[side]
