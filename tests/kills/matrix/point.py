@@ -80,7 +80,7 @@ def wire(of: Mapping[str, Any] | None) -> None:
         """Both connections, with a door before the broker."""
 
         def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, timings=TIMINGS, **named)
+            super().__init__(*given, **{**named, "timings": TIMINGS})
             self.broker.queries = Questions(self.broker.queries, point)  # type: ignore[assignment]
             self.broker = Door(self.broker, point)  # type: ignore[assignment]
 
