@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.brokers.ibkr.probe import gateway_time
-from engine.brokers.ibkr.terms import Timings
 from engine.brokers.simulated import SimulatedBroker
 from engine.core.state import State, cost_of, initial, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
@@ -34,7 +32,6 @@ from engine.ports import Clock, Entry, MarketHistory, Unit
 from engine.research.backtest import result
 from engine.runtime.clock import PracticeClock, SystemClock
 from engine.runtime.heartbeat import Pulse
-from engine.runtime.ibkr import IbkrSession
 from engine.runtime.ids import SystemIds
 from engine.runtime.inbox import Inbox
 from engine.runtime.keep import Kept, Work
@@ -56,6 +53,10 @@ from storage.store import SqliteSessionStore
 from tui import making, recovery
 from tui import plan as plans
 from tui.signals import steered
+
+if TYPE_CHECKING:
+    from engine.brokers.ibkr.terms import Timings
+    from engine.runtime.ibkr import IbkrSession
 
 _FEW_EVENTS = 100  # a database that has hardly been used needs no copy yet
 
@@ -111,7 +112,7 @@ async def run_engine(
     watched: Watched,
     *,
     clock: Clock | None = None,
-    timings: Timings | None = None,
+    timings: "Timings | None" = None,
     trade: "Trade | None" = None,
 ) -> None:
     """Run one session from the instance lock to its end. Raises EngineError if it cannot.
@@ -274,6 +275,8 @@ async def _clock(settings: Settings) -> SystemClock:
     speed, ibkr = settings.ibkr.practice_speed, settings.ibkr
     if not plans.at_broker(settings) or speed == 1 or ibkr.port is None:
         return SystemClock()
+    from engine.brokers.ibkr.probe import gateway_time
+
     return PracticeClock(await gateway_time(ibkr.host, ibkr.port), float(speed))
 
 
@@ -286,7 +289,7 @@ async def _trade_at_broker(
     watched: Watched,
     emergency: EmergencyFile,
     *,
-    timings: Timings | None = None,
+    timings: "Timings | None" = None,
 ) -> None:
     """Connect, recover, warm up from the broker's own history, then trade until stopped."""
     state = initial(
@@ -297,6 +300,8 @@ async def _trade_at_broker(
     )
     fold(state, journal)
     inbox = Inbox()
+    from engine.runtime.ibkr import IbkrSession  # late: a tenth of every other start
+
     session = IbkrSession(settings, inbox.put, clock, timings=timings)
     session.restore(state.orders.values(), state.fills.values())
     session.set_ledger(partial(shares_of, state), partial(cost_of, state))
@@ -352,7 +357,7 @@ async def _trade_at_broker(
 async def _connected(
     settings: Settings,
     plan: plans.Plan,
-    session: IbkrSession,
+    session: "IbkrSession",
     instruments: Sequence[InstrumentId],
 ) -> MarketHistory:
     """Start a broker's session and return the history that it gives."""
@@ -360,7 +365,7 @@ async def _connected(
     return await session.market.history(instruments, plan.calendar, bands=plans.bands(settings))
 
 
-def _rounds(state: State, plan: plans.Plan, session: IbkrSession, clock: Clock) -> Rounds:
+def _rounds(state: State, plan: plans.Plan, session: "IbkrSession", clock: Clock) -> Rounds:
     def is_open(at: datetime) -> bool:
         return plan.calendar.session_of(at) is not None
 

@@ -60,7 +60,9 @@ def to_tick(price: Decimal, tick: Decimal | None, *, up: bool) -> Decimal:
 
 def text(value: Decimal) -> str:
     """Return the shortest plain decimal text: no exponent, no trailing zeros."""
-    shown = f"{value:f}"
+    shown = str(value)  # half the time of a format, and an exponent is rare
+    if "E" in shown:
+        shown = f"{value:f}"
     if "." in shown:
         shown = shown.rstrip("0").rstrip(".")
     return "0" if shown in ("-0", "") else shown

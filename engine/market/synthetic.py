@@ -23,7 +23,7 @@ from engine.domain.ids import InstrumentId
 from engine.domain.instrument import stock_id
 from engine.domain.market import Adjustment, Bar, Feed, Series
 from engine.errors import MarketDataError
-from engine.market.history import FUNDS, data_hash, stock
+from engine.market.history import CENT, FUNDS, data_hash, stock
 from engine.ports import Calendar, MarketHistory
 
 EPOCH = date(1990, 1, 2)
@@ -129,7 +129,7 @@ def _bar(instrument: InstrumentId, day: date, one: _Day) -> Bar:
 
 
 def _cents(price: float) -> Decimal:
-    return Decimal(max(1, int(price * 100 + 0.5))).scaleb(-2)
+    return Decimal(max(1, int(price * 100 + 0.5))) * CENT
 
 
 # -- chance --------------------------------------------------------------------------------
