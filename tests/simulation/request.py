@@ -4,9 +4,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
-from engine.core.state import State
-from engine.domain.ids import RequestId
+from engine.core.state import State, price_of
+from engine.domain.ids import MANUAL, RequestId
+from engine.domain.instrument import symbol_of
 from engine.domain.order import OrderStatus
 from engine.domain.request import Request, RequestKind
 from engine.domain.session import SessionState
@@ -84,6 +86,14 @@ class Person:
 
     def _wish(self, state: State, now: datetime) -> None:
         rng = self._rng
+        if MANUAL in state.books and rng.random() < 0.6:
+            kind = rng.choice((_K.PREVIEW, _K.ORDER, _K.ORDER, _K.ORDER))
+            self.ask(kind, now, **_ticket(rng, state))
+            if rng.random() < 0.2:
+                self.asked.rows.append(self.asked.rows[-1])  # a double press
+            if rng.random() < 0.3:  # and soon something else about the same order
+                self._moments.insert(0, self._moment + rng.randrange(1, 9))
+            return
         kind = rng.choice(_WISHES)
         args: dict[str, str] = {}
         if kind is _K.CANCEL and state.orders:
@@ -130,3 +140,34 @@ class Person:
             self.ask(_K.CONTINUE, now)
         else:
             self.ask(_K.RECONCILE, now)
+
+
+def _ticket(rng: random.Random, state: State) -> dict[str, str]:
+    """Return an order by hand, good or bad: whatever a person may type."""
+    by_hand = [o for o, row in state.working.items() if row.order.decision_id is None]
+    action = rng.choice(("BUY", "BUY", "BUY", "SELL", "CLOSE", "CLOSE", "REDUCE"))
+    if by_hand and rng.random() < 0.5:
+        action = "REPLACE"
+    instrument = rng.choice(sorted(state.instruments))
+    price = price_of(state, instrument) or Decimal(100)
+    args = {"action": action, "symbol": symbol_of(instrument), "strategy": MANUAL}
+    if action in ("CLOSE", "REDUCE"):
+        owners = [(b.strategy.id, i) for b in state.books.values() for i in b.positions]
+        owner, held = rng.choice(owners or [(MANUAL, instrument)])
+        args |= {"strategy": owner, "symbol": symbol_of(held)}
+    if action == "REPLACE":
+        args["order_id"] = rng.choice(by_hand)
+    if action != "CLOSE":
+        much = {"quantity": rng.choice(("1", "5", "40", "400", "0.5", "-1"))}
+        args |= much if action == "REPLACE" or rng.random() < 0.6 else {"share": "0.3"}
+    if action in ("BUY", "REPLACE") and rng.random() < 0.6:
+        near = {name: str((price * Decimal(at)).quantize(Decimal("0.01"))) for name, at in _NEAR}
+        kind = rng.choice(("LIMIT", "LIMIT", "STOP", "STOP_LIMIT"))
+        args |= {"type": kind, "tif": rng.choice(("DAY", "GTC", "GTC", "GTC", "IOC"))}
+        args |= {name: near[name] for name in ("limit", "stop") if name.upper() in kind}
+    if rng.random() < 0.3:  # what was seen: often it is so no more
+        args |= {"seen_price": str(price), "band_bps": "50", "seen_trading_state": "ACTIVE"}
+    return args
+
+
+_NEAR = (("limit", "0.95"), ("stop", "1.03"))
