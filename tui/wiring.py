@@ -300,11 +300,7 @@ async def _trade_at_broker(
     )
     fold(state, journal)
     inbox = Inbox()
-    from engine.runtime.ibkr import IbkrSession  # late: a tenth of every other start
-
-    session = IbkrSession(settings, inbox.put, clock, timings=timings)
-    session.restore(state.orders.values(), state.fills.values())
-    session.set_ledger(partial(shares_of, state), partial(cost_of, state))
+    session = _broker_session(state, settings, inbox, clock, timings)
     instruments = list(state.instruments)
     try:
         history = await _connected(settings, plan, session, instruments)
@@ -363,6 +359,17 @@ async def _connected(
     """Start a broker's session and return the history that it gives."""
     await session.start(instruments)
     return await session.market.history(instruments, plan.calendar, bands=plans.bands(settings))
+
+
+def _broker_session(
+    state: State, settings: Settings, inbox: Inbox, clock: Clock, timings: "Timings | None"
+) -> "IbkrSession":
+    from engine.runtime.ibkr import IbkrSession  # late: a tenth of every other start
+
+    session = IbkrSession(settings, inbox.put, clock, timings=timings)
+    session.restore(state.orders.values(), state.fills.values())
+    session.set_ledger(partial(shares_of, state), partial(cost_of, state))
+    return session
 
 
 def _rounds(state: State, plan: plans.Plan, session: "IbkrSession", clock: Clock) -> Rounds:
