@@ -48,6 +48,8 @@ class Timings:
     poll_busy: float = 10  # open orders, while an order lives
     poll_idle: float = 60
     poll_misses: int = 5
+    poll_touched: float = 5  # an order that spoke within it is not missed
+    settle_after: float = 10  # after everything was asked, before anything hangs
     executions_every: float = 60
     gap_after: float = 5  # Filled without its fills
     settle: float = 1  # after a fill, before the account is read

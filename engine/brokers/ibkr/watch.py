@@ -34,6 +34,7 @@ class Watch:
         self._uncharged: dict[str, float] = {}  # exec id → since when
         self._polled = self._executed = 0.0
         self._asked_clock = -1e9
+        self._live_at = 0.0  # when everything was asked last
 
     def begin_epoch(self) -> None:
         """A new connection: misses count anew, cancels are asked again."""
@@ -44,7 +45,7 @@ class Watch:
 
     def synced(self) -> None:
         """Everything has just been asked."""
-        self._polled = self._executed = self._now
+        self._polled = self._executed = self._live_at = self._now
 
     def cancels(self, order_id: OrderId) -> None:
         """A cancel is asked: repeat it until the order has ended or shown itself."""
@@ -63,15 +64,18 @@ class Watch:
             if not self._broker.is_live:
                 continue
             try:
-                await self._round()
+                await self.round()
             except BrokerError as error:
                 if self._broker.is_live:
                     self._broker.wish(Alarm("broker_silent", str(error)))
 
-    async def _round(self) -> None:
+    async def round(self) -> None:
+        """Look at everything whose time has come; what was just asked is left alone for a while."""
         now = self._now
         self._cancel_again(now)
-        self._in_flight()
+        if now - self._live_at < self._times.settle_after:
+            return
+        await self._in_flight()
         for order_id in [key for key, due in self._again.items() if due <= now]:
             del self._again[order_id]
             if not self._broker.translator.traces[order_id].is_done:
@@ -99,19 +103,21 @@ class Watch:
 
     # -- hanging orders ----------------------------------------------------------------------
 
-    def _in_flight(self) -> None:
+    async def _in_flight(self) -> None:
         at = self._broker.connection.clock.wall()
         late = [
             trace
             for trace in self._broker.translator.unanswered()
             if (at - _sent(trace)).total_seconds() >= self._times.in_flight_after
+            and self._tries.get(trace.order.order_id, 0) <= self._times.in_flight_tries
         ]
         for trace in late[: self._times.look_ups]:
             order_id = trace.order.order_id
             tries = self._tries[order_id] = self._tries.get(order_id, 0) + 1
             if tries <= self._times.in_flight_tries:
                 self._broker.look_up(order_id)
-            elif tries == self._times.in_flight_tries + 1:
+                await asyncio.sleep(self._times.look_up_gap)
+            else:
                 text = f"no answer after {self._times.in_flight_tries} look-ups"
                 self._broker.tell(rp.SendFailed(order_id=order_id, text=text))
 
@@ -147,9 +153,12 @@ class Watch:
 
     async def _poll(self, living: list[Trace]) -> None:
         before = {trace.order.order_id: trace.signs for trace in living}
+        at = self._broker.connection.clock.wall()
         await self._broker.queries.open_orders()
         for trace in living:
-            order_id = trace.order.order_id
+            order_id, touched = trace.order.order_id, trace.touched_at
+            if touched is not None and (at - touched).total_seconds() < self._times.poll_touched:
+                continue  # the answer may be older than what was just said
             if trace.is_done or trace.signs != before[order_id]:
                 self._misses.pop(order_id, None)
                 continue

@@ -1,6 +1,7 @@
 """Faults of the script, one by one: what becomes of orders, fills and the link."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -11,7 +12,7 @@ from engine.domain import report as rp
 from engine.domain.order import DONE, OrderStatus, OrderType, Side
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount
 from tests.engine.ibkr.test_over_tcp import account, core_of, send
-from tests.engine.ibkr.wire import QQQ, D, desk
+from tests.engine.ibkr.wire import FAST, QQQ, D, desk
 
 _S = OrderStatus
 LIMIT = {"type_": OrderType.LIMIT, "limit_price": D(100)}
@@ -213,7 +214,8 @@ async def test_a_frame_that_cannot_be_read_compares_everything_anew() -> None:
 
 
 async def test_questions_that_fail_for_ever_never_make_a_position_flat() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+    quick = replace(FAST, request=0.3)
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=quick) as one:
         await one.live()
         for kind in (61, 16, 6):
             await gateway.fault("silent", on=f"request:{kind}", count=0)

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine.brokers.ibkr.link import Act, LinkMachine, gate
 from engine.brokers.ibkr.rhythm import in_blackout, in_reset
-from engine.brokers.ibkr.terms import Terms, Timings, missing_zones
+from engine.brokers.ibkr.terms import Terms, missing_zones
 from engine.domain.link import LinkState
 
 _S = LinkState
@@ -239,13 +239,6 @@ def test_a_connection_for_data_has_no_gates() -> None:
 def test_a_missing_time_zone_is_named() -> None:
     assert missing_zones() == []
     assert missing_zones(("UTC", "XYZ/Nowhere")) == ["XYZ/Nowhere"]
-
-
-def test_timings_are_those_of_the_specification() -> None:
-    times = Timings()
-    assert (times.socket, times.start, times.request, times.history) == (5, 10, 10, 60)
-    assert (times.heartbeat_after, times.silence) == (10, 30)
-    assert (times.in_flight_after, times.in_flight_tries) == (5, 5)
 
 
 class Whatever(RuleBasedStateMachine):
