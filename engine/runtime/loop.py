@@ -492,12 +492,16 @@ class Loop:
             return
 
     async def _idle(self, timeout_s: float) -> None:
-        """Wait for news; write what waits first, so that screens see it."""
+        """Wait for news; write what waits first, so that screens see it.
+
+        What is done before the wait is part of it, and nothing comes after it: a slot may be due.
+        """
+        until = self._clock.monotonic() + timeout_s
         await self._commit()
         await self._poll()
-        await self.inbox.wait(timeout_s)
         self._give_up_late()
         await self._pulse.beat_if_due(self, self._journal)
+        await self.inbox.wait(max(0.0, until - self._clock.monotonic()))
         self._breath = self._clock.monotonic()
 
     def _give_up_late(self) -> None:
