@@ -77,7 +77,7 @@ async def test_after_a_full_disk_and_a_resume_every_decision_has_one_order(
 
 
 async def test_a_journal_that_fails_cancels_working_entries_and_notes_it(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, [script(limit_buy(), buys(1))], FLAT_MARKET, pace="100/s")
+    desk = Desk(tmp_path, [script(limit_buy(), buys(1))], FLAT_MARKET, pace="10/s")
     called: list[str] = []
 
     def watch(what: str) -> bool:
