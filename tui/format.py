@@ -280,6 +280,8 @@ def severity(text: str | None) -> Shown:
 
 def slot(text: str | None) -> Shown:
     """Return a slot in five cells: open o+15 c-15 c-5 close."""
+    if text is not None and text.startswith("req_"):
+        return Shown("hand")  # a person's request stands for the slot of a decision
     return _SLOTS.get(text or "", word(text))
 
 

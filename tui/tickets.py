@@ -184,12 +184,9 @@ class Tickets(Wishes, inherit_bindings=False):
         asked = self.requests.new_id()
         session, beat = self.view["session"].first(), self.view["beat"].first()
         mode = str(session["mode"]) if session is not None else ""
-        head = say(
-            "{} {}  question {}",
-            word(mode.upper()),
-            word(session.get("account") if session is not None else None),
-            Shown(asked[-6:]),
-        )
+        account = str(session.get("account") or "") if session is not None else ""
+        of = say("…{}", cell(account[-4:])) if mode in ("paper", "live") else cell(account)
+        head = say("{} {}  question {}", word(mode.upper()), of, Shown(asked[-6:]))
         slot = str(beat.get("next_slot") or "") if beat is not None else ""
         next_slot = say("; it decides anew at {}", safe(slot or "its next slot", 40))
         value = Decimal(preview["value"] or 0)

@@ -291,6 +291,26 @@ def _adopt(
         draft.alert(state.context.book, Severity.WARNING, "baseline", "account", text)
 
 
+def fund_newcomers(state: State, draft: Draft) -> None:
+    """Give strategies that join a book their capital, out of cash that no strategy owns."""
+    is_known = is_real(state) and state.baseline is not None
+    free = state.baseline_cash if is_known else ZERO
+    for name, book in state.books.items():
+        if name in state.funded:
+            continue
+        if free < book.capital:
+            text = (
+                f"{name} joined this book and has no cash: its share would be {book.capital} USD, "
+                f"{free} USD of the account belong to no strategy"
+            )
+            draft.alert(state.context.book, Severity.WARNING, "no_capital", name, text)
+            continue
+        free -= book.capital
+        draft.add(ev.CashChanged(strategy=name, before=ZERO, after=book.capital, reason="capital"))
+        kept = {str(key): quantity for key, quantity in (state.baseline or {}).items()}
+        draft.add(ev.BaselineAdopted(positions=kept, cash=free))
+
+
 def is_real(state: State) -> bool:
     """Say whether the account is a broker's, in which others may act as well."""
     return state.context.mode in (Mode.PAPER, Mode.LIVE)

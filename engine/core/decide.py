@@ -7,7 +7,18 @@ that nobody handles.
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from engine.core import alerting, daily, link, lost, manual, reports, requests, slot, trade
+from engine.core import (
+    alerting,
+    comparing,
+    daily,
+    link,
+    lost,
+    manual,
+    reports,
+    requests,
+    slot,
+    trade,
+)
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.evolve import TAKE
 from engine.core.state import State
@@ -97,6 +108,8 @@ def _on_started(state: State) -> Decision:
                     strategy=book.strategy.id, before=ZERO, after=book.capital, reason="capital"
                 )
             )
+    else:
+        comparing.fund_newcomers(state, draft)
     for row in state.working.values():
         if row.canceling and row.sent:
             draft.do(CancelOrder(row.order.order_id))  # the kill may have come before it went out

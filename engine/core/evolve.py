@@ -421,6 +421,7 @@ def _cash(state: State, event: ev.CashChanged, seq: int) -> None:
     book = state.books.get(event.strategy)
     if event.reason == "capital":
         state.known_book = True
+        state.funded.add(event.strategy)
         if book is not None:
             book.capital = event.after
             book.equity = book.high_water = event.after

@@ -240,6 +240,7 @@ class State:
     active_since_reconciliation: bool = False
     today: date | None = None  # session date of the day counters
     known_book: bool = False  # capital has been booked
+    funded: set[StrategyId] = field(default_factory=set)  # for these
     journal_failed: bool = False
     seq: int = 0
     written_at: datetime | None = None  # of the newest event

@@ -104,6 +104,12 @@ ALERTS: dict[str, Entry] = {
         "Look at Positions (3) and Orders (4); ctrl+k 3 asks again; else close at the broker.",
         _NOW,
     ),
+    "no_capital": Entry(
+        "A strategy joined a book whose cash all belongs to others.",
+        "It is in the session and can buy nothing; what the others own is theirs.",
+        "Name it in --strategy when a book begins, or bring cash into the account.",
+        _NOT,
+    ),
     "not_replaced": Entry(
         "The order that was to take another one's place was not sent.",
         "The old order is gone, filled or works on, as the text says; nothing was sent instead.",

@@ -2,26 +2,40 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from engine.core.draft import Decision
+from engine.core.state import StrategyBook
 from engine.domain.event import (
+    AlertRaised,
+    BaselineAdopted,
     OrderDenied,
     ReplacementEnded,
     RequestAnswered,
     SignalRaised,
     SignalRejected,
 )
-from engine.domain.ids import MANUAL, StrategyId
+from engine.domain.ids import MANUAL, RequestId, StrategyId
+from engine.domain.input import Requested, Started
 from engine.domain.order import OrderStatus, OrderType, TimeInForce
-from engine.domain.session import TradingState
+from engine.domain.request import Request, RequestKind
+from engine.domain.session import Mode, TradingState
+from engine.domain.unit import Entry
+from engine.risk.limits import Limits
 from engine.strategy import registry
 from engine.strategy.base import Strategy
 from tests.engine.desk import CLOSE, SLOT, Desk, Killed, script, step
+from tests.engine.story import Story, Wisher
 
+DAWN = datetime(2026, 11, 20, 14, tzinfo=UTC)
 D = Decimal
 SCRIPT = StrategyId("script")
 S = OrderStatus
@@ -40,8 +54,8 @@ def order(desk: Desk, action: str, **args: str) -> Callable[[], None]:
 
 def asked(desk: Desk, kind: str, action: str, args: Mapping[str, str]) -> Callable[[], None]:
     """Put a ticket's request before the engine."""
-    given = {"action": action, "symbol": "QQQ", **args}
-    return lambda: desk.inbox.put(desk.requested(kind, "a key", given))
+    words = {"action": action, "symbol": "QQQ", **args}
+    return lambda: desk.inbox.put(desk.requested(kind, "a key", words))
 
 
 def answers(desk: Desk) -> list[tuple[str, str]]:
@@ -454,3 +468,70 @@ async def test_a_halt_while_a_cancel_is_awaited_lets_no_new_order_out(tmp_path: 
     (ended,) = desk.events(ReplacementEnded)
     assert ended.outcome in ("DENIED", "DONE")
     assert not any(row.status in (S.FILLED, S.ACCEPTED) for row in desk.orders())
+
+
+# -- pressed twice ---------------------------------------------------------------------------
+
+_TICKETS = st.sampled_from(
+    [
+        {"action": "BUY", "symbol": "QQQ", "quantity": "10"},
+        {"action": "BUY", "symbol": "QQQ", "quantity": "7", "type": "LIMIT", "limit": "99"},
+        {"action": "BUY", "symbol": "TLT", "share": "0.2"},
+        {"action": "SELL", "symbol": "QQQ", "quantity": "5"},
+        {"action": "CLOSE", "symbol": "QQQ"},
+        {"action": "REDUCE", "symbol": "TLT", "share": "0.5"},
+    ]
+)
+
+
+@given(st.lists(st.tuples(_TICKETS, st.booleans()), min_size=1, max_size=6), st.data())
+def test_however_often_a_request_arrives_it_is_one_order(
+    wanted: list[tuple[dict[str, str], bool]], data: st.DataObject
+) -> None:
+    """Every request comes once at least, then any of them again, before fills and after."""
+    story = Story(Wisher("manual")).opens("100")
+    asks = [request("ORDER", n, args) for n, (args, _) in enumerate(wanted)]
+    for n, (one, (_, fills)) in enumerate(zip(asks, wanted, strict=True), start=1):
+        story.given(Requested(story.at, one))
+        if fills:
+            story.fills()
+        for again in data.draw(st.lists(st.sampled_from(asks[:n]), max_size=4)):
+            story.given(Requested(story.at, again))
+    answers = {a.request_id for a in story.of(RequestAnswered)}
+    assert len(story.of(RequestAnswered)) == len(answers) == len(asks)
+    refs = [row.order.order_ref for row in story.state.orders.values()]
+    assert len(refs) == len(set(refs)) <= len(asks)
+    assert len({order.order_ref for order in story.sent}) == len(story.sent)
+
+
+def request(kind: str, number: int, args: Mapping[str, str]) -> Request:
+    """A request as a screen would make it."""
+    return Request(
+        request_id=RequestId(f"req_{number:026d}"),
+        kind=RequestKind(kind),
+        actor="me@here:pts/1",
+        reason="ticket",
+        args=args,
+        asked_at=DAWN,
+    )
+
+
+# -- joining a book ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("free", "cash"), [("250000", "50000"), ("49999", "0")])
+def test_a_strategy_that_joins_a_book_is_given_cash_that_nobody_owns(free: str, cash: str) -> None:
+    story = Story(Wisher("regime"))
+    story.state.context = replace(story.state.context, mode=Mode.PAPER)
+    newcomer = Wisher("manual")
+    story.state.books[MANUAL] = StrategyBook(newcomer, [], D(50_000), D("0.5"), Limits())
+    known = BaselineAdopted(positions={"STK:SPY:USD": D(3)}, cash=D(free))
+    story._write(Decision([Entry(known, -1)], ()))
+    story.given(Started(story.at))
+    assert story.state.books[MANUAL].cash == D(cash)
+    assert story.state.baseline_cash == D(free) - D(cash)
+    assert story.state.books[StrategyId("regime")].cash == D(100_000)
+    told = {e.alert.kind for e in story.of(AlertRaised)}
+    assert ("no_capital" in told) is (cash == "0")
+    story.given(Started(story.at))
+    assert story.state.books[MANUAL].cash == D(cash)
