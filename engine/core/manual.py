@@ -226,9 +226,11 @@ def _quantity(
         return ticket.quantity, f"{text(ticket.quantity)} shares by hand"
     if ticket.action is Action.CLOSE:
         owned = book.position(instrument).quantity
-        if owned > 0 and free == 0:
+        if owned <= 0:
+            raise _Refused("not_owned", f"{book.strategy.id} owns no {ticket.symbol}")
+        if free == 0:
             raise _Refused("closing", f"all {text(owned)} {ticket.symbol} are being sold already")
-        return max(free, Decimal(1)), f"all {text(free)} owned and not being sold"
+        return free, f"all {text(free)} owned and not being sold"
     share = ticket.share or ZERO
     if ticket.action is not Action.BUY:
         shares = free * share // 1

@@ -25,10 +25,12 @@ from engine.strategy.base import Strategy
 from storage.controls import SqliteRequestBox
 from tests.engine.desk import SLOT, Desk, script, step
 from tests.engine.test_manual import BUYS, PRICES, manual
+from tests.tui.preview import PREVIEW
 from tests.tui.screens import handled, press, ready, text_of, until
 from tui import steering
 from tui.application import Pilothouse
 from tui.dialogs import confirm, ticket
+from tui.format import Shown
 from tui.shell import ScreenOptions
 from tui.source import DatabaseSource
 from tui.steering import Requests
@@ -343,3 +345,36 @@ async def test_a_small_terminal_refuses_the_question_and_says_why(tmp_path: Path
         await on.sees("the question needs 60×16")
         await on.keys("ctrl+k")
         assert on.kinds == ["HALT"]
+
+
+async def test_after_the_row_under_the_cursor_left_the_next_key_is_refused_once(
+    tmp_path: Path,
+) -> None:
+    rows = (*BUYS, "2026-03-02,TLT,ENTER,BUY,10,,,,,1")
+    async with floor(tmp_path, [script(*rows), manual()]) as on:
+        await on.keys("3", "j")
+        pane = on.app.dashboard.panes["positions"]
+        assert pane.row is not None
+        assert pane.row["symbol"] == "QQQ"
+        given = {"action": "CLOSE", "strategy": "script", "symbol": "QQQ"}
+        on.desk.inbox.put(on.desk.requested("ORDER", "another screen", given))
+        await until(on.pilot, lambda: len(pane.keys) == 1, "the row to leave")
+        await on.keys("X")
+        await on.sees("selection changed: look, then press again")
+        assert not on.asked
+        await on.keys("X")
+        await on.sees("CLOSE TLT?")
+
+
+async def test_a_large_live_order_is_confirmed_by_typing_its_quantity() -> None:
+    asked = ticket.order_question(
+        {**PREVIEW, "quantity": "130"},
+        lambda key, text: None,
+        Shown("LIVE"),
+        session=(),
+        next_slot=Shown(""),
+        by_word=True,
+    )
+    assert asked.typed is not None
+    assert asked.answers == (("y", "send"),)
+    assert [asked.typed.accepts(word) for word in ("y", "13", "130")] == [False, False, True]

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from engine.domain.event import RequestAnswered
 from tests.storage.samples import unit
 from tests.tui import seed
+from tests.tui.preview import PREVIEW
 from tests.tui.screens import (
     Asked,
     app_of,
@@ -26,20 +27,6 @@ from tests.tui.screens import (
 from tests.tui.test_snapshots import HUGE, LARGE, SMALL, Compare
 from tui.dialogs import confirm
 
-CHECKS = [
-    ["mode", "PASS", "paper on DU1", "agree"],
-    ["order_size", "PASS", "0.12", "0.30 of equity"],
-    ["slippage", "WARN", "0.41%", "1.00%"],
-]
-PREVIEW: dict[str, Any] = {
-    "action": "BUY", "strategy": "manual", "symbol": "TLT", "side": "BUY", "quantity": "130",
-    "type": "LIMIT", "limit": "91.5", "stop": None, "tif": "GTC", "order_id": "", "sizing": "",
-    "is_exit": False, "price": "91.62", "age_s": 2.0, "bid": "91.61", "ask": "91.63",
-    "refused": None, "denied": None, "waits": None, "checks": CHECKS, "working": [],
-    "owned": "0", "owned_after": "130", "cash": "98000", "cash_after": "86100.38",
-    "equity": "98000", "value": "11895", "weight": "0.000000", "weight_after": "0.121531",
-    "seen": {"owned": "0", "price": "91.62"}, "session_id": seed.SESSION,
-}  # fmt: skip
 DENIED = {"denied": "order_size", "checks": [["order_size", "FAIL", "0.4120", "0.30 of equity"]]}
 CHANGED = {"changed": [["price", "91.10", "91.62"], ["owned", "0", "10"]]}
 
