@@ -57,6 +57,13 @@ def _end_quiet(state: State, quiet: QuietDays) -> None:
 
 def take_rows(book: StrategyBook, rows: Sequence[Snapshot]) -> None:
     """Take the newest of some rows, as many as anybody remembers."""
+    if type(rows) is QuietDays and len(rows) >= REMEMBERED:
+        book.marked = rows.days[-1]
+        book.before_last, book.equity = rows.equities[-2:]
+        book.high_water = rows.highs[-1]
+        book.recent_equity.extend(rows.equities[-REMEMBERED:])
+        book.equity_at_fill = None
+        return
     for row in rows[-REMEMBERED:]:
         if book.marked is None or book.marked < row.session_date:
             take_row(book, row)

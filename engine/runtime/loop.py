@@ -264,21 +264,28 @@ class Loop:
             if decision is not NOTHING and (commands := self._write(given, decision)):
                 await self._act(commands)
                 return
-            passed = kind is JobDue and type(state.pending) is QuietDays and self._pass_quiet()
-            if (passed or not self.position & 31) and self._clock.monotonic() > deadline:
+            if kind is not JobDue and self.position & 31:
+                continue
+            if self._clock.monotonic() > deadline:
                 if len(state.pending) >= _GROUP:
                     self._write_pending(given)
                 return
+            if type(state.pending) is QuietDays and self._ahead is not None:
+                self._pass_quiet(self._ahead, deadline)
         await self._data_ended()
 
-    def _pass_quiet(self) -> bool:
-        """Leave out what comes next as far as nothing would come of it."""
-        if self._ahead is None:
-            return False
-        stretch = self._ahead.stretch(self.position)
-        passed = 0 if stretch is None else pass_quiet(self.state, stretch)
-        self.position += self._ahead.skip(passed)
-        return passed > 0
+    def _pass_quiet(self, ahead: Ahead, deadline: float) -> None:
+        """Leave out what comes next as far as nothing would come of it.
+
+        Nobody looks at the state before the next input has renewed it: the time is asked for
+        before, not after.
+        """
+        passed = missing = 0
+        while passed == missing and (stretch := ahead.stretch(self.position)) is not None:
+            passed, missing = pass_quiet(self.state, stretch), len(stretch.days)
+            self.position += ahead.skip(passed)
+            if self._clock.monotonic() > deadline:
+                return
 
     async def _data_ended(self) -> None:
         self._exhausted = True

@@ -36,6 +36,8 @@ class Long:
 WORKING = "'APPROVED', 'SUBMITTED', 'ACCEPTED', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'UNKNOWN'"
 """Statuses of orders that can still fill, as a list of SQL."""
 
+_IS_WORKING = " OR ".join(f"status = {status}" for status in WORKING.split(", "))
+
 LONG: Mapping[str, Long] = {
     "fills": Long(
         "fills", "v_fills", "book", "exec_id", "fills_newest", True,
@@ -61,7 +63,7 @@ LONG: Mapping[str, Long] = {
     "orders": Long(
         "orders", "v_orders", "book", "order_id", "orders_newest", True,
         {
-            "working": (f"(status IN ({WORKING}))", "orders_by_working"),
+            "working": (f"({_IS_WORKING})", "orders_by_working"),
             "symbol": ("symbol", "orders_by_symbol"),
             "status": ("status", "orders_by_status"),
         },

@@ -116,7 +116,7 @@ async def test_a_durable_append_costs_little_more_than_the_disk(tmp_path: Path) 
         f"\ndurable append of 6 events ({size} bytes of log): {ours * 1e6:.0f} µs, a bare commit "
         f"of as many bytes {bare * 1e6:.0f} µs, ratio {ours / bare:.2f} (first {first * 1e6:.0f})"
     )
-    assert ours < 3 * bare
+    assert ours <= 1.5 * bare
 
 
 async def appended(journal: SqliteJournal, units: list[Unit]) -> float:
