@@ -111,6 +111,9 @@ class Broker(Protocol):
     def cancel(self, order_id: OrderId) -> None:
         """Ask for a cancel."""
 
+    def change(self, order: Order) -> None:
+        """Ask for a change of a working order into this; the answer is what is shown then."""
+
     def look_up(self, order_id: OrderId) -> None:
         """Find out what became of an order by its reference."""
 

@@ -41,6 +41,10 @@ class DryRunBroker:
         """Answer that it was never sent."""
         self._sink(Reported(self._now(), NotFound(order_id=order_id)))
 
+    def change(self, order: Order) -> None:
+        """Refuse a change."""
+        raise BrokerError(f"dry run: no change was sent for order {order.order_id}")
+
     def read_account(self, trigger: str) -> None:
         """Answer with our own ledger."""
         self._sink(Reported(self._now(), AccountRead(answer=self._ledger(), trigger=trigger)))

@@ -6,7 +6,7 @@ from datetime import datetime
 from engine.domain.ids import OrderId
 from engine.domain.input import BarsClosed, Input, QuotesSeen, Reported
 from engine.domain.order import Order
-from engine.domain.report import AccountRead, Report
+from engine.domain.report import AccountRead, ChangeRefused, Report
 from engine.exchange.book import SimulatedExchange
 from engine.ports import ReportSink
 
@@ -39,6 +39,11 @@ class SimulatedBroker:
     def look_up(self, order_id: OrderId) -> None:
         """Say again all that was said about an order, or that it never came."""
         self._tell(self._exchange.look_up(order_id), self._now())
+
+    def change(self, order: Order) -> None:
+        """Refuse a change."""
+        text = "the simulated exchange changes no order: cancel it and make a new one"
+        self._tell([ChangeRefused(order_id=order.order_id, text=text)], self._now())
 
     def read_account(self, trigger: str) -> None:
         """Answer with the exchange's own account."""

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from engine.core import (
     alerting,
+    changing,
     comparing,
     daily,
     link,
@@ -41,7 +42,7 @@ from engine.domain.input import (
     Tick,
 )
 from engine.domain.money import ZERO
-from engine.domain.report import NotFound
+from engine.domain.report import Changed, ChangeRefused, NotFound
 from engine.domain.session import SessionState, TradingState
 
 __all__ = ["NOTHING", "STEPS", "Decision", "decide"]
@@ -61,6 +62,8 @@ def decide(state: State, given: Input) -> Decision:  # noqa: C901  a case for ea
         case Reported():
             if isinstance(given.report, NotFound):
                 return lost.on_not_found(state, given.report, given.at)
+            if isinstance(given.report, Changed | ChangeRefused):
+                return changing.on_changed(state, given.report)
             return reports.on_report(state, given)
         case Tick():
             return _on_tick(state, given)

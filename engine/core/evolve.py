@@ -316,6 +316,22 @@ def _cancel_requested(state: State, event: ev.CancelRequested, seq: int) -> None
     state.orders[event.order_id].canceling = True
 
 
+def _change_requested(state: State, event: ev.ChangeRequested, seq: int) -> None:
+    del seq
+    state.orders[event.order_id].changing = event.after
+
+
+def _order_changed(state: State, event: ev.OrderChanged, seq: int) -> None:
+    del seq
+    row = state.orders[event.order_id]
+    row.order, row.changing = event.order, None
+
+
+def _change_refused(state: State, event: ev.ChangeRefused, seq: int) -> None:
+    del seq
+    state.orders[event.order_id].changing = None
+
+
 def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
     row = state.orders[event.order_id]
     before, row.status = row.status, event.status
@@ -327,6 +343,7 @@ def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
     if event.status is OrderStatus.ACCEPTED and row.accepted_at is None:
         row.accepted_at = state.written_at
     if event.status in DONE:
+        row.changing = None
         state.working.pop(event.order_id, None)
         if row.order.decision_id is None:
             _closed_by_hand(state, row)
@@ -476,6 +493,9 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.SendStarted: _send_started,
     ev.SendClosed: _send_closed,
     ev.CancelRequested: _cancel_requested,
+    ev.ChangeRequested: _change_requested,
+    ev.OrderChanged: _order_changed,
+    ev.ChangeRefused: _change_refused,
     ev.FillReceived: _fill,
     ev.FillUnmatched: _unmatched,
     ev.FillCorrected: _corrected,

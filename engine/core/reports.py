@@ -65,8 +65,8 @@ def on_report(state: State, given: Reported) -> Decision:
             return _on_send_failed(state, report)
         case rp.Previewed():
             return _on_previewed(state, report)
-        case rp.NotFound():
-            return on_not_found(state, report)
+        case rp.NotFound() | rp.Changed() | rp.ChangeRefused():
+            return NOTHING  # decided in `lost` and `changing`
 
 
 def on_not_found(state: State, report: rp.NotFound) -> Decision:

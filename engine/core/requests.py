@@ -7,7 +7,7 @@ answered; asked twice, the second one changes nothing.
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine.core import manual, reports, trade
+from engine.core import changing, manual, reports, trade
 from engine.core.cancels import ask_cancel, cancel_working
 from engine.core.draft import NOTHING, Decision, Draft
 from engine.core.state import State, StrategyBook, price_of
@@ -66,6 +66,8 @@ def _carry_out(state: State, draft: Draft, request: Request, at: datetime) -> tu
             return _flatten(state, draft, request)
         case _K.CANCEL | _K.CANCEL_ALL | _K.SETTLE:
             return _orders(state, draft, request)
+        case _K.CHANGE:
+            return changing.on_request(state, draft, request, at)
         case _K.PREVIEW:
             return manual.on_preview(state, request, at)
         case _K.ORDER:

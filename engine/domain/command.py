@@ -31,6 +31,13 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeOrder:
+    """Ask the broker to change a working order; its ChangeRequested is committed."""
+
+    order: Order  # as it is wanted
+
+
+@dataclass(frozen=True, slots=True)
 class LookUpOrder:
     """Find out what became of an order by its reference."""
 
@@ -75,6 +82,7 @@ Command = (
     SubmitOrder
     | PreviewOrder
     | CancelOrder
+    | ChangeOrder
     | LookUpOrder
     | ReadAccount
     | RunJob

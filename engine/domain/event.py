@@ -29,6 +29,12 @@ from engine.domain.order_event import (
     CancelRequested as CancelRequested,
 )
 from engine.domain.order_event import (
+    ChangeRefused as ChangeRefused,
+)
+from engine.domain.order_event import (
+    ChangeRequested as ChangeRequested,
+)
+from engine.domain.order_event import (
     OrderAccepted as OrderAccepted,
 )
 from engine.domain.order_event import (
@@ -36,6 +42,9 @@ from engine.domain.order_event import (
 )
 from engine.domain.order_event import (
     OrderCanceled as OrderCanceled,
+)
+from engine.domain.order_event import (
+    OrderChanged as OrderChanged,
 )
 from engine.domain.order_event import (
     OrderDryRun as OrderDryRun,
@@ -502,6 +511,9 @@ Event = (
     | OrderUnknown
     | OrderPendingCancel
     | CancelRequested
+    | ChangeRequested
+    | OrderChanged
+    | ChangeRefused
     | FillReceived
     | FillCorrected
     | FillUnmatched

@@ -143,6 +143,7 @@ class WorkingOrder:
     attempts: int = 0  # how often its sending has started
     accepted_at: datetime | None = None
     canceling: bool = False  # a cancel has been asked
+    changing: Order | None = None  # how it is wanted, until the broker shows what it is
     broker_order_id: int = 0  # address it was sent to; means nothing in another epoch
     perm_id: int = 0
     reason: str = ""
@@ -150,8 +151,9 @@ class WorkingOrder:
 
     @property
     def remaining(self) -> Decimal:
-        """Quantity not filled."""
-        return self.order.quantity - self.filled
+        """Quantity not filled; while a change is under way, of the larger order."""
+        wanted = self.order if self.changing is None else self.changing
+        return max(self.order.quantity, wanted.quantity) - self.filled
 
     @property
     def average_price(self) -> Decimal | None:

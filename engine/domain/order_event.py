@@ -115,6 +115,32 @@ class OrderPendingCancel(OrderStatusChanged):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequested:
+    """A change goes out; the broker's answer decides which of the two it is."""
+
+    order_id: OrderId
+    before: Order
+    after: Order
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChanged:
+    """The broker shows the order as it was wanted."""
+
+    order_id: OrderId
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRefused:
+    """The order works on as it was."""
+
+    order_id: OrderId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested:
     """We asked for a cancel."""
 

@@ -61,6 +61,21 @@ class CancelRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The broker shows the order as the last change wanted it."""
+
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRefused:
+    """The change did not take; the order works on as it was."""
+
+    order_id: OrderId
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
     """The order's time in force is over."""
 
@@ -136,6 +151,8 @@ Report = (
     | CommissionReported
     | Canceled
     | CancelRefused
+    | Changed
+    | ChangeRefused
     | Expired
     | Rejected
     | NotSent

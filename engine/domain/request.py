@@ -20,6 +20,7 @@ class RequestKind(Enum):
     FLATTEN = "FLATTEN"
     CANCEL = "CANCEL"  # args order_id
     CANCEL_ALL = "CANCEL_ALL"
+    CHANGE = "CHANGE"  # args order_id, and limit, stop, quantity, tif
     PREVIEW = "PREVIEW"  # args of a ticket; answered with what the order would be and do
     ORDER = "ORDER"  # args of a ticket and what the person had seen
     RECONCILE = "RECONCILE"

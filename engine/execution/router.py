@@ -3,6 +3,7 @@
 A call that fails comes back as a report (the order becomes UNKNOWN), never as an exception.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -15,12 +16,16 @@ from engine.domain.report import (
     AccountRead,
     Canceled,
     CancelRefused,
+    ChangeRefused,
     Previewed,
     Report,
     SendFailed,
 )
 from engine.domain.session import SessionState, TradingState
 from engine.ports import Broker
+
+_log = logging.getLogger("pilothouse.router")
+_log.addHandler(logging.NullHandler())
 
 
 class Router:
@@ -74,6 +79,19 @@ class Router:
             self._broker.cancel(order_id)
         except Exception as error:  # noqa: BLE001  whatever it was: not certainly canceled
             self._say(CancelRefused(order_id=order_id, text=_words(error)))
+
+    def change(self, order: Order) -> None:
+        """Ask for a change; one that failed in the call is settled by what the broker shows."""
+        why = self.barred
+        try:
+            if not why:
+                self._broker.change(order)
+        except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
+            self.look_up(order.order_id)
+            why = ""
+            _log.warning("change of %s: %s", order.order_ref, _words(error))
+        if why:
+            self._say(ChangeRefused(order_id=order.order_id, text=why))
 
     def look_up(self, order_id: OrderId) -> None:
         """Find out what became of an order; a failed question leaves it UNKNOWN."""

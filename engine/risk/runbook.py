@@ -80,6 +80,12 @@ ALERTS: dict[str, Entry] = {
         "Reconcile (r in 8); compare the order with the broker's own screen.",
         _SOON,
     ),
+    "change_refused": Entry(
+        "The broker did not change an order.",
+        "The order works on as it was.",
+        "Look at its words; cancel the order and make a new one if it is still wanted.",
+        _SOON,
+    ),
     "cancel_refused": Entry(
         "The broker did not cancel an order.",
         "The order goes on working and is watched.",

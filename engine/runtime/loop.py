@@ -22,6 +22,7 @@ from engine.core.requests import is_stale
 from engine.core.state import State
 from engine.domain.command import (
     CancelOrder,
+    ChangeOrder,
     Command,
     EndSession,
     LookAgain,
@@ -352,14 +353,8 @@ class Loop:
             match command := todo.popleft():
                 case SubmitOrder():
                     todo += await self._submit(command)
-                case PreviewOrder():
-                    self._router.preview(command.order)
-                case CancelOrder():
-                    self._router.cancel(command.order_id)
-                case LookUpOrder():
-                    self._router.look_up(command.order_id)
-                case ReadAccount():
-                    self._router.read_account(command.trigger)
+                case PreviewOrder() | CancelOrder() | ChangeOrder() | LookUpOrder() | ReadAccount():
+                    self._ask_broker(command)
                 case LookAgain():
                     self.inbox.put(Tick(self.now()))
                 case SetPace():
@@ -368,6 +363,22 @@ class Loop:
                     self._jobs.start(command)
                 case EndSession():
                     self.ended = command.state
+
+    def _ask_broker(
+        self, command: PreviewOrder | CancelOrder | ChangeOrder | LookUpOrder | ReadAccount
+    ) -> None:
+        router = self._router
+        match command:
+            case PreviewOrder():
+                router.preview(command.order)
+            case CancelOrder():
+                router.cancel(command.order_id)
+            case ChangeOrder():
+                router.change(command.order)
+            case LookUpOrder():
+                router.look_up(command.order_id)
+            case ReadAccount():
+                router.read_account(command.trigger)
 
     async def _submit(self, command: SubmitOrder) -> Sequence[Command]:
         """Send an order; return what requests that came before it ask for besides.

@@ -213,6 +213,44 @@ def cancel_requested(db: sqlite3.Connection, at: Place, event: facts.CancelReque
     )
 
 
+def change_requested(db: sqlite3.Connection, at: Place, event: facts.ChangeRequested) -> None:
+    """Project ChangeRequested."""
+    _order_text(db, at, event.order_id, f"change asked: {event.reason}")
+
+
+def change_refused(db: sqlite3.Connection, at: Place, event: facts.ChangeRefused) -> None:
+    """Project ChangeRefused."""
+    _order_text(db, at, event.order_id, f"change refused: {event.text}")
+
+
+def _order_text(db: sqlite3.Connection, at: Place, order_id: str, text: str) -> None:
+    update_one(
+        db,
+        f"order {order_id}",
+        "UPDATE orders SET text = ?, changed_at = ? WHERE order_id = ?",
+        (plain(text), at.at, order_id),
+    )
+
+
+def order_changed(db: sqlite3.Connection, at: Place, event: facts.OrderChanged) -> None:
+    """Project OrderChanged."""
+    order = event.order
+    update_one(
+        db,
+        f"order {event.order_id}",
+        "UPDATE orders SET quantity_u = ?, limit_price_u = ?, stop_price_u = ?, "
+        "time_in_force = ?, text = 'changed', changed_at = ? WHERE order_id = ?",
+        (
+            micro(order.quantity),
+            rounded(order.limit_price),
+            rounded(order.stop_price),
+            order.time_in_force.value,
+            at.at,
+            event.order_id,
+        ),
+    )
+
+
 def _fill_row(at: Place, fill: Fill) -> dict[str, Any]:
     return {
         "seq": at.seq,

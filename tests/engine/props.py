@@ -62,6 +62,10 @@ class Moody:
     def preview(self, order: Order) -> None:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
 
+    def change(self, order: Order) -> None:
+        """Refuse a change."""
+        raise NotImplementedError
+
     def read_account(self, trigger: str) -> None:
         """Read, or raise."""
         self._may("read_account")

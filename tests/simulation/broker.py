@@ -94,6 +94,10 @@ class Door:
     def preview(self, order: Order) -> None:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
 
+    def change(self, order: Order) -> None:
+        """Refuse a change."""
+        self._inner.change(order)
+
     def read_account(self, trigger: str) -> None:
         """Read the account."""
         self._killer.point("before read")
@@ -161,6 +165,10 @@ class FarBroker:
 
     def preview(self, order: Order) -> None:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
+
+    def change(self, order: Order) -> None:
+        """Refuse a change."""
+        raise NotImplementedError
 
     def read_account(self, trigger: str) -> None:
         """Answer with what is true at this moment, later; or with nothing."""

@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
         ("continue", continue_),
         ("flatten", flatten),
         ("cancel", cancel),
+        ("change", change),
         ("stop", stop),
         ("reconcile", reconcile),
     ):
@@ -159,6 +160,34 @@ def cancel(
         raise typer.BadParameter("name orders, or give --all", param_hint="ORDER_ID")
     wishes: list[Wish] = [("CANCEL", reason, {"order_id": order}) for order in orders or []]
     _ask(wishes or [("CANCEL_ALL", reason, {})], db, config, as_json=as_json)
+
+
+def change(
+    reason: Reason,
+    order: Annotated[str, typer.Argument(metavar="ORDER_ID", help="It, or its last letters.")],
+    limit: Annotated[str, typer.Option("--limit", metavar="PRICE", help="New limit.")] = "",
+    stop_price: Annotated[str, typer.Option("--stop", metavar="PRICE", help="New stop.")] = "",
+    quantity: Annotated[
+        str,
+        typer.Option("--quantity", metavar="SHARES", help="New quantity, with what has filled."),
+    ] = "",
+    time: Annotated[str, typer.Option("--time", metavar="IOC", help="DAY may become IOC.")] = "",
+    db: Db = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Change a working order where it stands; it is what the broker shows then.
+
+    \b
+    Examples:
+      pilothouse change G1TB --limit 101.50 --reason "closer to the market"
+    """
+    given = {"limit": limit, "stop": stop_price, "quantity": quantity, "tif": time}
+    args = {name: value for name, value in given.items() if value}
+    if not args:
+        text = "give --limit, --stop, --quantity or --time"
+        raise typer.BadParameter(text, param_hint="ORDER_ID")
+    _ask([("CHANGE", reason, {"order_id": order, **args})], db, config, as_json=as_json)
 
 
 def reconcile(

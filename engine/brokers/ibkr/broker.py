@@ -265,6 +265,29 @@ class IbkrBroker:
         if self.connection.limiter.take():
             self.connection.ib.client.cancelOrder(address, "")
 
+    def change(self, order: Order) -> None:
+        """Ask for a change; refused at once while anything is degraded.
+
+        The fields are made anew from our own order: what the broker has filled in is not sent back.
+        """
+        trace = self.translator.traces.get(order.order_id)
+        if trace is None:
+            raise BrokerError(f"{order.order_id} is not known here")
+        try:
+            fields = self._changeable(trace, order)
+        except BrokerError as error:
+            self.tell(rp.ChangeRefused(order_id=order.order_id, text=f"{error}; nothing was sent"))
+            return
+        self.translator.changing(_as_sent(order, fields))
+        self.watch.changes(order.order_id)
+        contract = self.contracts.object_of(order.instrument)
+        self.connection.ib.client.placeOrder(trace.address, contract, _library_order(fields))
+
+    def _changeable(self, trace: Trace, order: Order) -> OrderFields:
+        if not trace.address:
+            raise BrokerError(self.machine.reason or "it has no address in this connection")
+        return self._checked(order)
+
     def look_up(self, order_id: OrderId) -> None:
         """Find out what became of an order; without a link the next one is asked anyway."""
         trace = self.translator.traces.get(order_id)
@@ -516,6 +539,12 @@ def _previewed(order_id: OrderId, found: said.Preview | str, note: str) -> rp.Pr
         commission=found.commission,
         text=", ".join(filter(None, (note, found.warning))),
     )
+
+
+def _as_sent(order: Order, fields: OrderFields) -> Order:
+    """The order with the limit that goes out: one of the market's steps."""
+    limit = None if fields.lmtPrice is None else said.number(fields.lmtPrice)
+    return replace(order, limit_price=limit)
 
 
 def _library_order(fields: OrderFields) -> object:

@@ -67,6 +67,9 @@ class Trace:
     gap_at: datetime | None = None  # since when it has filled more than its executions show
     is_canceling: bool = False
     refusal: str = ""  # of a cancel or change, until the order shows itself
+    wanted: Order | None = None  # as the newest change wanted it
+    is_changing: bool = False  # nothing has settled that change
+    is_settling: bool = False  # the next that is shown settles it
     verdict: tuple[int, str] | None = None  # a code that rejects together with a status
     canceled_text: str = ""
     status: str = ""  # last raw one; an end is never undone within an epoch

@@ -108,6 +108,10 @@ class Translator:
             trace.is_done = row.status in DONE
             trace.was_heard = row.perm_id != 0 or row.accepted_at is not None or row.filled > 0
             trace.is_canceling = row.canceling
+            if row.changing is not None:
+                trace.wanted = row.changing
+                trace.is_changing = trace.is_settling = True
+                trace.refusal = "a restart came before an answer"
             trace.sent_at = row.order.created_at if row.sent else None
             trace.last_address = row.broker_order_id
             if row.perm_id:
@@ -130,6 +134,8 @@ class Translator:
             trace.last_address = trace.address or trace.last_address
             trace.address = 0
             trace.incarnations.clear()
+            if trace.is_changing:
+                self.settles(trace, "the link was lost before an answer")
             trace.was_inactive = False
             if not trace.is_done:
                 trace.status = ""
@@ -149,6 +155,32 @@ class Translator:
         trace.refusal = ""
         trace.verdict = None  # whatever was said, it lived on: what ends it now is the cancel
         return trace.address
+
+    def changing(self, order: Order) -> None:
+        """A change into this goes out."""
+        trace = self.traces[order.order_id]
+        trace.wanted, trace.is_changing, trace.is_settling = order, True, False
+        trace.refusal = ""
+
+    def settles(self, trace: Trace, why: str) -> None:
+        """What is shown next settles a change: its refusal came, or an answered look-up."""
+        trace.is_settling, trace.refusal = True, trace.refusal or why
+
+    def _settled(self, trace: Trace, one: said.OpenOrder) -> Sequence[Out]:
+        """Compare what is shown with what a change wanted; the old fields alone settle nothing."""
+        wanted = trace.wanted
+        if wanted is None:
+            return ()
+        order_id = trace.order.order_id
+        if _is_shown(wanted, one):
+            trace.order, trace.wanted, trace.is_changing = wanted, None, False
+            trace.refusal = ""
+            return (rp.Changed(order_id=order_id),)
+        if not trace.is_changing or not trace.is_settling:
+            return ()
+        text, trace.refusal = trace.refusal, ""
+        trace.is_changing = trace.is_settling = False
+        return (rp.ChangeRefused(order_id=order_id, text=text),)
 
     def shown_alive(self, order_id: OrderId) -> None:
         """An answered look-up shows the order working: a refusal before it was none."""
@@ -247,7 +279,8 @@ class Translator:
             return self._foreign(one.order_ref, one.client_id)
         if one.client_id == self._client_id:
             self._address(trace, one.order_id)
-        out = [*self._on_status(trace, one.status, at, perm_id=one.perm_id, is_whole=False)]
+        out = [*self._settled(trace, one)]
+        out += self._on_status(trace, one.status, at, perm_id=one.perm_id, is_whole=False)
         orphan = self._orphans.pop(one.perm_id, None)
         return out if orphan is None else [*out, *self._on_order_status(orphan, at)]
 
@@ -314,7 +347,7 @@ class Translator:
             out.append(rp.Submitted(order_id=order_id, perm_id=perm_id))
         else:
             out.append(rp.Accepted(order_id=order_id, perm_id=perm_id))
-        if trace.refusal and status in _ALIVE:
+        if trace.refusal and status in _ALIVE and not trace.is_changing:
             if trace.is_canceling:
                 out.append(rp.CancelRefused(order_id=order_id, text=trace.refusal))
                 trace.is_canceling = False
@@ -516,8 +549,10 @@ class Translator:
         if row.reaction is _R.RETRY:
             self._due.setdefault((order_id, words), at + _RETRY_AFTER)
             return ()
-        if row.reaction is _R.LOOK_UP:
+        if row.reaction is _R.LOOK_UP or (trace.is_changing and row.ends is not Ends.NO):
             trace.refusal = words
+            if trace.is_changing:
+                self.settles(trace, words)
             return (AskOrder(order_id, words),)
         if one.code in INACTIVE_MEANS_REJECTED:
             trace.verdict = (one.code, one.text)
@@ -542,3 +577,9 @@ def _executed(
         commission=None,  # always on its own: what comes late must book alike
         at=at,
     )
+
+
+def _is_shown(wanted: Order, one: said.OpenOrder) -> bool:
+    """Say whether the broker shows an order as a change wanted it; unset prices are not shown."""
+    limit = wanted.limit_price is None or one.limit_price == wanted.limit_price
+    return limit and one.quantity == wanted.quantity and one.tif == wanted.time_in_force.value

@@ -31,6 +31,7 @@ class Watch:
         self._absent: dict[OrderId, float] = {}  # first answered look-up without it, monotonic
         self._again: dict[OrderId, float] = {}  # when to look for it once more, monotonic
         self._canceling: dict[OrderId, tuple[int, float]] = {}  # tries, when again
+        self._changing: dict[OrderId, float] = {}  # when to look it up
         self._uncharged: dict[str, float] = {}  # exec id → since when
         self._polled = self._executed = 0.0
         self._asked_clock = -1e9
@@ -50,6 +51,21 @@ class Watch:
     def cancels(self, order_id: OrderId) -> None:
         """A cancel is asked: repeat it until the order has ended or shown itself."""
         self._canceling[order_id] = (1, self._now + self._times.cancel_again)
+
+    def changes(self, order_id: OrderId) -> None:
+        """A change is asked: look it up if nothing settles it."""
+        self._changing[order_id] = self._now + self._times.in_flight_after
+
+    def _change_again(self, now: float) -> None:
+        """Ask what a change has come to; the order as it is shown then settles it."""
+        for order_id, due in list(self._changing.items()):
+            trace = self._broker.translator.traces[order_id]
+            if trace.is_done or not trace.is_changing:
+                del self._changing[order_id]
+            elif now >= due:
+                self._changing[order_id] = now + self._times.in_flight_after
+                self._broker.translator.settles(trace, "not shown after a look-up")
+                self._broker.look_up(order_id)
 
     @property
     def _now(self) -> float:
@@ -73,6 +89,7 @@ class Watch:
         """Look at everything whose time has come; what was just asked is left alone for a while."""
         now = self._now
         self._cancel_again(now)
+        self._change_again(now)
         if now - self._live_at < self._times.settle_after:
             return
         await self._in_flight()

@@ -73,6 +73,7 @@ class Core:
             _context(), terms, {QQQ: Stock(symbol="QQQ")}, {strategy.id: book}
         )
         self.commands: list[Command] = []
+        self.answers: dict[str, tuple[str, str]] = {}  # of requests
         self._evolve(ev.SessionCreated(context=self.state.context))
         self._evolve(
             ev.CashChanged(strategy=strategy.id, before=D(0), after=D(100_000), reason="capital")
@@ -96,6 +97,8 @@ class Core:
         entries, commands, _ = decide(self.state, given)
         for entry in entries:
             self._evolve(entry.event)
+            if isinstance(entry.event, ev.RequestAnswered):
+                self.answers[entry.event.request_id] = (entry.event.result, entry.event.text)
         self.commands += commands
 
     def report(self, report: rp.Report) -> None:
