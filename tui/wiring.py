@@ -250,8 +250,7 @@ async def _trade(
 
 async def _run(loop: Loop, watched: Watched, clock: Clock) -> float:
     """Run the loop to the end of its session, say how it ended; return how long it took."""
-    gc.collect()
-    gc.freeze()  # the history is there to stay: the collector need not walk it again
+    gc.freeze()  # the history is there to stay: the collector need not walk it, not even once
     gc.set_threshold(*_COLLECT)
     watched.reached = Reached(asyncio.get_running_loop(), loop)
     for say in watched.early:

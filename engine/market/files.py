@@ -7,6 +7,7 @@ Nothing is filled, trimmed or dropped without being counted.
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -30,6 +31,7 @@ _PRICE_MAX = Decimal(1_000_000_000)
 _VOLUME_MAX = Decimal(1_000_000_000_000)
 _ERRORS_SHOWN = 20  # of one file; the rest is counted
 _DECIMALS = 6
+_TOO_FINE = re.compile(rf"\.[^\n]{{{_DECIMALS + 1}}}|[eE]")  # in values, each on a line
 _HALF_WRITTEN = Decimal(4)  # a last volume this many times smaller has lost its last digits
 
 
@@ -286,12 +288,7 @@ def _joined(columns: list[list[str]], lines: int) -> list[str]:
 
 def _is_too_fine(columns: list[list[str]]) -> bool:
     """Say whether any number has more decimals than can be stored, or might have."""
-    for column in columns[1:]:
-        if any(len(value.partition(".")[2]) > _DECIMALS for value in column):
-            return True
-        if any("e" in value or "E" in value for value in column):
-            return True
-    return False
+    return any(_TOO_FINE.search("\n".join(column)) for column in columns[1:])
 
 
 def _rounded(bar: Bar) -> Bar:
