@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench sim kills clients lock clean
+.PHONY: help run setup test check format bench sim kills sequences clients lock clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -64,6 +64,9 @@ sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=
 kills: setup ## kill N engines, offline and at a gateway: make kills N=200, or one: make kills CELL=a/b/c/d
 	@PILOTHOUSE_KILLS=$(N) PILOTHOUSE_KILLS_CELL="$(CELL)" PILOTHOUSE_KILLS_SEED=$(KILLS_SEED) \
 		$(BIN)/python -m pytest -rP $(if $(CELL),-n 0 tests/kills/matrix,-n $(WORKERS) -m kills) $(ARGS)
+
+sequences: setup ## permute and repeat what a broker says in N ways: make sequences N=5000
+	@PILOTHOUSE_SEQUENCES=$(N) $(BIN)/python -m pytest -n 0 tests/engine/ibkr/test_sequences.py $(ARGS)
 
 clients: setup ## fetch other people's TWS clients, for the gateway's tests (the last needs npm)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

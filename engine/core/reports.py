@@ -383,7 +383,7 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
     _book_cash(draft, book, change, "correction")
     filled = row.filled - old.quantity + fill.quantity
     value = row.filled_value - old.quantity * old.price + fill.quantity * fill.price
-    move(draft, row, row.status, filled, value, kind=ev.OrderPartiallyFilled)
+    _move_by_correction(state, draft, row, filled, value)
     draft.alert(
         state.context.book,
         Severity.WARNING,
@@ -392,6 +392,21 @@ def _on_correction(state: State, report: rp.Executed, known: str) -> Decision:
         f"{old.quantity} @ {old.price} became {fill.quantity} @ {fill.price}",
     )
     return draft.done()
+
+
+def _move_by_correction(
+    state: State, draft: Draft, row: WorkingOrder, filled: Decimal, value: Decimal
+) -> None:
+    """A filled order of which shares are taken back is over all the same: its rest is off."""
+    quantity, now = row.order.quantity, row.status
+    if now is _S.FILLED and filled < quantity:
+        text = f"{filled} of {quantity} stand after a correction"
+        move(draft, row, _S.CANCELED, filled, value, text=text)
+    elif filled >= quantity and may_become(now, _S.FILLED):
+        move(draft, row, _S.FILLED, filled, value)
+        order_ended(state, draft, row, _S.FILLED)
+    else:
+        move(draft, row, now, filled, value, kind=ev.OrderPartiallyFilled)
 
 
 def _on_commission(state: State, report: rp.CommissionReported) -> Decision:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from engine.brokers.ibkr.infer import Executions, shares_of
 from engine.domain import report as rp
 from engine.domain.alert import Severity
+from engine.domain.fill import INFERRED
 from engine.domain.ids import OrderId
 from engine.domain.money import ZERO
 from engine.domain.order import Order
@@ -85,5 +86,22 @@ class Trace:
 
     @property
     def has_gap(self) -> bool:
-        """Say whether the broker filled more than its executions show."""
-        return self.filled > self.executed
+        """Say whether the broker filled more than its executions show.
+
+        Not once one was corrected: what a status counts as filled may have been taken back.
+        """
+        return self.filled > self.executed and not self.is_corrected
+
+    @property
+    def is_corrected(self) -> bool:
+        """Say whether an execution of the broker's has a later revision."""
+        return any(
+            not exec_id.startswith(INFERRED) and exec_id.rpartition(".")[2] not in ("01", "")
+            for exec_id, _, _ in self.executions.values()
+        )
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Say whether the broker has done with the order, and took shares of it back."""
+        is_over = self.status == "Filled" and self.filled >= self.order.quantity
+        return is_over and self.is_corrected and self.executed < self.order.quantity

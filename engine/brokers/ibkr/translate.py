@@ -297,7 +297,7 @@ class Translator:
             trace.filled, trace.average = one.filled, one.average_price
         out += self._on_status(trace, one.status, at, perm_id=one.perm_id, why_held=one.why_held)
         self._note_gap(trace, at)
-        return out
+        return [*out, *self._cut_short(trace)]
 
     @staticmethod
     def _sign(trace: Trace, at: datetime) -> None:
@@ -341,7 +341,8 @@ class Translator:
             return [*out, *self._ended(trace, at)]
         if status == "Inactive":
             return [*out, *self._inactive(trace, at, why_held, is_whole=is_whole)]
-        trace.status = status
+        if trace.status != "Filled":  # what comes after it was said before it
+            trace.status = status
         order_id = trace.order.order_id
         if status in _ON_THE_WAY:
             out.append(rp.Submitted(order_id=order_id, perm_id=perm_id))
@@ -376,11 +377,13 @@ class Translator:
         self, trace: Trace, at: datetime, why_held: str, *, is_whole: bool
     ) -> Sequence[Out]:
         order_id = trace.order.order_id
-        if why_held == "locate" or trace.is_held:
+        if why_held == "locate":
             return (rp.Accepted(order_id=order_id),)
         trace.was_inactive = trace.was_inactive or is_whole
         if trace.was_inactive and trace.verdict is not None:
             return self._rejected(trace, *trace.verdict)
+        if trace.is_held:
+            return (rp.Accepted(order_id=order_id),)
         self._due.setdefault((order_id, "Inactive without a reason"), at + _LOOK_AFTER)
         return (rp.Accepted(order_id=order_id),)
 
@@ -406,7 +409,7 @@ class Translator:
             trace.canceled_text = trace.canceled_text or one.completed_status
         out = self._on_status(trace, one.status, at, perm_id=one.perm_id)
         self._note_gap(trace, at)
-        return out
+        return [*out, *self._cut_short(trace)]
 
     # -- executions --------------------------------------------------------------------------
 
@@ -435,7 +438,16 @@ class Translator:
         self._note_gap(trace, at)
         trace.is_done = trace.is_done or trace.executed >= trace.order.quantity
         executed = _executed(trace, one.exec_id, one.quantity, one.price, one.at)
-        return (executed, *self._charge(one.exec_id), *self._less_inferred(trace, at))
+        out = (executed, *self._charge(one.exec_id), *self._less_inferred(trace, at))
+        return (*out, *self._cut_short(trace))
+
+    def _cut_short(self, trace: Trace) -> Sequence[Out]:
+        """The broker filled all of an order, and shares were taken back: nothing more comes."""
+        if trace.is_done or not trace.is_cut_short:
+            return ()
+        trace.is_done = True
+        text = "filled, and taken back in part"
+        return (rp.Canceled(order_id=trace.order.order_id, text=text),)
 
     # -- fills whose executions are gone -----------------------------------------------------
 

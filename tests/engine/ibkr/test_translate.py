@@ -1,21 +1,17 @@
 """What the broker says, put into our words, and through the real core."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import ContractKey, Heard, Said
-from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out
+from engine.brokers.ibkr.trace import Alarm, AskExecutions, AskOrder, Out
 from engine.brokers.ibkr.translate import Translator
 from engine.domain import report as rp
 from engine.domain.order import Order, OrderStatus, Side
 from tests.engine.ibkr.core import Core
-from tests.engine.ibkr.wire import D, order
+from tests.engine.ibkr.wire import QQQ, D, order
 
 AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in New York
 ACCOUNT = "DU0000001"
@@ -173,6 +169,14 @@ def test_held_for_locate_is_alive() -> None:
     assert translator.due(AT + timedelta(seconds=9)) == []
 
 
+def test_an_order_that_was_held_can_be_rejected_later() -> None:
+    translator = telling(MINE)
+    tell(translator, shown(MINE, 1, "PreSubmitted"), status(MINE, 1, "Inactive", held="locate"))
+    tell(translator, error(1, 404), status(MINE, 1, "Submitted"))
+    told = tell(translator, status(MINE, 1, "Inactive"), error(1, 201, "no"))
+    assert [one.code for one in told if isinstance(one, rp.Rejected)] == [201]
+
+
 def test_a_duplicate_id_is_unknown() -> None:
     told = tell(telling(MINE), error(1, 103, "Duplicate order id"))
     assert [type(out) for out in told] == [rp.SendFailed]
@@ -288,68 +292,23 @@ def test_a_lost_frame_asks_for_executions_and_tells() -> None:
     assert [type(out) for out in told] == [Alarm, AskExecutions]
 
 
-# -- any order, any repetition ----------------------------------------------------------------
+def test_what_was_taken_back_is_no_gap_and_is_never_inferred() -> None:
+    translator = telling(MINE)
+    tell(translator, executed(MINE, 1, 1, 100, "50"), status(MINE, 1, "Filled", 100))
+    tell(translator, executed(MINE, 1, 1, 60, "50", revision=2))
+    assert not translator.traces[MINE.order_id].has_gap
+    translator.executions_answered(AT + timedelta(days=1))
+    assert translator.due(AT + timedelta(days=1)) == []
 
 
-@st.composite
-def lives(draw: st.DrawFn, number: int) -> tuple[Order, list[Said]]:
-    """A legal life of one order at the broker, in the order in which it happened."""
-    side = draw(st.sampled_from([Side.BUY, Side.SELL]))
-    mine = order(f"{number:012x}-0", side, 100)
-    parts = draw(st.sampled_from([(), (40,), (40, 30), (40, 60), (100,), (20, 30, 50)]))
-    life: list[Said] = [shown(mine, number, "PreSubmitted"), status(mine, number, "PreSubmitted")]
-    life += [shown(mine, number, "Submitted"), status(mine, number, "Submitted")]
-    filled = 0
-    for part, shares in enumerate(parts):
-        filled += shares
-        word = "Filled" if filled == 100 else "Submitted"
-        fill = executed(mine, number, part, shares, f"{50 + part}.{part}1")
-        life += [fill, shown(mine, number, word), status(mine, number, word, filled)]
-        life.append(paid(fill, f"1.0{part}"))
-    if filled == 100:
-        if draw(st.booleans()):
-            life.append(executed(mine, number, 0, parts[0], "49.50", revision=2))
-        return mine, life
-    end = draw(st.sampled_from(["alive", "canceled", "rejected"]))
-    if parts and end == "canceled" and draw(st.booleans()):
-        better = executed(mine, number, 0, draw(st.sampled_from([0, 10, 40])), "49.9", revision=2)
-        life += [better, paid(better, "0.77")]
-    if end == "canceled":
-        life += [status(mine, number, "Cancelled", filled), error(number, 202, "Order Canceled")]
-    elif end == "rejected":
-        life += [shown(mine, number, "Inactive"), status(mine, number, "Inactive", filled)]
-        life.append(error(number, 201, "Order rejected"))
-    return mine, life
-
-
-def through(orders: Sequence[Order], given: Sequence[Said]) -> Core:
-    """The core after some things said about orders that were sent."""
-    core, translator = Core(), telling(*orders)
-    for number, one in enumerate(orders, start=1):
-        core.send(one, number)
-    for fact in given:
-        for out in translator.take(heard(fact)):
-            if not isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
-                core.report(out)
-    return core
-
-
-SHUFFLES = 40
-
-
-@settings(max_examples=150, deadline=None)
-@given(first=lives(1), second=lives(2), chance=st.integers(0, 2**32 - 1), both=st.booleans())
-def test_any_order_and_repetition_of_what_is_said_leads_to_the_same_ledger(
-    first: tuple[Order, list[Said]],
-    second: tuple[Order, list[Said]],
-    chance: int,
-    both: bool,
-) -> None:
-    orders = [first[0], second[0]] if both else [first[0]]
-    life = [*first[1], *second[1]] if both else first[1]
-    wanted = through(orders, life).summary()
-    random = Random(chance)
-    for _ in range(SHUFFLES):
-        mixed = life + random.choices(life, k=random.randrange(len(life)))
-        random.shuffle(mixed)
-        assert through(orders, mixed).summary() == wanted
+def test_a_filled_order_of_which_shares_are_taken_back_is_over() -> None:
+    core, translator = Core(), telling(MINE)
+    core.send(MINE, 1)
+    fills = (executed(MINE, 1, 1, 100, "50"), executed(MINE, 1, 1, 60, "50", revision=2))
+    for out in tell(translator, fills[0], status(MINE, 1, "Filled", 100), fills[1]):
+        if isinstance(out, rp.Executed):
+            core.report(out)
+    row = core.row(MINE)
+    assert (row.status, row.filled) == (OrderStatus.CANCELED, D(60))
+    assert MINE.order_id not in core.state.working
+    assert core.book.positions[QQQ].quantity == 60
