@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import Said
-from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder
 from engine.domain import event as ev
 from engine.domain.order import Order, Side
 from tests.engine.ibkr.core import AT, Core
@@ -26,11 +25,12 @@ from tests.engine.ibkr.test_translate import (
     KEY,
     error,
     executed,
-    heard,
     paid,
     shown,
     status,
+    tell,
     telling,
+    told_to,
 )
 from tests.engine.ibkr.wire import D, order
 
@@ -40,13 +40,18 @@ SEQUENCES = int(os.environ.get("PILOTHOUSE_SEQUENCES", "1500"))
 NOTES = (399, 2109, 10349, 104, 105, 161, 10147, 10148, 2102, 9999)
 """Codes about an order that works on; the last is in no table."""
 
+PARTS: tuple[tuple[int, ...], ...] = (
+    *((), (40,), (40, 30), (40, 60), (100,), (20, 30, 50)),
+    (60, 41),  # one too many
+)
+
 
 @st.composite
 def lives(draw: st.DrawFn, number: int) -> tuple[Order, bool, list[Said]]:
     """An order, whether its cancel was asked, and what was said of it."""
     side = draw(st.sampled_from([Side.BUY, Side.SELL]))
     mine = order(f"{number:012x}-0", side, 100)
-    parts = draw(st.sampled_from([(), (40,), (40, 30), (40, 60), (100,), (20, 30, 50), (60, 41)]))
+    parts: tuple[int, ...] = draw(st.sampled_from(PARTS))
     life: list[Said] = [shown(mine, number, "PreSubmitted"), status(mine, number, "PreSubmitted")]
     if draw(st.booleans()):
         life += [status(mine, number, "Inactive", held="locate"), error(number, 404, "held")]
@@ -115,16 +120,9 @@ def through(lived: Sequence[Life], given: Sequence[Said]) -> Core:
         if asked:
             core._evolve(ev.CancelRequested(order_id=mine.order_id, reason="x", actor="test"))
             translator.canceling(mine.order_id)
-    for fact in given:
-        _tell(core, translator.take(heard(fact)))
-    _tell(core, translator.due(AT + timedelta(hours=1)))
+    told_to(core, tell(translator, *given))
+    told_to(core, translator.due(AT + timedelta(hours=1)))
     return core
-
-
-def _tell(core: Core, given: Sequence[object]) -> None:
-    for out in given:
-        if not isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
-            core.report(out)  # type: ignore[arg-type]
 
 
 @settings(max_examples=max(1, SEQUENCES // SHUFFLES), deadline=None)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import ContractKey, Heard, Said
-from engine.brokers.ibkr.trace import Alarm, AskExecutions, AskOrder, Out
+from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out
 from engine.brokers.ibkr.translate import Translator
 from engine.domain import report as rp
 from engine.domain.order import Order, OrderStatus, Side
@@ -97,6 +97,22 @@ def telling(*orders: Order) -> Translator:
 def tell(translator: Translator, *given: Said) -> list[Out]:
     """Everything that follows from some things said."""
     return [out for one in given for out in translator.take(heard(one))]
+
+
+def told_to(core: Core, given: Sequence[Out]) -> None:
+    """Hand the core the reports among these."""
+    for out in given:
+        if not isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
+            core.report(out)
+
+
+def through(orders: Sequence[Order], given: Sequence[Said]) -> Core:
+    """The core after some things said about orders that were sent."""
+    core, translator = Core(), telling(*orders)
+    for number, one in enumerate(orders, start=1):
+        core.send(one, number)
+    told_to(core, tell(translator, *given))
+    return core
 
 
 # -- single stories -------------------------------------------------------------------------
