@@ -40,6 +40,7 @@ SEQUENCES = int(os.environ.get("PILOTHOUSE_SEQUENCES", "1500"))
 NOTES = (399, 2109, 10349, 104, 105, 161, 10147, 10148, 2102, 9999)
 """Codes about an order that works on; the last is in no table."""
 
+YES = st.booleans()
 PARTS: tuple[tuple[int, ...], ...] = (
     *((), (40,), (40, 30), (40, 60), (100,), (20, 30, 50)),
     (60, 41),  # one too many
@@ -53,7 +54,7 @@ def lives(draw: st.DrawFn, number: int) -> tuple[Order, bool, list[Said]]:
     mine = order(f"{number:012x}-0", side, 100)
     parts: tuple[int, ...] = draw(st.sampled_from(PARTS))
     life: list[Said] = [shown(mine, number, "PreSubmitted"), status(mine, number, "PreSubmitted")]
-    if draw(st.booleans()):
+    if draw(YES):
         life += [status(mine, number, "Inactive", held="locate"), error(number, 404, "held")]
     life += [shown(mine, number, "Submitted"), status(mine, number, "Submitted")]
     life += [error(number, code) for code in draw(st.lists(st.sampled_from(NOTES), max_size=3))]
@@ -61,16 +62,16 @@ def lives(draw: st.DrawFn, number: int) -> tuple[Order, bool, list[Said]]:
     for part, shares in enumerate(parts):
         filled += shares
         life += _filled(mine, number, part, shares, filled, pays=draw(st.integers(0, 3)) > 0)
-    if parts and draw(st.booleans()):
-        shares = draw(st.sampled_from([0, 1, parts[0]]))
+    if bool(parts) and draw(YES):
+        shares = draw(st.integers(0, parts[0]))
         better = executed(mine, number, 0, shares, "49.9", revision=2)
         life += [better, paid(better, "0.77")]
-    asked = draw(st.booleans())
+    asked = draw(YES)
     if asked:
         life.append(status(mine, number, "PendingCancel", filled))
     if filled < 100:
         life += _end(mine, number, filled, draw(st.sampled_from(["alive", "canceled", "rejected"])))
-    elif draw(st.booleans()):
+    elif draw(YES):
         life.append(_completed(mine, number, "Filled", filled))
     return mine, asked, life
 

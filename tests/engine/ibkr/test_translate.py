@@ -1,5 +1,6 @@
 """What the broker says, put into our words, and through the real core."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest

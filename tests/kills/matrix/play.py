@@ -1,6 +1,8 @@
 """Play one cell: live, die, come back, come to rest, and compare both sides."""
 
+import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +53,8 @@ async def play(cell: Cell, folder: Path, nursery: Nursery, book: Template) -> in
         if cell.point.cancels:
             await _cancel(stage, life)
         kills = await _dies(stage, life)
+        if not await _was_read(stage, cell):
+            cell = replace(cell, gateway="did not")
         await _come_back(stage, cell.restart)
         if cell.point.second is not None:
             kills += await _dies(stage, await stage.start(cell.point.second))
@@ -79,6 +83,21 @@ async def _dies(stage: Stage, life: Life) -> int:
     end = await life.end()
     assert end["killed"], f"it ended with {end} before the point: {stage.told()}"
     return 1
+
+
+async def _was_read(stage: Stage, cell: Cell) -> bool:
+    """Say whether the gateway has read the order that the engine has sent before it died.
+
+    A socket that dies with something unread resets the line, and what the other side has not
+    read by then is gone: killed right after the call, an engine may have sent or not.
+    """
+    if cell.gateway not in ("got it", "late"):
+        return True
+    for _ in range(20):
+        if len(list(stage.placed())) > 0:
+            return True
+        await asyncio.sleep(0.01)
+    return False
 
 
 async def _come_back(stage: Stage, restart: str) -> None:
@@ -153,7 +172,7 @@ def _compare(stage: Stage, cell: Cell) -> None:
     )
     placed = Counter(stage.placed())
     assert all(count == 1 for count in placed.values()), f"sent again: {placed}"
-    assert len(placed) <= 2
+    assert len(placed) <= 1, placed
     _compare_fills(stage, cell, order, undecided=undecided)
     _check_chain(stage.rows("SELECT * FROM v_sessions ORDER BY created_seq"), cell)
     faults = [one for one in check(stage.database) if not one.ok]
