@@ -88,6 +88,7 @@ PANES: tuple[tuple[str, str, Shown, Shown], ...] = (
 MORE_PANES: tuple[tuple[str, str, Shown, Shown], ...] = (
     # key as Textual names it, pane, key as people read it, title
     ("e", "equity", Shown("e"), Shown("Equity")),
+    ("v", "chart", Shown("v"), Shown("Chart")),
     ("comma", "parameters", Shown(","), Shown("Parameters")),
 )
 """Panes without a place in the strip."""
@@ -184,6 +185,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("benchmark", "equity", ("b",), S("benchmark"), footer=True),
     Action("shorter", "equity", ("minus",), S("shorter range"), key_text=S("-"), footer=True),
     Action("longer", "equity", ("plus",), S("longer range"), key_text=S("+"), footer=True),
+    Action("closer", "chart", ("minus",), S("fewer sessions"), key_text=S("-"), footer=True),
+    Action("farther", "chart", ("plus",), S("more sessions"), key_text=S("+"), footer=True),
+    Action("averages", "chart", ("m",), S("means of the readings"), footer=True),
     Action("log_scale", "equity", ("number_sign",), S("log scale"), key_text=S("#"), footer=True),
 )  # fmt: skip
 

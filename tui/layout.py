@@ -15,7 +15,7 @@ RIGHT = ("card", "equity", "alerts", "reconciliation")
 WIDE_COLUMNS = 200
 TALL_ROWS = 60
 MIDDLE = ("signals", "alerts", "log")
-FAR_RIGHT = ("card", "equity", "reconciliation")
+FAR_RIGHT = ("card", "equity", "reconciliation", "chart")
 
 
 class Box(NamedTuple):
@@ -64,7 +64,7 @@ def boxes(
 
 
 RIGHT_SHARES = (13, 9, 7, 7)
-FAR_RIGHT_SHARES = (16, 24, 17)
+FAR_RIGHT_SHARES = (14, 15, 9, 19)
 
 
 def _three(columns: int, height: int, focused: str) -> dict[str, Box]:

@@ -50,6 +50,10 @@ READ_AFTER = {
     "sessions": {"sessions", "snapshots"},
     "parameters": {"parameters", "sessions", "decisions"},
     "closes": {"regimes"},
+    "prices": {"decisions", "regimes"},
+    "marks": {"fills"},
+    "decisions": {"decisions"},
+    "past": set(),
     "page:fills": {"fills"},
     "page:orders": {"orders"},
     "page:events": {"events"},
@@ -139,10 +143,11 @@ class DatabaseSource:
         wanted = {topic for topic in everything if isinstance(topic, str)}
         windows = [window for window in everything if isinstance(window, Window)]
         topics = sorted(wanted & self._old)
+        topics += self._of_one_thing(wanted)
         self._old -= wanted
         if "sessions" not in wanted:
             self._unfinished = False
-        queries = [topic for topic in topics if topic in panes.PANES]
+        queries = [t for t in topics if t in panes.PANES or t.partition(":")[0] in panes.OF]
         for topic, found in panes.read(db, session_id, book, queries).items():
             if isinstance(found, str):
                 known[topic] = Reading(known.get(topic, Reading()).rows, now, found)
@@ -160,6 +165,16 @@ class DatabaseSource:
             id = topic.removeprefix("explain:")
             if id != topic:
                 known[topic] = self._explanation(db, id, now)
+
+    def _of_one_thing(self, wanted: set[str]) -> list[str]:
+        """Return the topics of one symbol or decision that are to be read; forget the others."""
+        found = {topic for topic in wanted if topic.partition(":")[0] in panes.OF and ":" in topic}
+        for topic in list(self._readings):
+            if topic.partition(":")[0] in panes.OF and topic not in found:
+                del self._readings[topic]
+        due = [t for t in found if t.partition(":")[0] in self._old or t not in self._readings]
+        self._old -= {topic.partition(":")[0] for topic in found}
+        return sorted(due)
 
     def _search_on(self, db: panes.Database, session_id: str, book: str) -> bool:
         """Go on with what is not over; say whether that is worth to be told now."""

@@ -4,6 +4,7 @@ Signals without an order and slots without a decision are rows too: what was not
 is looked for as often as what was done.
 """
 
+import json
 import sqlite3
 
 from storage.queries.fetch import Row, fetch
@@ -74,3 +75,20 @@ def strategies(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
         session_id,
         book,
     )
+
+
+def dates(db: sqlite3.Connection, strategy: str, book: str) -> list[Row]:
+    """Where each decision of a strategy is, oldest first."""
+    return fetch(
+        db,
+        "SELECT seq, session_date, slot FROM decisions WHERE book = ? AND strategy_id = ? "
+        "ORDER BY seq",
+        book,
+        strategy,
+    )
+
+
+def decision(db: sqlite3.Connection, seq: str) -> list[Row]:
+    """A decision as it was stored."""
+    found = fetch(db, "SELECT payload FROM events WHERE seq = ?", int(seq))
+    return [json.loads(row["payload"]) for row in found]

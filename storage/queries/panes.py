@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from storage.connect import reason
-from storage.queries import archive, decided
+from storage.queries import archive, decided, prices
 from storage.queries.fetch import Row
 from storage.queries.fetch import fetch as _all
 from storage.queries.long import WORKING
@@ -266,6 +266,15 @@ PANES: Mapping[str, Read] = {
 }
 
 
+OF: Mapping[str, Read] = {
+    "prices": lambda db, symbol, book: prices.series(db, book, symbol),
+    "marks": lambda db, symbol, book: prices.marks(db, book, symbol),
+    "past": lambda db, seq, _: decided.decision(db, seq),
+    "decisions": lambda db, strategy, book: decided.dates(db, strategy, book),
+}
+"""What is asked of one thing: the topic is `name:thing`."""
+
+
 def snapshots_after(db: sqlite3.Connection, book: str, seq: int) -> list[Row]:
     """Return the book's snapshot rows journaled after a seq, oldest first.
 
@@ -312,8 +321,10 @@ def read(
     """Return the rows of each topic, or the words for why they could not be read."""
     found: dict[str, tuple[Row, ...] | str] = {}
     for topic in topics:
+        name, colon, thing = topic.partition(":")
+        query, of = (OF[name], thing) if colon else (PANES[topic], session_id)
         try:
-            found[topic] = tuple(PANES[topic](db, session_id, book))
+            found[topic] = tuple(query(db, of, book))
         except sqlite3.Error as error:
             found[topic] = reason(error)
     return found

@@ -12,7 +12,6 @@ from storage.queries.long import HAPPENED, LONG, Condition
 from storage.queries.pages import Part, Window
 from storage.queries.panes import LIMIT
 from tui.format import BLANK, Shown, say, whole
-from tui.messages import WindowWanted
 from tui.panes.pane import Pane
 from tui.source import page_name
 from tui.view import Moment, Reading, Row, View
@@ -74,7 +73,7 @@ class LongPane(Pane):
         self._jump = jump
         if window != self._wish:
             self._wish = window
-            self.post_message(WindowWanted())
+            self.wants_more()
 
     def _chosen(self) -> Window:
         """Return the window of the filter and the order that are chosen, around the cursor."""

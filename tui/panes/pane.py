@@ -28,6 +28,7 @@ from tui.format import (
     whole,
     zone_name,
 )
+from tui.messages import WindowWanted
 from tui.panes.tablekeys import TableKeys
 from tui.view import Reading, Row, View, instant
 from tui.widgets.filtering import typed_text
@@ -189,6 +190,15 @@ class Pane(TableKeys):
     def window(self) -> Window | None:
         """Which rows of a table that is too long to be read are wanted."""
         return None
+
+    @property
+    def more_topics(self) -> frozenset[str]:
+        """Readings it needs now beside those it always needs."""
+        return frozenset()
+
+    def wants_more(self) -> None:
+        """What is needed changed: read it now."""
+        self.post_message(WindowWanted())
 
     @property
     def chain_of(self) -> str | None:

@@ -19,6 +19,7 @@ from tui.format import Shown
 from tui.layout import WIDE_COLUMNS, Box, boxes, shows_several
 from tui.messages import Said
 from tui.panes.alerts import AlertsPane
+from tui.panes.chart import ChartPane
 from tui.panes.equity import EquityPane
 from tui.panes.fills import FillsPane
 from tui.panes.log import LogPane
@@ -40,7 +41,7 @@ from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
 FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
 LOW_ROWS = 12
-OUTSIDE = ("card", "equity", "help")
+OUTSIDE = ("card", "equity", "chart", "help")
 """Panes that tab does not come by where one stands alone."""
 
 
@@ -75,7 +76,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         made: list[Pane] = [
             OverviewPane(), RegimePane(), PositionsPane(), OrdersPane(), FillsPane(),
             SignalsPane(), AlertsPane(), ReconciliationPane(), SessionsPane(), LogPane(),
-            RegimeCard(), EquityPane(), ParametersPane(),
+            RegimeCard(), EquityPane(), ChartPane(), ParametersPane(),
             HelpPane(read_only=read_only, contexts=contexts),
         ]  # fmt: skip
         self.panes = {pane.pane: pane for pane in made}
@@ -109,6 +110,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             topics.update(pane.topics)
             if pane.chain_of is not None:
                 topics.add("explain:" + pane.chain_of)
+            topics.update(pane.more_topics)
             if pane.window is not None:
                 topics.add(pane.window)
         return frozenset(topics)
@@ -200,6 +202,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
         """Move to a pane; one that is not shown takes the place of another until esc."""
         if name == self.current:
             return
+        chart, row = self.panes["chart"], self.panes[self.current].row
+        if isinstance(chart, ChartPane) and row is not None and row.get("symbol"):
+            chart.symbol, chart.panned = str(row["symbol"]), 0
         if not self.panes[name].display or name == "help":
             self.came_from.append(self.current)
         self.current = name
