@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.settings.model import Settings
+from engine.settings.places import state_folder
 from tui import terminal
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _requests(path: Path, clock: "Clock") -> "Requests":
 
 
 def _options(settings: Settings) -> "ScreenOptions":
+    from tui import memory
     from tui.keymap import checked
     from tui.shell import ScreenOptions
     from tui.theme import theme_name
@@ -142,6 +144,7 @@ def _options(settings: Settings) -> "ScreenOptions":
         price_band_bps=screen.price_band_bps,
         type_quantity_above_usd=screen.type_quantity_above_usd,
         log=settings.log.path,
+        memory=state_folder() / memory.NAME,
         keys=checked(screen.keys),
     )
 

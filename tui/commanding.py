@@ -5,9 +5,9 @@ from collections.abc import Callable
 from engine.domain.request import RequestKind
 from engine.domain.ticket import Action
 from tui import steering
-from tui.acting import Acting
 from tui.actions import Act, keys_of
 from tui.format import Shown, safe, say, word
+from tui.looking import Looking
 from tui.messages import CancelWanted
 from tui.panes.pane import Pane
 from tui.runbook import runbook_lines
@@ -18,7 +18,7 @@ from tui.widgets.filtering import field_named
 KEPT = 50
 
 
-class Commanding(Acting, inherit_bindings=False):
+class Commanding(Looking, inherit_bindings=False):
     """The application as typed words see it."""
 
     _typed_before: list[str]
@@ -91,6 +91,8 @@ class Commanding(Acting, inherit_bindings=False):
                 self._theme(words)
             case "help":
                 self._help(words)
+            case "goto":
+                self._goto_words(words)
             case "quit":
                 self.call_next(self.run_action, "app.leave")
             case "cancel":
@@ -103,6 +105,12 @@ class Commanding(Acting, inherit_bindings=False):
                 self.close_symbol(words)
             case _:
                 self._steer(name, words)
+
+    def _goto_words(self, words: str) -> None:
+        if words:
+            self.goto(words)
+        else:
+            self.say_hint(Shown("goto what? an id · seq 18204 · 15:41 · 2026-11-20 · start · end"))
 
     def _steer(self, name: str, words: str) -> None:
         facts = steering.session_facts(self.view)

@@ -74,6 +74,15 @@ class ReconcileWanted(Message):
     """Compare with the broker now."""
 
 
+class OpenWanted(Message):
+    """Go to another pane, and there to a row."""
+
+    def __init__(self, pane: str, key: str | None) -> None:
+        super().__init__()
+        self.pane = pane
+        self.key = key
+
+
 class WindowWanted(Message):
     """Other rows of a long table are wanted."""
 

@@ -221,13 +221,11 @@ class Replayed(Guest, inherit_bindings=False):
         then = self._goto_typed
         self.ask(Question(Shown("GO TO"), facts, (), then, typed=typed, danger=False))
 
-    def run_command(self, typed: str) -> None:
-        """`:goto WHERE` at once; without words, and for all other verbs, as everywhere."""
-        verb, _, where = typed.partition(" ")
-        if verb == "goto" and where.strip():
-            self.goto(where)
+    def _goto_words(self, words: str) -> None:
+        if words:
+            self.goto(words)
         else:
-            super().run_command(typed)
+            self.action_goto()
 
     def _goto_typed(self, _: str, text: str) -> None:
         self.goto(text)

@@ -110,6 +110,7 @@ class ScreenOptions:
     price_band_bps: Decimal = Decimal(50)
     type_quantity_above_usd: Decimal = Decimal(25_000)
     log: Path | None = None
+    memory: Path | None = None  # where it is kept how the screen looked
     keys: Mapping[str, str] = field(default_factory=dict)  # a checked map: binding id → keys
 
 

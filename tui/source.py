@@ -54,6 +54,7 @@ READ_AFTER = {
     "marks": {"fills"},
     "decisions": {"decisions"},
     "past": set(),
+    "goto": set(),
     "page:fills": {"fills"},
     "page:orders": {"orders"},
     "page:events": {"events"},

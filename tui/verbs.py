@@ -15,6 +15,7 @@ from tui.widgets.lines import Line, Span, line
 
 WORDY: dict[str, tuple[Act, Shown]] = {
     "explain": (Act.LOOK, Shown("ID: the chain behind it")),
+    "goto": (Act.LOOK, Shown("WHERE: an id, seq 18204, 15:41, start, end")),
     "filter": (Act.LOOK, Shown("TEXT: rows of this pane")),
     "sort": (Act.LOOK, Shown("COLUMN: order of this pane; none restores")),
     "theme": (Act.LOOK, Shown("NAME: dark light high-contrast ansi classic")),
@@ -76,7 +77,7 @@ def verb_named(typed: str, known: dict[str, Verb]) -> Verb | None:
 
 def words_after(verb: str, ids: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
     """Return what may follow a verb: ids, codes, columns, themes."""
-    if verb in ("explain", "cancel"):
+    if verb in ("explain", "goto", "cancel"):
         return tuple(ids)
     if verb == "help":
         return (*sorted(ALERTS), *sorted(reason.value for reason in DenyReason))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from storage.connect import reason
-from storage.queries import archive, decided, prices
+from storage.queries import archive, decided, prices, whereabouts
 from storage.queries.fetch import Row
 from storage.queries.fetch import fetch as _all
 from storage.queries.long import WORKING
@@ -269,6 +269,7 @@ PANES: Mapping[str, Read] = {
 OF: Mapping[str, Read] = {
     "prices": lambda db, symbol, book: prices.series(db, book, symbol),
     "marks": lambda db, symbol, book: prices.marks(db, book, symbol),
+    "goto": lambda db, text, book: whereabouts.row_of(db, text, book),
     "past": lambda db, seq, _: decided.decision(db, seq),
     "decisions": lambda db, strategy, book: decided.dates(db, strategy, book),
 }

@@ -150,6 +150,12 @@ class LongPane(Pane):
         else:
             self._want(wanted, which)
 
+    def seek(self, key: str) -> None:
+        """Walk to a row that may be far away."""
+        super().seek(key)
+        if self._sought is not None:
+            self._want(replace(self._chosen(), around=key, from_end=False))
+
     # -- words -------------------------------------------------------------------------------
 
     def how_many(self) -> Shown:

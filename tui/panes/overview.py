@@ -1,6 +1,6 @@
 """Overview: one screenful that says whether all is well."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tui.format import (
     BLANK,
@@ -21,13 +21,18 @@ from tui.format import (
     when,
     word,
 )
+from tui.messages import OpenWanted
 from tui.panes.alerts import RANK, severity_ink
 from tui.panes.equity import Curve, equity_lines
 from tui.panes.orders import is_working
 from tui.panes.pane import Pane, clock_text, sign_ink
+from tui.panes.positions import position_key
 from tui.panes.regime import regime_card, shown_decision
-from tui.view import Reading, View, instant
+from tui.view import Reading, Row, View, instant
 from tui.widgets.lines import Line, Span, line
+
+Place = tuple[str, str | None]
+"""A pane, and a row's key in it."""
 
 
 class OverviewPane(Pane):
@@ -42,6 +47,8 @@ class OverviewPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._curve = Curve()
+        self.places: list[Place | None] = []  # what each line below the title stands for
+        self.at: Place | None = None  # where the cursor is
 
     def title_parts(self, view: View) -> list[Shown]:
         """Source of the data and the clock."""
@@ -56,17 +63,77 @@ class OverviewPane(Pane):
         if view is None or view["session"].first() is None:
             return super().nothing()
         width = self.size.width
-        cards = [
-            *regime_card(view, width),
-            *equity_lines(view),
-            *position_lines(view, 5),
-            *order_lines(view, 3),
-            *alert_lines(view, 2),
-            *fill_lines(view, 2),
-            decision_line(view, width),
-        ]
+        cards: list[Line] = []
+        self.places = []
+        for pane, lines, keys in (
+            ("regime", regime_card(view, width), []),
+            ("equity", equity_lines(view), []),
+            ("positions", position_lines(view, 5), _keys(largest(view, 5), position_key)),
+            ("orders", order_lines(view, 3), _keys(newest_working(view, 3), "order_id")),
+            ("alerts", alert_lines(view, 2), _keys(gravest(view, 2), "alert_id")),
+            ("fills", fill_lines(view, 2), _keys((view["fills"].rows or ())[:2], "exec_id")),
+            ("signals", [decision_line(view, width)], []),
+        ):
+            cards += lines
+            self.places += _places(pane, len(lines), keys)
+        if self.at is not None and self.at not in self.places:
+            pane = self.at[0]  # its row left: to the card it stood in
+            self.at = next((p for p in self.places if p is not None and p[0] == pane), None)
+        if self.at is not None:
+            n = self.places.index(self.at)
+            cards[n] = pointed(cards[n])
         spare = self.size.height - 1 - len(cards)
         return (*cards, *(self._curve.lines(view, width - 2, spare) if spare > 1 else ()))
+
+    # -- keys ------------------------------------------------------------------------------
+
+    def _step(self, rows: int) -> None:
+        if self.explained is not None:
+            super()._step(rows)
+            return
+        known = [place for place in self.places if place is not None]
+        if not known:
+            return
+        at = -1 if self.at is None else known.index(self.at)
+        self.at = known[max(0, min(len(known) - 1, at + rows))]
+        self.flush()
+
+    def action_detail(self) -> None:
+        """Open the row's own pane, there."""
+        if self.at is None:
+            self._step(1)
+        else:
+            self.post_message(OpenWanted(*self.at))
+
+    def explainable(self) -> str | None:
+        """Orders and fills have a chain."""
+        if self.at is None or self.at[0] not in ("orders", "fills"):
+            return None
+        return self.at[1]
+
+    def let_go(self) -> bool:
+        """Take the cursor away."""
+        had, self.at = self.at is not None, None
+        self.flush()
+        return had
+
+
+def _keys(rows: Sequence[Row], key: str | Callable[[Row], str]) -> list[str]:
+    return [str(row[key]) if isinstance(key, str) else key(row) for row in rows]
+
+
+def _places(pane: str, lines: int, keys: list[str]) -> list[Place | None]:
+    """A card's first line stands for its pane, the lines below for their rows."""
+    rows: list[Place | None] = [(pane, key) for key in keys]
+    if len(rows) != lines - 1:
+        rows = [None] * (lines - 1)
+    return [(pane, None), *rows]
+
+
+def pointed(there: Line) -> Line:
+    """Return a line with the cursor on it."""
+    first, *others = there.spans
+    return Line((Span(Shown(">" + first.text[1:]), first.ink), *others), "cursor")
 
 
 def _card(
@@ -85,10 +152,26 @@ def _card(
     return [line(Span(say(" {}{}", name, extra), "head"), ink="head"), *lines]
 
 
+def largest(view: View, limit: int | None = None) -> list[Row]:
+    """Return positions, the largest first."""
+    held = [row for row in view["positions"].rows or () if row["quantity"]]
+    return sorted(held, key=lambda r: -abs(r["market_value"] or 0))[:limit]
+
+
+def newest_working(view: View, limit: int | None = None) -> list[Row]:
+    """Return working orders, the newest first."""
+    return [row for row in view["orders"].rows or () if is_working(row)][:limit]
+
+
+def gravest(view: View, limit: int | None = None) -> list[Row]:
+    """Return open alerts, the gravest first."""
+    rows = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
+    return sorted(rows, key=lambda r: RANK.get(r["severity"], 3))[:limit]
+
+
 def position_lines(view: View, limit: int) -> list[Line]:
     """Return the largest positions."""
-    held = [row for row in view["positions"].rows or () if row["quantity"]]
-    held.sort(key=lambda r: -abs(r["market_value"] or 0))
+    held = largest(view)
     lines = [
         line(
             say(
@@ -112,7 +195,7 @@ def position_lines(view: View, limit: int) -> list[Line]:
 
 def order_lines(view: View, limit: int) -> list[Line]:
     """Return the newest working orders."""
-    working = [row for row in view["orders"].rows or () if is_working(row)]
+    working = newest_working(view)
     lines = [
         line(
             say(
@@ -154,8 +237,7 @@ def fill_lines(view: View, limit: int) -> list[Line]:
 
 def alert_lines(view: View, limit: int) -> list[Line]:
     """Return the gravest open alerts."""
-    rows = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
-    rows.sort(key=lambda r: RANK.get(r["severity"], 3))
+    rows = gravest(view)
     lines = [
         line(
             Span(say("  {}", severity(r["severity"])), severity_ink(r)),

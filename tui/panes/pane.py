@@ -50,6 +50,8 @@ class Pane(TableKeys):
         self.view: View | None = None
         self.detail_of: str | None = None
         self.explained: str | None = None
+        self.standing = BLANK  # since when it stands still, if it does
+        self._sought: str | None = None  # a row to go to when it is there
         self._detail_top = 0
 
     # -- what subclasses say ---------------------------------------------------------------
@@ -80,6 +82,18 @@ class Pane(TableKeys):
         self.view = view
         rows = () if self.reading.rows is None else self.rows_of(view)
         self.show_rows(rows, view.moment)
+        if self._sought is not None and self._sought in self._rows:
+            self.cursor, self._sought, self.row_left = self._sought, None, False
+            self.flush()
+
+    def seek(self, key: str) -> None:
+        """Put the cursor on a row, as soon as it is there."""
+        self.explained = self.detail_of = None
+        if key not in self._rows and self.filter is not None:
+            self.filter_by("")
+        self._sought = key
+        if self.view is not None:
+            self.show(self.view)
 
     def dims(self, row: Row) -> bool:
         """Old rows under a failed read are dimmed."""
@@ -95,7 +109,8 @@ class Pane(TableKeys):
         view, reading = self.view, self.reading
         if view is None:
             return line(say(" {}", self.title), ink=ink)
-        parts = [self.title, *self.filter_parts(), *self.title_parts(view)]
+        standing = [self.standing] if self.standing else []
+        parts = [self.title, *standing, *self.filter_parts(), *self.title_parts(view)]
         spans = [Span(say(" {}", clip(Shown(" · ".join(parts)), self.size.width - 1)))]
         if reading.failed:
             at = exchange_time(reading.read_at)

@@ -13,6 +13,11 @@ from tui.widgets.table import Column
 AGING_S, STALE_S, EXPIRED_S = 30.0, 60.0, 300.0
 
 
+def position_key(row: Row) -> str:
+    """Return what a position is known by: its owner and its symbol."""
+    return f"{row['strategy_id']}|{row['symbol']}"
+
+
 def staleness(row: Row, moment: Moment) -> float | None:
     """Return the age of a position's price on the session's clock."""
     return moment.age(instant(row, "priced_at"))
@@ -123,7 +128,7 @@ class PositionsPane(Pane):
         """Order by strategy, then symbol; nobody's last."""
         held = [row for row in view["positions"].rows or () if row["quantity"]]
         held.sort(key=lambda r: (r["strategy_id"] is None, r["strategy_id"] or "", r["symbol"]))
-        return (((f"{row['strategy_id']}|{row['symbol']}", row)) for row in held)
+        return ((position_key(row), row) for row in held)
 
     def title_parts(self, view: View) -> list[Shown]:
         """Count, stale prices, total open P&L, as-of of the prices."""

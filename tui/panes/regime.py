@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.domain.regime import CELL_NAMES
+from tui.actions import bindings
 from tui.format import (
     UNKNOWN,
     Shown,
@@ -54,7 +55,9 @@ COLUMNS = (
 
 
 class RegimePane(Pane):
-    """Card on top, decision tree below."""
+    """Card on top, decision tree below; `[` and `]` go through the decisions before."""
+
+    BINDINGS = [*bindings("regime")]
 
     pane = "regime"
     title = Shown("Regime")
@@ -62,9 +65,25 @@ class RegimePane(Pane):
     id_columns = ("decision_id",)
     columns = COLUMNS
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.past: int | None = None  # the seq of a decision before the newest
+
+    @property
+    def more_topics(self) -> frozenset[str]:
+        """Where the decisions are, and the one that is looked at."""
+        newest = shown_decision(self.view) if self.view is not None else None
+        found = set() if newest is None else {f"decisions:{newest['strategy']}"}
+        return frozenset(found | ({f"past:{self.past}"} if self.past is not None else set()))
+
+    def _decision(self, view: View) -> Row | None:
+        if self.past is None:
+            return shown_decision(view)
+        return view[f"past:{self.past}"].first()
+
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """The ten steps; a step of several lines shows its number once."""
-        decision = shown_decision(view)
+        decision = self._decision(view)
         if decision is None:
             return
         before = None
@@ -76,19 +95,74 @@ class RegimePane(Pane):
 
     def title_parts(self, view: View) -> list[Shown]:
         """Strategy, preset, date and slot of the decision."""
-        decision = shown_decision(view)
+        decision = self._decision(view)
         if decision is None:
             return []
-        return [
-            say("{} {}", word(decision["strategy"]), word(decision["preset"])),
-            say("{} {}", day(session_day(decision, "session_date")), slot(decision["slot"])),
-        ]
+        named = say("{} {}", word(decision["strategy"]), word(decision["preset"]))
+        return [named] if self.past is not None else [named, _when(decision)]
+
+    def title_line(self) -> Line:
+        """A decision of the past has its date reversed."""
+        found = super().title_line()
+        decision = self._decision(self.view) if self.view is not None else None
+        if self.past is None or decision is None:
+            return found
+        ink = "cursor" if self.has_focus else "titled"
+        date = Span(say(" {} ", _when(decision)), ink)
+        return Line((*found.spans, Span(Shown(" ")), date, Span(Shown(" esc newest"))), found.ink)
 
     def heading(self) -> tuple[Line, ...]:
         """Title and card."""
-        if self.view is None or shown_decision(self.view) is None:
+        decision = self._decision(self.view) if self.view is not None else None
+        if self.view is None or decision is None:
             return super().heading()
-        return (self.title_line(), *regime_card(self.view, self.size.width), line())
+        if self.past is None:
+            card = regime_card(self.view, self.size.width)
+        else:
+            card = past_card(self.view, decision, self.size.width)
+        return (self.title_line(), *card, line())
+
+    # -- keys ------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A replay has a clock for this; at the newest decision the key is the engine's."""
+        if action in ("older", "newer") and "replay" in getattr(self.screen, "contexts", ()):
+            return False
+        if action == "newer" and self.past is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_older(self) -> None:
+        """The decision before."""
+        self._go(-1)
+
+    def action_newer(self) -> None:
+        """The decision after; after the last of the past comes the newest."""
+        self._go(1)
+
+    def _go(self, step: int) -> None:
+        newest = shown_decision(self.view) if self.view is not None else None
+        if self.view is None or newest is None:
+            return
+        seqs = [row["seq"] for row in self.view[f"decisions:{newest['strategy']}"].rows or ()]
+        at = seqs.index(self.past) if self.past in seqs else len(seqs) - 1
+        to = max(0, at + step)
+        if not seqs or to == at:
+            self.say(Shown("no decision before this one"))
+            return
+        self.past = seqs[to] if to < len(seqs) - 1 else None
+        self.cursor = None
+        self.wants_more()
+        self.show(self.view)
+
+    def back(self) -> bool:
+        """To the newest decision first."""
+        if self.past is None or self.explained is not None or self.detail_of is not None:
+            return super().back()
+        self.past = None
+        if self.view is not None:
+            self.show(self.view)
+        return True
 
     def empty_text(self, view: View) -> Shown:
         """No decision yet."""
@@ -99,6 +173,34 @@ def shown_decision(view: View) -> Row | None:
     """Return the newest decision of the strategy that reads regimes, else of any."""
     rows = view["decision"].rows or ()
     return next((row for row in rows if row["cell"] is not None), rows[0] if rows else None)
+
+
+def _when(decision: Row) -> Shown:
+    return say("{} {}", day(session_day(decision, "session_date")), slot(decision["slot"]))
+
+
+def past_card(view: View, decision: Row, width: int) -> list[Line]:
+    """Return the card of a decision before the newest: what it knew, and what it wanted."""
+    until = str(decision.get("reading_date") or "")
+    known = [r for r in view["readings"].rows or () if str(r["session_date"]) <= until]
+    last = known[-1] if known and str(known[-1]["session_date"]) == until else None
+    new, held = decision.get("cell"), decision.get("held_cell")
+    wanted = [
+        say("{} {}", cell(symbol), percent(float(weight), 0))
+        for symbol, weight in sorted((decision.get("targets") or {}).items())
+        if float(weight)
+    ]
+    strip = [r["cell"] for r in known]
+    return [
+        line(Shown(" Cell "), Span(_cell_name(new), "key"),
+             Span(say("  {}", _days(last) if last else Shown("then")), "quiet")),
+        line(_trend(last) if last else say(" read at {}", cell(until))),
+        line(Shown(" held "), Span(_short_cell(held), "key"), Shown("  new "),
+             Span(_short_cell(new), "warn" if new != held else "key"), Shown("  "),
+             clip(safe(decision.get("text") or "", 120), max(1, width - 20))),
+        line(Shown(" target % "), Span(Shown("  ".join(wanted) or "cash"), "key")),
+        line(say(" {}", cells(strip, min(STRIP_SESSIONS, width - 2)))),
+    ]  # fmt: skip
 
 
 def regime_card(view: View, width: int) -> list[Line]:

@@ -5,6 +5,7 @@ It arranges and shows; what a key does is the application's business.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from time import monotonic
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -15,7 +16,7 @@ from storage.queries.pages import Window
 from tui.actions import footer, of
 from tui.dialogs.confirm import ConfirmPanel
 from tui.dialogs.palette import PALETTE_ROWS, Palette
-from tui.format import Shown
+from tui.format import BLANK, Shown, age, say
 from tui.layout import WIDE_COLUMNS, Box, boxes, shows_several
 from tui.messages import Said
 from tui.panes.alerts import AlertsPane
@@ -41,6 +42,7 @@ from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
 FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
 LOW_ROWS = 12
+FROZEN_S = 60.0  # the panes go on by themselves
 OUTSIDE = ("card", "equity", "chart", "help")
 """Panes that tab does not come by where one stands alone."""
 
@@ -81,6 +83,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         ]  # fmt: skip
         self.panes = {pane.pane: pane for pane in made}
         self.armed = Shown("safe")
+        self.sought: str | None = None  # what `:goto` is looking for
+        self.frozen_at: float | None = None  # since when the panes stand still
         self.ready = False  # keys may come before the widgets are there
 
     def compose(self) -> ComposeResult:
@@ -105,6 +109,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def wanted(self) -> Wanted:
         """Every topic and window that the shown panes and the frame need."""
         topics: set[str | Window] = set(FRAME_TOPICS)
+        if self.sought is not None:
+            topics.add(self.sought)
         for name in self.shown:
             pane = self.panes[name]
             topics.update(pane.topics)
@@ -207,6 +213,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             chart.symbol, chart.panned = str(row["symbol"]), 0
         if not self.panes[name].display or name == "help":
             self.came_from.append(self.current)
+            self.thaw()  # another pane shows what is now
         self.current = name
         self.place()
         if self.view is not None:
@@ -245,14 +252,49 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.view = view
         if not self.ready:
             return
+        if self.frozen_text:
+            self.confirm.refresh_lines()
+            return
         for name in self.shown:
             self.panes[name].show(view)
         self.confirm.refresh_lines()
+
+    def freeze(self) -> None:
+        """Let the panes stand still for a while."""
+        self.frozen_at = monotonic()
+        self._mark_frozen()
+
+    def thaw(self) -> bool:
+        """Let the panes go on; say whether they stood still."""
+        was, self.frozen_at = self.frozen_at is not None, None
+        if was:
+            self._mark_frozen()
+            if self.view is not None:
+                self.show(self.view)
+        return was
+
+    @property
+    def frozen_text(self) -> Shown:
+        """Since when the panes stand still; blank if they do not."""
+        if self.frozen_at is None:
+            return BLANK
+        since = monotonic() - self.frozen_at
+        if since > FROZEN_S:
+            self.thaw()
+            return BLANK
+        return say("FROZEN {}", age(since))
+
+    def _mark_frozen(self) -> None:
+        for name in self.shown:
+            self.panes[name].standing = self.frozen_text
+            self.panes[name].flush()
 
     def paint_frame(self, messages: Sequence[Span] | None = None) -> None:
         """Paint status, strip and footer; the message line when there is something new."""
         if not self.ready:
             return
+        if self.frozen_at is not None:
+            self._mark_frozen()
         view = self.view or View(Moment(self.now()))
         self.status.show(view, self.armed, read_only=self.read_only, now=self.now())
         failed = frozenset(
