@@ -144,6 +144,7 @@ def _options(settings: Settings) -> "ScreenOptions":
         price_band_bps=screen.price_band_bps,
         type_quantity_above_usd=screen.type_quantity_above_usd,
         log=settings.log.path,
+        flash=screen.flash,
         memory=state_folder() / memory.NAME,
         keys=checked(screen.keys),
     )

@@ -67,6 +67,7 @@ class Commanding(Looking, inherit_bindings=False):
         if verb is None:
             self.say_hint(say("no such command: {}", safe(name, 40)))
             return
+        self._typed_before = getattr(self, "_typed_before", [])
         self._typed_before.append(remembered(verb, typed))
         del self._typed_before[:-KEPT]
         if verb.action is None:

@@ -309,7 +309,7 @@ def _end(replay: Row) -> Shown:
     """What it came to; or that this is only a look at it."""
     end = replay["end"]
     if replay["compared"]:
-        return say("this is the END, seq {}: = goes back", whole(replay["last_seq"]))
+        return say("this is the END, seq {}: ' goes back", whole(replay["last_seq"]))
     gain = BLANK if end["return"] is None else percent(end["return"], 2, signed=True)
     return say(
         "END: {}, {} fills{}",

@@ -45,6 +45,7 @@ from tui.theme import DEFAULTS, themes
 from tui.view import Moment, View
 from tui.widgets.cells import Cropped
 from tui.widgets.lines import Lines, Span
+from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from engine.ports import Clock
@@ -110,6 +111,7 @@ class ScreenOptions:
     price_band_bps: Decimal = Decimal(50)
     type_quantity_above_usd: Decimal = Decimal(25_000)
     log: Path | None = None
+    flash: bool = True
     memory: Path | None = None  # where it is kept how the screen looked
     keys: Mapping[str, str] = field(default_factory=dict)  # a checked map: binding id → keys
 
@@ -160,6 +162,7 @@ class Shell(App[None], inherit_bindings=False):
         self._read_failures = 0
         self._changed_at = monotonic()
         Lines.ascii_only = self.options.ascii_only
+        Table.may_flash = self.options.flash
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The style sheet's variables, for themes that are not ours."""
@@ -329,7 +332,7 @@ class Shell(App[None], inherit_bindings=False):
 
     def on_said(self, message: Said) -> None:
         """What became of a question that was not answered."""
-        self.say_hint(message.text, "quiet")
+        self.say_hint(message.text, "key")
 
     def request(
         self, kind: RequestKind, reason: str, asked_as: RequestId | None = None, **args: str

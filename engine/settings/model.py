@@ -394,6 +394,7 @@ class Screen(Section):
         ge=0,
         le=1_000_000_000,
     )
+    flash: bool = key(True, "a cell that changed stands out for a moment")
     mouse: bool = key(False, "take mouse events, which nothing needs")
     keys: Mapping[str, str] = key(
         dict,

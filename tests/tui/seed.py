@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import sin
 from pathlib import Path
 
 from engine.domain import event as facts
 from engine.domain.alert import Alert, Severity
-from engine.domain.decision import Step
+from engine.domain.decision import SeriesFacts, Step
 from engine.domain.event import Event
 from engine.domain.fill import Fill
 from engine.domain.ids import (
@@ -64,11 +65,18 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
+def close_on(day: date) -> float:
+    """A series that falls, rises and ends where the story begins."""
+    left = (DAY - day).days - 1
+    return round(602.1 - 0.9 * left + 9 * sin(left / 4) + 4 * sin(left * 1.7), 2)
+
+
 def reading(day: date, cell: int) -> RegimeReading:
     """A reading of one session."""
     return RegimeReading(
-        session_date=day, close=602.1, level=600.0, slope=0.5, innovation=0.1, t_norm=0.312,
-        sma_fast=602.11, sma_slow=571.93, sigma=0.18, z_score=-0.41, vol_before=VolState.LOW,
+        session_date=day, close=close_on(day), level=600.0, slope=0.5, innovation=0.1, t_norm=0.312,
+        sma_fast=round(602.11 - 0.8 * (DAY - day).days, 2), sma_slow=571.93, sigma=0.18,
+        z_score=-0.41, vol_before=VolState.LOW,
         vol=VolState.LOW, vol_by="hold", crush_change=-0.06, vol_crush=False,
         trend_before_crush=Trend.BULL, trend=Trend.BULL, cell=cell, bond_sma_fast=None,
         bond_sma_slow=None, bond_bull=None, bars=800, short_history=False,
@@ -91,13 +99,19 @@ def regime_events() -> list[Event]:
     return found
 
 
+QQQ_SERIES = SeriesFacts(
+    symbol="QQQ", anchor=date(2023, 9, 1), last=date(2026, 11, 19), found=800, expected=800,
+    last_close="602.10", last_volume=None, source="SYNTHETIC seed 7",
+)  # fmt: skip
+
+
 def decision() -> facts.DecisionMade:
     """The decision of the day."""
     return facts.DecisionMade(
         decision_id=DecisionId("dec_0a1b2c3d4e5f"), strategy=REGIME,
         parameter_hash="c8ff8a1b35a3c934", preset="default", session_date=DAY, slot="open",
         fill_rule="next_open", result="rebalance", text="cell 3 → 1", reading_date=DAY,
-        cell=1, held_cell=3, series=(), gates=(), steps=STEPS,
+        cell=1, held_cell=3, series=(QQQ_SERIES,), gates=(), steps=STEPS,
         carried={"QQQ": Decimal(1)}, targets={"TQQQ": Decimal("0.6"), "QQQ": Decimal("0.4")},
         deviation=Decimal("1.2"), drift=Decimal("1.2"), threshold=Decimal("0.025"),
         prices={"TQQQ": Decimal("110.25")}, equity=Decimal(10_000), cash=Decimal(10_000), legs=(),

@@ -159,7 +159,7 @@ async def test_keys_move_the_clock_and_nothing_is_asked(database: Path, steps: T
         await until(pilot, lambda: seq_of(app) == steps.steps[0].seq, "the start")
         for key, step in (
             ("]", 1), ("]", 2), ("[", 1), (")", first), (")", second), ("(", first),
-            ("=", steps.end), ("=", first),
+            ("'", steps.end), ("'", first),
         ):  # fmt: skip
             await press(pilot, key)
             seq = steps.steps[step].seq
@@ -195,9 +195,9 @@ def test_the_real_program_replays_and_leaves_no_trace(tmp_path: Path, database: 
         terminal.shows("2014-06-30")
         terminal.send(b"\x0b")
         terminal.shows("replay: nothing to stop")
-        terminal.send(b"=")
+        terminal.send(b"'")
         terminal.shows("this is the END")
-        terminal.send(b"=")
+        terminal.send(b"'")
         terminal.shows("×1 ⏸")
         terminal.send(b"@")
         terminal.shows("GO TO")

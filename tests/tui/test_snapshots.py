@@ -65,12 +65,12 @@ def keys(*pressed: str) -> Callable[[Pilot[None]], Any]:
     return before
 
 
-@pytest.mark.parametrize("pane", ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "comma", "e"])
+@pytest.mark.parametrize("pane", [key for key, _, _, _ in (*PANES, *MORE_PANES)])
 def test_pane_with_rows_on_a_small_terminal(snap_compare: Compare, full: Path, pane: str) -> None:
     assert snap_compare(application(full), terminal_size=SMALL, run_before=keys(pane))
 
 
-@pytest.mark.parametrize("pane", ["1", "4", "6", "e"])
+@pytest.mark.parametrize("pane", ["1", "4", "6", "e", "v"])
 def test_pane_without_rows_on_a_small_terminal(
     snap_compare: Compare, empty: Path, pane: str
 ) -> None:
@@ -117,6 +117,27 @@ def test_in_ascii(snap_compare: Compare, full: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Lines, "ascii_only", False)
     app = application(full, options=ScreenOptions(ascii_only=True))
     assert snap_compare(app, terminal_size=SMALL, run_before=keys("2"))
+
+
+@pytest.mark.parametrize("pane", ["1", "v"])
+def test_overview_and_chart_in_ascii(
+    snap_compare: Compare, full: Path, monkeypatch: pytest.MonkeyPatch, pane: str
+) -> None:
+    monkeypatch.setattr(Lines, "ascii_only", False)
+    app = application(full, options=ScreenOptions(ascii_only=True))
+    assert snap_compare(app, terminal_size=SMALL, run_before=keys(pane))
+
+
+def test_overview_without_color(
+    snap_compare: Compare, troubled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = application(troubled, options=ScreenOptions(theme="pilothouse-ansi"))
+    assert snap_compare(app, terminal_size=SMALL, run_before=keys("1"))
+
+
+def test_chart_on_a_large_terminal(snap_compare: Compare, full: Path) -> None:
+    assert snap_compare(application(full), terminal_size=LARGE, run_before=keys("v", "plus"))
 
 
 @pytest.mark.parametrize("theme", ["light", "high-contrast", "classic", "ansi"])

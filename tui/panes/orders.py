@@ -56,7 +56,7 @@ COLUMNS = (
     Column(Shown("Id"), 6, lambda r, m: short_id(r["order_id"]), of="order_id"),
     Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"]), of="symbol"),
     Column(Shown("S"), 1, side, side_ink, of="side"),
-    Column(Shown("Done/Qty"), 11, _progress, right=True, of="filled"),
+    Column(Shown("Done/Qty"), 11, _progress, right=True, of="filled", flashes=True),
     Column(
         Shown("Type"),
         4,
@@ -64,7 +64,9 @@ COLUMNS = (
         of="order_type",
     ),
     Column(Shown("Price"), 8, _price, right=True, of="limit_price"),
-    Column(Shown("Status"), 16, lambda r, m: word(r["status"]), _status_ink, of="status"),
+    Column(
+        Shown("Status"), 16, lambda r, m: word(r["status"]), _status_ink, of="status", flashes=True
+    ),
     Column(
         Shown("Age"),
         4,

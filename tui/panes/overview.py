@@ -19,6 +19,7 @@ from tui.format import (
     short_id,
     slot,
     when,
+    whole,
     word,
 )
 from tui.messages import OpenWanted
@@ -26,7 +27,7 @@ from tui.panes.alerts import RANK, severity_ink
 from tui.panes.equity import Curve, equity_lines
 from tui.panes.orders import is_working
 from tui.panes.pane import Pane, clock_text, sign_ink
-from tui.panes.positions import position_key
+from tui.panes.positions import position_key, valued
 from tui.panes.regime import regime_card, shown_decision
 from tui.view import Reading, Row, View, instant
 from tui.widgets.lines import Line, Span, line
@@ -148,7 +149,7 @@ def _card(
         return [line(label, UNKNOWN)]
     if not lines:
         return [line(label, Span(none, "quiet"))]
-    extra = say(" +{} more", Shown(str(more))) if more > 0 else BLANK
+    extra = say(" +{} more", whole(more)) if more > 0 else BLANK
     return [line(Span(say(" {}{}", name, extra), "head"), ink="head"), *lines]
 
 
@@ -179,15 +180,16 @@ def position_lines(view: View, limit: int) -> list[Line]:
                 fit(cell(r["symbol"]), 6),
                 fit(quantity(r["quantity"], 7), 7, right=True),
                 fit(price(r["market_price"], 8), 8),
-                fit(money(r["market_value"], width=11), 11, right=True),
-                fit(percent(r.get("weight")), 5, right=True),
+                fit(money(valued(r, view.moment, "market_value"), width=11), 11, right=True),
+                fit(percent(valued(r, view.moment, "weight")), 5, right=True),
             ),
             Span(
-                fit(money(r["unrealized_pnl"], signed=True, width=10), 10, right=True),
-                sign_ink(r["unrealized_pnl"]),
+                fit(money(gain, signed=True, width=10), 10, right=True),
+                sign_ink(gain),
             ),
         )
         for r in held[:limit]
+        for gain in (valued(r, view.moment, "unrealized_pnl"),)
     ]
     more = len(held) - limit
     return _card(Shown("Positions"), view["positions"], lines, more, Shown("no open positions"))

@@ -29,7 +29,8 @@ def expired(row: Row, moment: Moment) -> bool:
     return not row.get("recorded_clock") and (seconds is None or seconds > EXPIRED_S)
 
 
-def _valued(row: Row, moment: Moment, name: str) -> Number | None:
+def valued(row: Row, moment: Moment, name: str) -> Number | None:
+    """Return what hangs on a position's price, unknown where the price is too old."""
     return None if expired(row, moment) else row.get(name)
 
 
@@ -39,7 +40,7 @@ def _side(row: Row, _: Moment) -> Shown:
 
 
 def _gap(row: Row, moment: Moment) -> Shown:
-    weight, target = _valued(row, moment, "weight"), row.get("target_weight")
+    weight, target = valued(row, moment, "weight"), row.get("target_weight")
     if weight is None or target is None:
         return UNKNOWN
     return percent(float(weight) - float(target), signed=True)
@@ -48,21 +49,34 @@ def _gap(row: Row, moment: Moment) -> Shown:
 COLUMNS = (
     Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"]), of="symbol"),
     Column(Shown("S"), 1, _side, lambda r, m: sign_ink(r["quantity"])),
-    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True, of="quantity"),
+    Column(
+        Shown("Qty"),
+        7,
+        lambda r, m: quantity(r["quantity"], 7),
+        right=True,
+        of="quantity",
+        flashes=True,
+    ),
     Column(
         Shown("Avg"), 8, lambda r, m: price(r["average_cost"], 8), right=True, of="average_cost"
     ),
     Column(
-        Shown("Last"), 8, lambda r, m: price(r["market_price"], 8), right=True, of="market_price"
+        Shown("Last"),
+        8,
+        lambda r, m: price(r["market_price"], 8),
+        right=True,
+        of="market_price",
+        flashes=True,
     ),
     Column(Shown("Age"), 3, lambda r, m: age(staleness(r, m)), right=True, of="priced_at"),
     Column(
         Shown("uPnL"),
         9,
-        lambda r, m: money(_valued(r, m, "unrealized_pnl"), signed=True, width=9),
-        lambda r, m: sign_ink(_valued(r, m, "unrealized_pnl")),
+        lambda r, m: money(valued(r, m, "unrealized_pnl"), signed=True, width=9),
+        lambda r, m: sign_ink(valued(r, m, "unrealized_pnl")),
         right=True,
         of="unrealized_pnl",
+        flashes=True,
     ),
     Column(
         Shown("rPnL"),
@@ -75,7 +89,7 @@ COLUMNS = (
     Column(
         Shown("Wgt%"),
         5,
-        lambda r, m: percent(_valued(r, m, "weight"), width=5),
+        lambda r, m: percent(valued(r, m, "weight"), width=5),
         right=True,
         of="weight",
     ),
@@ -90,7 +104,7 @@ COLUMNS = (
     Column(
         Shown("Value"),
         11,
-        lambda r, m: money(_valued(r, m, "market_value"), width=11),
+        lambda r, m: money(valued(r, m, "market_value"), width=11),
         right=True,
         level=1,
         of="market_value",
@@ -141,7 +155,7 @@ class PositionsPane(Pane):
         )
         if old:
             parts.append(Shown(f"{old} STALE"))
-        values = [_valued(row, view.moment, "unrealized_pnl") for row in held]
+        values = [valued(row, view.moment, "unrealized_pnl") for row in held]
         unknown = sum(1 for value in values if value is None)
         if held and not unknown:
             total = sum(value for value in values if value is not None)
@@ -153,6 +167,11 @@ class PositionsPane(Pane):
     def empty_text(self, view: View) -> Shown:
         """Known to be flat."""
         return Shown("no open positions")
+
+    def sign_of(self, row: Row) -> str:
+        """`~` where the price is stale."""
+        old = self.moment is not None and (staleness(row, self.moment) or 0) > STALE_S
+        return "~" if old and not row.get("recorded_clock") else " "
 
     def dims(self, row: Row) -> bool:
         """Aging prices dim the row."""

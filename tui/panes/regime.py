@@ -25,6 +25,7 @@ from tui.format import (
     word,
 )
 from tui.panes.pane import Pane
+from tui.panes.positions import valued
 from tui.view import Moment, Row, View, session_day
 from tui.widgets.chart import cells
 from tui.widgets.lines import Line, Span, line
@@ -154,6 +155,7 @@ class RegimePane(Pane):
         self.cursor = None
         self.wants_more()
         self.show(self.view)
+        self.flush()
 
     def back(self) -> bool:
         """To the newest decision first."""
@@ -162,6 +164,7 @@ class RegimePane(Pane):
         self.past = None
         if self.view is not None:
             self.show(self.view)
+        self.flush()
         return True
 
     def empty_text(self, view: View) -> Shown:
@@ -266,7 +269,7 @@ def _weights(view: View, decision: Row, width: int) -> Line:
     """Actual and target weight of every symbol that has either, of the strategy that decided."""
     targets: Mapping[str, Any] = decision.get("targets") or {}
     actual = {
-        row["symbol"]: row.get("weight")
+        row["symbol"]: valued(row, view.moment, "weight")
         for row in view["positions"].rows or ()
         if row["quantity"] and row["strategy_id"] == decision.get("strategy")
     }

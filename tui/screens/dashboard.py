@@ -301,7 +301,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
             name for name, pane in self.panes.items() if pane.topics and view[pane.topics[0]].failed
         )
         self.strip.show(view, self.current, failed)
-        table = of("table") if self.panes[self.current].columns else ()
+        rows = self.panes[self.current].columns or self.current == "overview"
+        table = of("table") if rows else ()
         always = [action for context in self.contexts for action in of(context)]
         keys = (*of(self.current), *table, *always)
         self.keys.show(footer(keys, read_only=self.read_only))

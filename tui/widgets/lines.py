@@ -20,7 +20,7 @@ from tui.widgets.cells import changed
 
 INKS = (
     "plain", "gain", "loss", "danger", "warn", "stale", "quiet", "head", "title", "titled",
-    "key", "cursor", "bar", "ask",
+    "key", "cursor", "bar", "ask", "flash",
 )  # fmt: skip
 """Meanings; the theme says how each looks."""
 

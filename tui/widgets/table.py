@@ -23,6 +23,7 @@ from tui.format import Shown, fit, say, zone_name
 from tui.view import Moment, Row
 from tui.widgets import filtering
 from tui.widgets.filtering import Filter
+from tui.widgets.flash import LASTS_S, Flash, Flashes
 from tui.widgets.lines import Line, Lines, Span, line
 
 FLUSH_S = 0.1
@@ -32,6 +33,7 @@ GROWS_FROM = 8
 SLIM_WIDTH = 60
 PLUS_WIDTH = 120
 PLUS_PLUS_WIDTH = 200
+FLASH_MARKS = {1: "▲", -1: "▼", 0: " "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Column:
     grows: bool = False  # takes what the others leave
     slim: bool = False  # one of the few that a pane of 40 columns shows
     of: str = ""  # the row's field behind it: what is sorted, filtered and exported
+    flashes: bool = False  # stands out for a moment when it changes
 
 
 def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
@@ -87,6 +90,9 @@ def anchored(cursor: str, before: Sequence[str], after: Iterable[str]) -> str | 
 class Table(Lines, can_focus=True):
     """Rows under a heading. Subclasses say which columns, heading and words for no rows."""
 
+    may_flash = True
+    """Set once for all tables before the screen is built."""
+
     columns: tuple[Column, ...] = ()
     newest_last = False  # the newest rows are at the bottom: without a cursor that end is shown
 
@@ -109,6 +115,7 @@ class Table(Lines, can_focus=True):
         self._cells: dict[str, tuple[Row, tuple[object, ...], tuple[Span, ...]]] = {}
         self._flushed_at = 0.0
         self._pending: Timer | None = None
+        self._flashes = Flashes()
 
     # -- content ---------------------------------------------------------------------------
 
@@ -123,6 +130,10 @@ class Table(Lines, can_focus=True):
     def dims(self, row: Row) -> bool:
         """Say whether a whole row is dimmed."""
         return False
+
+    def sign_of(self, row: Row) -> str:
+        """Return what stands before a row that is neither marked nor under the cursor."""
+        return " "
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -290,7 +301,9 @@ class Table(Lines, can_focus=True):
         if cached is not None and cached[1] == stamp and cached[0] == row:
             spans = cached[2]
         else:
-            spans = self._spans(row, moment, columns)
+            if cached is not None and cached[1][2:] == stamp[2:]:
+                self._flash(key, cached[0], row)
+            spans = self._spans(row, moment, columns, self._flashes.of(key))
             self._cells[key] = (row, stamp, spans)
         here = key == self.cursor
         ink = "plain" if not here else "cursor" if self.has_focus else "plain"
@@ -298,17 +311,37 @@ class Table(Lines, can_focus=True):
             ink = "stale"
         used = sum(size for _, size in columns) + len(columns) - 1
         gap = " " * (self.size.width - 2 - used)
-        gutter = Span(Shown(">" if here else "*" if key in self.marks else " "))
+        sign = ">" if here else "*" if key in self.marks else self.sign_of(row)
+        gutter = Span(Shown(sign))
         return Line((gutter, *spans, Span(Shown(gap + mark), "quiet")), ink)
 
+    def _flash(self, key: str, before: Row, after: Row) -> None:
+        """Let a cell that changed stand out for a moment."""
+        if not self.may_flash or self.ascii_only or before is after:
+            return
+        fields = tuple(column.of for column in self.columns if column.flashes)
+        if self._flashes.changed(key, fields, before, after):
+            self.set_timer(LASTS_S, self._end_flash)
+
+    def _end_flash(self) -> None:
+        for key in self._flashes.over():
+            self._cells.pop(key, None)
+        self.flush()
+
     def _spans(
-        self, row: Row, moment: Moment, columns: tuple[tuple[Column, int], ...]
+        self,
+        row: Row,
+        moment: Moment,
+        columns: tuple[tuple[Column, int], ...],
+        flash: Flash | None = None,
     ) -> tuple[Span, ...]:
         spans: list[Span] = []
         for column, size in columns:
             text = fit(column.show(row, moment), size, right=column.right)
             ink = column.ink(row, moment) if column.ink else "plain"
             lead = " " if spans else ""
+            if flash is not None and column.flashes and column.of == flash.field and lead:
+                lead, ink = FLASH_MARKS[flash.way], "flash"
             if spans and spans[-1].ink == ink:  # neighbors in one ink are one span: fewer bytes
                 spans[-1] = Span(Shown(spans[-1].text + lead + text), ink)
             elif lead:
