@@ -70,6 +70,8 @@ def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
         uncharged=[f for f in _recent(state, at - _UNCHARGED) if f.commission is None],
     )
     _, matched, differences = reconcile.compare(known, answer, _cash_tolerance(state))
+    if state.context.dry_run:
+        differences = ()  # the account is another's work: a dry run never moves it
     doubtful = _doubtful(state, differences, at)
     verdict = _verdict(state, answer, differences)
     news = (verdict, differences, doubtful)

@@ -262,8 +262,10 @@ class IbkrBroker:
         if not address:
             self.look_up(trace.order.order_id)
             return
-        if self.connection.limiter.take():
+        if self.connection.limiter.take_cancel():
             self.connection.ib.client.cancelOrder(address, "")
+        else:
+            self.watch.cancels(trace.order.order_id, again_s=0.0)
 
     def change(self, order: Order) -> None:
         """Ask for a change; refused at once while anything is degraded.
@@ -379,10 +381,13 @@ class IbkrBroker:
         middle = at if asked is None else asked + (at - asked) / 2
         self._offsets.append((middle - theirs).total_seconds() - 0.5)
         off, times = self.clock_offset_s, self.terms.timings
-        if off is None or not self.knows_offset or abs(off) <= times.clock_off * self.terms.speed:
+        if off is None or not self.knows_offset or abs(off) <= times.clock_off:
+            return
+        if self.terms.speed != 1:  # a practice gateway that lags behind its speed: no clock is off
+            _log.info("the practice gateway's clock is %.0f s behind", off)
             return
         text = f"this machine's clock is {abs(off):.1f} s {'ahead' if off > 0 else 'behind'}"
-        much = abs(off) > times.clock_reduce * self.terms.speed
+        much = abs(off) > times.clock_reduce
         severity = Severity.CRITICAL if much else Severity.WARNING
         where = f"{text} of the broker's: let the machine synchronise its clock"
         if (key := ("clock_off", str(much))) not in self._alarmed:

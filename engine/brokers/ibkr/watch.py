@@ -48,9 +48,10 @@ class Watch:
         """Everything has just been asked."""
         self._polled = self._executed = self._live_at = self._now
 
-    def cancels(self, order_id: OrderId) -> None:
+    def cancels(self, order_id: OrderId, again_s: float | None = None) -> None:
         """A cancel is asked: repeat it until the order has ended or shown itself."""
-        self._canceling[order_id] = (1, self._now + self._times.cancel_again)
+        wait = self._times.cancel_again if again_s is None else again_s
+        self._canceling[order_id] = (1, self._now + wait)
 
     def changes(self, order_id: OrderId) -> None:
         """A change is asked: look it up if nothing settles it."""

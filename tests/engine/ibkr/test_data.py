@@ -199,3 +199,12 @@ async def test_a_clock_that_agrees_is_no_matter() -> None:
         await one.until(lambda: one.broker.knows_offset)
         assert abs(one.broker.clock_offset_s or 0.0) <= 0.6
         assert "clock_off" not in one.faults
+
+
+async def test_a_practice_gateway_that_lags_behind_its_speed_is_no_matter() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        await gateway.fault("clock_skew", s=-300)
+        async with desk(gateway, speed=60) as one:
+            await one.live()
+            await one.until(lambda: one.broker.knows_offset)
+            assert "clock_off" not in one.faults

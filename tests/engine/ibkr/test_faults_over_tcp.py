@@ -103,6 +103,17 @@ async def test_a_refused_cancel_leaves_the_order_alive(code: int) -> None:
         await one.until(lambda: row.status is _S.CANCELED)
 
 
+async def test_a_cancel_goes_out_where_no_order_may() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        while one.broker.connection.limiter.take():
+            pass
+        one.broker.cancel(row.order.order_id)
+        await one.until(lambda: row.status is _S.CANCELED, 0.5)
+
+
 async def test_a_cancel_that_nobody_answers_is_asked_again() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()

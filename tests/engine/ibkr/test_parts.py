@@ -255,6 +255,14 @@ async def test_orders_find_a_place_where_requests_have_to_wait() -> None:
     waiting.cancel()
 
 
+def test_a_cancel_finds_a_place_where_orders_find_none() -> None:
+    limiter = Limiter(40, lambda: 0.0)
+    while limiter.take():
+        pass
+    assert [limiter.take_cancel() for _ in range(9)] == [True] * 8 + [False]
+    assert not limiter.take()
+
+
 def test_nothing_is_sent_while_the_gateway_has_complained() -> None:
     now = [0.0]
     limiter = Limiter(40, lambda: now[0])

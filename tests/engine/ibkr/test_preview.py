@@ -8,6 +8,7 @@ from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
 from engine.domain.instrument import stock_id
 from engine.domain.order import OrderStatus
+from engine.domain.session import Verdict
 from storage.connect import reading
 from tests.engine.ibkr.test_over_tcp import core_of, send
 from tests.engine.ibkr.test_whole import BEFORE_SLOT, calendar, engine, until
@@ -88,6 +89,9 @@ async def test_a_dry_run_stands_beside_an_engine_at_the_same_gateway(tmp_path: P
         (row,) = seen.values()
         assert row.status is OrderStatus.DRY_RUN
         assert len(gateway.venue.completed_orders()) == 1
+        dry.session.broker.read_account("test")  # the other's shares are no difference of ours
+        await until(lambda: (dry.loop.state.compared or ("",))[0] is Verdict.CLEAN)
+        assert not dry.loop.state.differences
         await until(lambda: not dry.loop._journal.waiting)
         with reading(dry.path) as db:
             assert db is not None
