@@ -141,7 +141,7 @@ def _came_of(row: Row, own: Asked) -> Span:
     ink, kind = ("gain" if result == "DONE" else "warn"), safe(own.kind)
     order = row.get("order")
     if order is None:
-        words = Shown("look again") if result == "CHANGED" else safe(row["text"] or "", 200)
+        words = safe(row["text"] or "", 200)
         return Span(say("{} {}: {}", kind, word(result), words), ink)
     text = say(
         "{} {} {} {} {}/{} {}",

@@ -174,8 +174,9 @@ class Tickets(Wishes, inherit_bindings=False):
 
     def _answered(self, waiting: _Waiting, row: Row) -> None:
         ready = "DONE" if waiting.question is not None else "CHANGED"
-        if row["result"] == ready:
-            self._confirm(waiting.ticket, json.loads(row["text"]))
+        preview = _preview_of(row)
+        if row["result"] == ready and preview is not None:
+            self._confirm(waiting.ticket, preview)
         elif waiting.question is not None:
             self.dashboard.confirm.close()
             self.say_hint(say("NOT SENT {}", safe(row["text"], 200)))
@@ -210,3 +211,12 @@ class Tickets(Wishes, inherit_bindings=False):
         args["band_bps"] = str(self.options.price_band_bps)
         if self.request(RequestKind.ORDER, f"ticket {ticket.action.value}", asked, **args):
             self._waiting = _Waiting(ticket, asked, monotonic(), None)
+
+
+def _preview_of(row: Row) -> Preview | None:
+    """Return the preview in an answer, None where there is none that can be read."""
+    try:
+        found = json.loads(row.get("preview") or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "seen" in found else None

@@ -11,32 +11,37 @@ twice has one signal, one reference and one order.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from engine.core import cancels, gating, trade
 from engine.core.draft import Draft
+from engine.core.preview import Made, changes, decided_on, preview_of, sentence, without
 from engine.core.state import PlanLeg, Replacing, State, StrategyBook, equity_of, price_of
 from engine.core.vetting import refusal
 from engine.domain import event as ev
 from engine.domain.alert import Severity
-from engine.domain.ids import MANUAL, InstrumentId, OrderId, RequestId, StrategyId, order_ref
+from engine.domain.ids import MANUAL, InstrumentId, RequestId, StrategyId, order_ref
 from engine.domain.instrument import symbol_of
-from engine.domain.money import BPS, ZERO, text
-from engine.domain.order import DONE, Order, OrderStatus, Side, WorkingOrder
-from engine.domain.request import Request
-from engine.domain.risk import CheckResult
+from engine.domain.money import ZERO, text
+from engine.domain.order import DONE, OrderStatus, Side, WorkingOrder
+from engine.domain.request import Request, RequestKind
 from engine.domain.signal import Signal, SignalKind, signal_id
 from engine.domain.ticket import NO_ORDER, Action, Ticket, ticket_of
 from engine.errors import SettingsError
-from engine.risk import gate
 from engine.strategy import sizing
 from engine.strategy.base import Wish
 
-Answer = tuple[str, str]
-"""Result and text of a request."""
+
+class Answer(NamedTuple):
+    """What a person is told: result, one sentence, and the preview where there is one."""
+
+    result: str
+    text: str
+    preview: str = ""
+
 
 REPLACES_WITHIN_S = 120
 """A cancel that takes longer to be confirmed leaves a decision that is too old to be sent."""
@@ -53,42 +58,26 @@ class _Refused(Exception):
         self.words = words
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A ticket worked out: whose it is, the opinion behind it, and the order it would be."""
-
-    ticket: Ticket
-    book: StrategyBook
-    signal: Signal
-    order: Order
-    refused: tuple[str, str] | None = None  # why the signal cannot be acted upon
-
-
-def on_preview(state: State, request: Request, at: datetime) -> Answer:
-    """Return what an order would be and do, as JSON; nothing but the question is written."""
-    try:
-        ticket = ticket_of(request.args)
-        return "DONE", json.dumps(_preview(state, _made(state, ticket, request, at)))
-    except SettingsError as wrong:
-        return "REFUSED", str(wrong)
-    except _Refused as why:
-        return "REFUSED", f"{why.reason}: {why.words}"
-
-
-def on_order(state: State, draft: Draft, request: Request, at: datetime) -> Answer:
-    """Make an order of a ticket, unless something the person had seen has changed."""
+def on_ticket(state: State, draft: Draft, request: Request, at: datetime) -> Answer:
+    """Answer a ticket: with what it would be and do, or by making an order of it."""
     try:
         ticket = ticket_of(request.args)
         if request.args.get("session_id", state.context.session_id) != state.context.session_id:
-            return "REFUSED", f"asked of another session than {state.context.session_id}"
+            text = f"asked of another session than {state.context.session_id}"
+            return Answer("REFUSED", text)
         made = _made(state, ticket, request, at)
     except SettingsError as wrong:
-        return "REFUSED", str(wrong)
+        return Answer("REFUSED", str(wrong))
     except _Refused as why:
-        return "REFUSED", f"{why.reason}: {why.words}"
-    changed = list(_changes(state, made, request.args))
+        return Answer("REFUSED", f"{why.reason}: {why.words}")
+    if request.kind is RequestKind.PREVIEW:
+        preview = preview_of(state, made)
+        return Answer("DONE", sentence(made, preview), json.dumps(preview))
+    changed = list(changes(state, made, request.args))
     if changed:
-        return "CHANGED", json.dumps(_preview(state, made) | {"changed": changed})
+        words = ", ".join(f"{name} {old} → {new}" for name, old, new in changed)
+        preview = preview_of(state, made) | {"changed": changed}
+        return Answer("CHANGED", f"nothing was sent: {words}", json.dumps(preview))
     if ticket.action is Action.REPLACE:
         return _replace(state, draft, made, request)
     return _submit(state, draft, made)
@@ -100,7 +89,7 @@ def go_on(state: State, draft: Draft, at: datetime) -> None:
         row = state.orders[old]
         if row.status not in DONE and (row.canceling or row.status is OrderStatus.UNKNOWN):
             continue
-        outcome, words = _go_on(state, draft, row, wish, at)
+        outcome, words, _ = _go_on(state, draft, row, wish, at)
         _end(state, draft, row, wish.request.request_id, outcome, words)
 
 
@@ -113,7 +102,7 @@ def drop(state: State, draft: Draft, why: str) -> None:
 # -- from ticket to order --------------------------------------------------------------------
 
 
-def _made(state: State, ticket: Ticket, request: Request, at: datetime) -> _Made:
+def _made(state: State, ticket: Ticket, request: Request, at: datetime) -> Made:
     if ticket.action is Action.REPLACE:
         ticket = _of_old(state, ticket)
     book = state.books.get(ticket.strategy)
@@ -127,7 +116,7 @@ def _made(state: State, ticket: Ticket, request: Request, at: datetime) -> _Made
     if state.session_date is None:
         raise _Refused("no_price", "no market data has come yet")
     side = _side(state, ticket)
-    price = _decided_on(request.args) or price_of(state, instrument)
+    price = decided_on(request.args) or price_of(state, instrument)
     quantity, words = _quantity(state, book, instrument, ticket, price)
     signal = _signal(state, ticket, request, instrument, side, quantity, price, at)
     wish = Wish(leg=0, instrument=instrument, kind=signal.kind, pass_no=signal.pass_no)
@@ -155,7 +144,7 @@ def _made(state: State, ticket: Ticket, request: Request, at: datetime) -> _Made
         if sizing.below_minimum(signed, price, owned, state.terms.minimum):
             least = f"{text(quantity * price)} USD, {text(state.terms.minimum)} USD at least"
             refused = "below_minimum", least
-    return _Made(ticket, book, signal, order, refused)
+    return Made(ticket, book, signal, order, refused)
 
 
 def _of_old(state: State, ticket: Ticket) -> Ticket:
@@ -177,19 +166,6 @@ def _side(state: State, ticket: Ticket) -> Side:
     if ticket.action is Action.REPLACE:
         return state.orders[ticket.order_id].order.side
     return Side.BUY if ticket.action is Action.BUY else Side.SELL
-
-
-def _decided_on(args: Mapping[str, str]) -> Decimal | None:
-    """Return the price that the person had seen: slippage is measured from it."""
-    return _decimal(args.get("seen_price", ""))
-
-
-def _decimal(given: str) -> Decimal | None:
-    try:
-        value = Decimal(given)
-    except ArithmeticError:
-        return None
-    return value if value.is_finite() and value > 0 else None
 
 
 def free_shares(state: State, book: StrategyBook, instrument: InstrumentId) -> Decimal:
@@ -303,137 +279,21 @@ def _signal(
     )
 
 
-# -- what is shown and looked at again -------------------------------------------------------
-
-
-def _without(state: State, order_id: OrderId) -> State:
-    """Return the state as if one order did not work any more."""
-    if order_id not in state.working:
-        return state
-    return replace(state, working={k: row for k, row in state.working.items() if k != order_id})
-
-
-def _preview(state: State, made: _Made) -> dict[str, object]:
-    order, book = made.order, made.book
-    after_cancel = _without(state, made.ticket.order_id)
-    checks = gating.check(after_cancel, book, order)
-    denied = gating.verdict(checks, order.is_exit)
-    waits = gate.waits_for(checks, order.is_exit) if denied is None else None
-    quote = state.quotes.get(order.instrument)
-    found = {
-        "action": made.ticket.action.value,
-        "strategy": book.strategy.id,
-        "symbol": symbol_of(order.instrument),
-        "side": order.side.value,
-        "quantity": text(order.quantity),
-        "type": order.type.value,
-        "limit": _text(order.limit_price),
-        "stop": _text(order.stop_price),
-        "tif": order.time_in_force.value,
-        "order_id": made.ticket.order_id,
-        "sizing": order.sizing,
-        "is_exit": order.is_exit,
-        "price": _text(price_of(state, order.instrument)),
-        "age_s": None if quote is None else (order.created_at - quote.at).total_seconds(),
-        "bid": None if quote is None else _text(quote.bid),
-        "ask": None if quote is None else _text(quote.ask),
-        "refused": None if made.refused is None else ": ".join(made.refused),
-        "denied": None if denied is None else denied.value,
-        "waits": None if waits is None else waits.value,
-        "checks": [[c.code, c.result.value, c.value, c.limit] for c in checks],
-        "near": [c.code for c in checks if c.result is CheckResult.WARN],
-        "working": [
-            f"{row.order.side.value} {text(row.remaining)} {row.status.value}"
-            for row in after_cancel.working.values()
-            if row.order.instrument == order.instrument
-        ],
-    }
-    return found | _effect(after_cancel, made) | _seen(state, made)
-
-
-def _effect(state: State, made: _Made) -> dict[str, object]:
-    """Return what it does to shares, weight and cash; what cannot be known is None."""
-    order, book = made.order, made.book
-    price = price_of(state, order.instrument)
-    owned = book.position(order.instrument).quantity
-    after = owned + order.side.sign * order.quantity
-    equity = equity_of(state, book)
-    effect: dict[str, object] = {
-        "owned": text(owned),
-        "owned_after": text(after),
-        "cash": text(book.cash),
-        "equity": _text(equity),
-        "value": None,
-        "cash_after": None,
-        "weight": None,
-        "weight_after": None,
-    }
-    if price is None:
-        return effect
-    at = order.limit_price or order.stop_price or price
-    if order.side is Side.BUY:
-        tick = state.instruments[order.instrument].tick
-        change = -state.terms.costs.worst_cost(order.quantity, at, tick)
-    else:
-        s, f, fee = state.terms.costs.expected(at, state.instruments[order.instrument].tick)
-        change = order.quantity * (at * (1 - s) - f) - fee
-    effect |= {"value": text(order.quantity * at), "cash_after": text(book.cash + change)}
-    if equity:
-        weights = {"weight": owned * price / equity, "weight_after": after * price / equity}
-        effect |= {name: f"{value:.6f}" for name, value in weights.items()}
-    return effect
-
-
-def _seen(state: State, made: _Made) -> dict[str, object]:
-    """Return the facts that must still hold when the answer comes."""
-    order, old = made.order, state.orders.get(made.ticket.order_id)
-    seen = {
-        "owned": text(made.book.position(order.instrument).quantity),
-        "working": text(trade.working_quantity(state, made.book, order.instrument)),
-        "trading_state": state.trading_state.value,
-        "session_state": state.session_state.value,
-    }
-    price = price_of(state, order.instrument)
-    if price is not None:
-        seen["price"] = text(price)
-    if old is not None:
-        seen |= {"status": old.status.value, "filled": text(old.filled)}
-    return {"seen": seen, "session_id": state.context.session_id}
-
-
-def _changes(state: State, made: _Made, args: Mapping[str, str]) -> Iterator[list[str]]:
-    """Yield [fact, as seen, as it is] for what no longer holds."""
-    now = _seen(state, made)["seen"]
-    assert isinstance(now, dict)
-    for name in ("trading_state", "session_state", "owned", "working", "status", "filled"):
-        before = args.get(f"seen_{name}")
-        if before is not None and before != now.get(name):
-            yield [name, before, now.get(name, "unknown")]
-    seen, price = _decided_on(args), price_of(state, made.order.instrument)
-    band = _decimal(args.get("band_bps", ""))
-    if seen is None or band is None or (price is None and made.order.is_exit):
-        return
-    if price is None or abs(price - seen) * BPS > band * seen:
-        yield ["price", text(seen), "unknown" if price is None else text(price)]
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else text(value)
-
-
 # -- doing it --------------------------------------------------------------------------------
 
 
-def _submit(state: State, draft: Draft, made: _Made) -> Answer:
+def _submit(state: State, draft: Draft, made: Made) -> Answer:
     signal, order = made.signal, made.order
     if made.refused is not None:
         reason, words = made.refused
         draft.add(ev.SignalRejected(signal=signal, reason=reason, text=words))
-        return "REFUSED", f"{reason}: {words}"
+        return Answer("REFUSED", f"{reason}: {words}")
     cause = draft.add(ev.SignalRaised(signal=signal))
     if trade.submit(state, draft, made.book, order, cause):
         sent = any(type(e.event) is ev.SendStarted for e in draft.entries[cause:])
-        return "DONE", f"{order.order_id} {'sent' if sent else 'approved; it waits for its turn'}"
+        return Answer(
+            "DONE", f"{order.order_id} {'sent' if sent else 'approved; it waits for its turn'}"
+        )
     outcome = "dry_run" if state.context.dry_run else "denied"
     events = [entry.event for entry in draft.entries[cause:]]
     denied = next((event for event in events if isinstance(event, ev.OrderDenied)), None)
@@ -451,37 +311,39 @@ def _submit(state: State, draft: Draft, made: _Made) -> Answer:
         cause,
     )
     if denied is not None:
-        return "DENIED", f"{order.order_id} {denied.text}"
-    return "DRY_RUN", f"{order.order_id} recorded, nothing was sent"
+        return Answer("DENIED", f"{order.order_id} {denied.text}")
+    return Answer("DRY_RUN", f"{order.order_id} recorded, nothing was sent")
 
 
-def _replace(state: State, draft: Draft, made: _Made, request: Request) -> Answer:
+def _replace(state: State, draft: Draft, made: Made, request: Request) -> Answer:
     """Ask for the cancel; the new order is made when it is confirmed. Nothing if it were denied."""
     if made.refused is not None:
-        return "REFUSED", f"{': '.join(made.refused)}; {made.ticket.order_id} works on"
-    checks = gating.check(_without(state, made.ticket.order_id), made.book, made.order)
+        return Answer("REFUSED", f"{': '.join(made.refused)}; {made.ticket.order_id} works on")
+    checks = gating.check(without(state, made.ticket.order_id), made.book, made.order)
     denied = gating.verdict(checks, made.order.is_exit)
     if denied is not None:
         failed = next(c for c in checks if c.code == denied.value)
         words = f"{denied.value}: {failed.value}, limit {failed.limit}"
-        return "DENIED", f"{words}; {made.ticket.order_id} works on"
+        return Answer("DENIED", f"{words}; {made.ticket.order_id} works on")
     row = state.orders[made.ticket.order_id]
     cancels.ask_cancel(state, draft, row, request.actor, f"replaced by {request.request_id}")
-    return "DONE", f"{made.ticket.order_id} cancel asked; the new order waits for its confirmation"
+    return Answer(
+        "DONE", f"{made.ticket.order_id} cancel asked; the new order waits for its confirmation"
+    )
 
 
 def _go_on(state: State, draft: Draft, row: WorkingOrder, wish: Replacing, at: datetime) -> Answer:
     """Return outcome and words of a replacement whose cancel has been answered."""
     if row.status not in DONE:
-        return "WORKS_ON", "the cancel was refused: the old order works on"
+        return Answer("WORKS_ON", "the cancel was refused: the old order works on")
     ticket = ticket_of(wish.request.args)
     wanted = ticket.quantity or ZERO
     if row.filled >= wanted or row.status is OrderStatus.FILLED:
-        return "FILLED", f"the old order filled {text(row.filled)} in the meantime"
+        return Answer("FILLED", f"the old order filled {text(row.filled)} in the meantime")
     if row.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
-        return "DROPPED", f"the old order ended as {row.status.value}"
+        return Answer("DROPPED", f"the old order ended as {row.status.value}")
     if at - wish.since > timedelta(seconds=REPLACES_WITHIN_S):
-        return "EXPIRED", f"the cancel took more than {REPLACES_WITHIN_S} s"
+        return Answer("EXPIRED", f"the cancel took more than {REPLACES_WITHIN_S} s")
     order = row.order
     fresh = replace(
         ticket,
@@ -494,7 +356,7 @@ def _go_on(state: State, draft: Draft, row: WorkingOrder, wish: Replacing, at: d
     try:
         made = _made(state, fresh, wish.request, at)
     except _Refused as why:
-        return "REFUSED", f"{why.reason}: {why.words}"
+        return Answer("REFUSED", f"{why.reason}: {why.words}")
     return _submit(state, draft, made)
 
 

@@ -43,8 +43,13 @@ def on_request(state: State, given: Requested) -> Decision:
         return NOTHING
     draft = Draft()
     draft.add(ev.RequestReceived(request=request))
-    result, text = _carry_out(state, draft, request, given.at)
-    draft.add(ev.RequestAnswered(request_id=request.request_id, result=result, text=text))
+    if request.kind in (_K.PREVIEW, _K.ORDER):
+        result, text, preview = manual.on_ticket(state, draft, request, given.at)
+    else:
+        (result, text), preview = _carry_out(state, draft, request, given.at), ""
+    draft.add(
+        ev.RequestAnswered(request_id=request.request_id, result=result, text=text, preview=preview)
+    )
     return draft.done()
 
 
@@ -68,10 +73,8 @@ def _carry_out(state: State, draft: Draft, request: Request, at: datetime) -> tu
             return _orders(state, draft, request)
         case _K.CHANGE:
             return changing.on_request(state, draft, request, at)
-        case _K.PREVIEW:
-            return manual.on_preview(state, request, at)
-        case _K.ORDER:
-            return manual.on_order(state, draft, request, at)
+        case _K.PREVIEW | _K.ORDER:
+            raise AssertionError("a ticket is answered with a preview")
         case _K.RECONCILE | _K.ACCEPT_DIFFERENCE:
             return _reconcile(state, draft, request)
         case _K.SET_PARAMETER:

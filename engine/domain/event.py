@@ -159,6 +159,7 @@ class RequestAnswered:
     request_id: RequestId
     result: str
     text: str
+    preview: str = ""  # JSON of engine.core.manual, where a ticket was asked about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,11 @@ def quick(folder: Path, strategies: Sequence[Strategy], prices: Prices, **more: 
     return Desk(folder, strategies, prices, pace="1000/s", **more)
 
 
+def previews(desk: Desk) -> list[dict[str, Any]]:
+    """Every preview that was answered."""
+    return [json.loads(a.preview) for a in desk.events(RequestAnswered) if a.preview]
+
+
 PRICES: Prices = {"QQQ": ["100"] * 6, "TLT": ["50"] * 6}
 BUYS = ("2026-03-02,QQQ,ENTER,BUY,40,,,,,0",)
 
@@ -89,9 +94,8 @@ async def test_a_preview_says_all_that_the_gate_would_and_leaves_no_order(tmp_pa
     desk = quick(tmp_path, [script(), manual()], PRICES, limits={"order_size": "0.10"})
     desk.before[step(1, SLOT)] = asked(desk, "PREVIEW", "BUY", {"symbol": "TLT", "share": "0.5"})
     await desk.run()
-    ((result, text),) = answers(desk)
-    shown = json.loads(text)
-    assert result == "DONE"
+    assert answers(desk) == [("DONE", "BUY 50 TLT MARKET DAY: order_size")]
+    (shown,) = previews(desk)
     assert (shown["quantity"], shown["value"], shown["cash_after"]) == ("50", "2500", "2500")
     assert (shown["owned_after"], shown["weight_after"]) == ("50", "0.500000")
     assert shown["denied"] == "order_size"
@@ -228,11 +232,11 @@ async def test_what_has_changed_since_it_was_seen_sends_nothing(
     desk = quick(tmp_path, [script(*BUYS), manual()], PRICES)
     desk.before[step(1, SLOT)] = order(desk, "CLOSE", strategy="script", **seen)
     await desk.run()
-    ((result, text),) = answers(desk)
+    ((result, _),) = answers(desk)
     assert result == ("CHANGED" if changed else "DONE")
     assert desk.owned() == (40 if changed else 0)
     if changed:
-        again: dict[str, Any] = json.loads(text)
+        (again,) = previews(desk)
         assert again["changed"] == changed
         assert again["seen"]["owned"] == "40"
 

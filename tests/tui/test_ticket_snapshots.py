@@ -51,7 +51,10 @@ def ticket(path: Path, asked: Asked, answer: dict[str, Any] | None) -> Callable[
         if answer is not None:
             await press(pilot, "enter")
             said = RequestAnswered(
-                request_id=asked.requests[-1].request_id, result="DONE", text=json.dumps(answer)
+                request_id=asked.requests[-1].request_id,
+                result="DONE",
+                text="",
+                preview=json.dumps(answer),
             )
             append(path, unit(said, at=seed.ago(0)))
             await until(pilot, lambda: "TLT?" in app.dashboard.confirm.text, "the question")
