@@ -299,7 +299,7 @@ async def _trade_at_broker(
     )
     fold(state, journal)
     inbox = Inbox()
-    session = _broker_session(state, settings, inbox, clock, timings)
+    session = _broker_session(state, settings, plan, inbox, clock, timings)
     instruments = list(state.instruments)
     try:
         history = await _connected(settings, plan, session, instruments)
@@ -361,11 +361,16 @@ async def _connected(
 
 
 def _broker_session(
-    state: State, settings: Settings, inbox: Inbox, clock: Clock, timings: "Timings | None"
+    state: State,
+    settings: Settings,
+    plan: plans.Plan,
+    inbox: Inbox,
+    clock: Clock,
+    timings: "Timings | None",
 ) -> "IbkrSession":
     from engine.runtime.ibkr import IbkrSession  # late: a tenth of every other start
 
-    session = IbkrSession(settings, inbox.put, clock, timings=timings)
+    session = IbkrSession(settings, inbox.put, clock, timings=timings, calendar=plan.calendar)
     session.restore(state.orders.values(), state.fills.values())
     session.set_ledger(partial(shares_of, state), partial(cost_of, state))
     return session

@@ -197,6 +197,12 @@ ALERTS: dict[str, Entry] = {
         "Log in to the gateway, on Saturday afternoon or before the next session.",
         "Before the next session opens.",
     ),
+    "hours_differ": Entry(
+        "The broker's trading hours are not those of our calendar: a closure, or a half day.",
+        "Slots and jobs go by our calendar; orders outside the broker's hours wait there.",
+        "Check the exchange's notice; set market.overrides, then start again.",
+        "Before the day that is named.",
+    ),
     "clock_off": Entry(
         "This machine's clock and the broker's are more than a second apart.",
         "Slots and ages follow this machine's clock; beyond 5 s entries stop (REDUCING).",

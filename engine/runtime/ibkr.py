@@ -11,18 +11,20 @@ from datetime import datetime
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.broker import IbkrBroker, Ledger
 from engine.brokers.ibkr.connection import Connection
-from engine.brokers.ibkr.contracts import Contracts
+from engine.brokers.ibkr.contracts import Contracts, Qualified
+from engine.brokers.ibkr.hours import differences
 from engine.brokers.ibkr.keeper import Keeper
 from engine.brokers.ibkr.link import LinkMachine
 from engine.brokers.ibkr.terms import ZONES, Terms, Timings, missing_zones, terms_of
+from engine.domain.alert import Severity
 from engine.domain.fill import Fill
 from engine.domain.ids import InstrumentId
 from engine.domain.input import Fault
 from engine.domain.link import Link
 from engine.domain.order import Order, WorkingOrder
-from engine.errors import BrokerUnreachable, SafetyRefusal, SettingsError
+from engine.errors import BrokerError, BrokerUnreachable, SafetyRefusal, SettingsError
 from engine.market.ibkr import AGE_MAX, IbkrMarket
-from engine.ports import Clock, ReportSink
+from engine.ports import Calendar, Clock, ReportSink
 from engine.runtime.keep import Kept
 from engine.settings.model import Settings
 
@@ -43,8 +45,14 @@ class IbkrSession:
         *,
         timings: Timings | None = None,
         is_over: Callable[[Order, datetime], bool] | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
-        """Raises SettingsError if a key that the mode needs is missing."""
+        """Raises SettingsError if a key that the mode needs is missing.
+
+        The broker's hours of each contract are compared with the calendar, if there is one.
+        """
+        self._calendar = calendar
+        self._told_hours: set[str] = set()
         self.terms: Terms = terms_of(settings, timings)
         self._sink = sink
         self._clock = clock
@@ -60,7 +68,7 @@ class IbkrSession:
             self._on_data_closed,
             tap=self._tap,
         )
-        self.contracts = Contracts(self._data)
+        self.contracts = Contracts(self._data, self._look_at_hours)
         self.broker.contracts = self.contracts
         times = self.terms.timings
         self.market = IbkrMarket(
@@ -151,6 +159,21 @@ class IbkrSession:
     def data_link(self) -> Link:
         """The state of the data connection."""
         return self._data_machine.link
+
+    def _look_at_hours(self, one: Qualified) -> None:
+        """Tell of hours that are not our calendar's: once, not for each contract."""
+        if self._calendar is None:
+            return
+        try:
+            found = list(differences(one.liquid_hours, one.zone, self._calendar))
+        except BrokerError as error:
+            found = [str(error)]
+        new = [text for text in found if text not in self._told_hours]
+        self._told_hours.update(new)
+        if new:
+            text = f"{one.symbol}: {'; '.join(new)}"
+            at, mild = self._clock.wall(), Severity.WARNING
+            self._sink(Fault(at, "hours_differ", text, halt=False, severity=mild))
 
     def _tap(self, ib: object) -> None:
         self.market.tap(ib)

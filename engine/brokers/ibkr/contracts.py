@@ -6,7 +6,7 @@ the exchange, and the step depends on the price.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -73,8 +73,12 @@ def trigger_on_rule(steps: Steps, price: Decimal, *, buy: bool) -> Decimal:
 class Contracts:
     """What has been qualified, and the library's contracts for it within this connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, seen: Callable[[Qualified], None] = lambda one: None
+    ) -> None:
+        """`seen` is told of each contract that was asked for, at first and each day anew."""
         self._connection = connection
+        self._seen = seen
         self._known: dict[InstrumentId, Qualified] = {}
         self._rules: dict[int, Steps] = {}
         self._objects: dict[InstrumentId, Any] = {}
@@ -124,6 +128,7 @@ class Contracts:
             try:
                 self._known[instrument] = await self._ask(instrument, at)
                 self.findings.pop(instrument, None)
+                self._seen(self._known[instrument])
             except BrokerError as error:
                 if not self._connection.is_open:
                     raise
