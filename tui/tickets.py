@@ -19,9 +19,21 @@ from tui import steering
 from tui.dialogs import ticket as tickets
 from tui.dialogs.confirm import Question
 from tui.dialogs.ticket import Preview
-from tui.format import BLANK, Shown, age, cell, quantity, safe, say, short_id, word
+from tui.format import (
+    BLANK,
+    Shown,
+    age,
+    cell,
+    quantity,
+    safe,
+    say,
+    short_id,
+    slot,
+    when,
+    word,
+)
 from tui.messages import Changed, TicketWanted
-from tui.view import Row
+from tui.view import Row, instant
 from tui.wishes import Wishes
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
@@ -188,8 +200,9 @@ class Tickets(Wishes, inherit_bindings=False):
         account = str(session.get("account") or "") if session is not None else ""
         of = say("…{}", cell(account[-4:])) if mode in ("paper", "live") else cell(account)
         head = say("{} {}  question {}", word(mode.upper()), of, Shown(asked[-6:]))
-        slot = str(beat.get("next_slot") or "") if beat is not None else ""
-        next_slot = say("; it decides anew at {}", safe(slot or "its next slot", 40))
+        name, _, at = (str(beat.get("next_slot") or "") if beat is not None else "").partition(" ")
+        due = when(instant({"at": at or None}, "at"), self.view.moment.session_date)
+        next_slot = say("; it decides anew at {} {}", slot(name or None), due)
         value = Decimal(preview["value"] or 0)
         question = tickets.order_question(
             preview,

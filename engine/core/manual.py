@@ -212,7 +212,8 @@ def _quantity(
         shares = free * share // 1
         words = f"⌊{text(share)} of {text(free)} owned⌋ = {text(shares)}"
     else:
-        shares, words = _bought(state, book, instrument, share, ticket.limit or price)
+        dearest = max((p for p in (price, ticket.limit, ticket.stop) if p), default=None)
+        shares, words = _bought(state, book, instrument, share, dearest)
     if shares <= 0:
         raise _Refused("nothing", f"{words}: no whole share")
     return shares, words

@@ -539,3 +539,17 @@ def test_a_strategy_that_joins_a_book_is_given_cash_that_nobody_owns(free: str, 
     assert ("no_capital" in told) is (cash == "0")
     story.given(Started(story.at))
     assert story.state.books[MANUAL].cash == D(cash)
+
+
+async def test_a_share_is_sized_at_the_dearest_price_it_could_cost(tmp_path: Path) -> None:
+    desk = quick(tmp_path, [manual()], PRICES)
+    low = {"share": "0.5", "type": "LIMIT", "limit": "80"}
+    high = {"share": "0.5", "type": "STOP", "stop": "125"}
+
+    def act() -> None:
+        for args in (low, high):
+            asked(desk, "PREVIEW", "BUY", args)()
+
+    desk.before[step(1, SLOT)] = act
+    await desk.run()
+    assert [one["quantity"] for one in previews(desk)] == ["50", "40"]

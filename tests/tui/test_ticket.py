@@ -140,7 +140,7 @@ async def test_a_buy_is_typed_previewed_confirmed_and_filled(tmp_path: Path) -> 
 async def test_closing_names_the_owner_and_sells_what_it_owns(tmp_path: Path) -> None:
     async with floor(tmp_path) as on:
         await on.keys("3", "j", "X")
-        await on.sees("CLOSE QQQ?", "owned 40 → 0", "owner script; it decides anew")
+        await on.sees("CLOSE QQQ?", "owned 40 → 0", "owner script; it decides anew at")
         await on.keys("y")
         await on.sees("FILLED 40/40")
         assert on.desk.owned() == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from engine.domain.ids import MANUAL
 from engine.risk.reasons import REASONS
 from tui.actions import bindings
 from tui.format import (
@@ -177,6 +178,8 @@ class SignalsPane(Pane):
             )  # fmt: skip
         elif row["state"] != "ACTIVE" and row["reason"]:
             spans.append(Span(say("  {}", safe(row["reason"], 60)), "quiet"))
+        elif row["strategy_id"] == MANUAL:
+            spans[2:] = [Span(Shown("  orders by hand: B buys, S sells"), "quiet")]
         else:
             spans.append(Span(say("  next {}", due), "quiet"))
         room, kept = self.size.width - 1, []
