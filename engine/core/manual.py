@@ -329,7 +329,7 @@ def _replace(state: State, draft: Draft, made: Made, request: Request) -> Answer
     row = state.orders[made.ticket.order_id]
     cancels.ask_cancel(state, draft, row, request.actor, f"replaced by {request.request_id}")
     return Answer(
-        "DONE", f"{made.ticket.order_id} cancel asked; the new order waits for its confirmation"
+        "DONE", f"{made.ticket.order_id} cancel asked; the new order waits for it"
     )
 
 

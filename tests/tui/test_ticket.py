@@ -1,7 +1,7 @@
 """The order ticket from the keyboard, an engine at work beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
-from engine.domain.event import RequestReceived
+from engine.domain.event import ReplacementEnded, RequestReceived
+from engine.domain.ids import OrderId
 from engine.domain.order import OrderStatus, TimeInForce
 from engine.domain.request import Request
 from engine.domain.session import TradingState
@@ -24,7 +25,7 @@ from engine.runtime.ids import SystemIds
 from engine.strategy.base import Strategy
 from storage.controls import SqliteRequestBox
 from tests.engine.desk import SLOT, Desk, script, step
-from tests.engine.test_manual import BUYS, PRICES, manual
+from tests.engine.test_manual import BUYS, PRICES, fill, manual
 from tests.tui.preview import PREVIEW
 from tests.tui.screens import handled, press, ready, text_of, until
 from tui import steering
@@ -87,10 +88,12 @@ async def floor(
     size: tuple[int, int] = SMALL,
     options: ScreenOptions | None = None,
     prices: Any = PRICES,
+    wrap: Callable[[Any], Any] = lambda broker: broker,
     **more: Any,
 ) -> AsyncIterator[Floor]:
     """An engine that stands still inside a session, with the screen on it."""
     desk = Desk(folder, strategies or [script(*BUYS), manual()], prices, pace="1000/s", **more)
+    desk.wrap_broker = wrap
     desk.before[step(1, SLOT)] = lambda: desk.loop._pacer.set("0.001/s")
     engine = asyncio.create_task(desk.run(within_s=30))
     asked: list[Request] = []
@@ -378,3 +381,39 @@ async def test_a_large_live_order_is_confirmed_by_typing_its_quantity() -> None:
     assert asked.typed is not None
     assert asked.answers == (("y", "send"),)
     assert [asked.typed.accepts(word) for word in ("y", "13", "130")] == [False, False, True]
+
+
+class Deaf:
+    """A broker that takes a cancel and never answers it."""
+
+    def __init__(self, broker: Any) -> None:
+        self._broker = broker
+
+    def cancel(self, order_id: OrderId) -> None:
+        """Say nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+
+async def test_a_replacement_says_what_it_waits_for_and_what_came_in_between(
+    tmp_path: Path,
+) -> None:
+    async with floor(tmp_path, [manual()], wrap=Deaf) as on:
+        await on.keys("B", "10 QQQ LIMIT 90 GTC", "enter")
+        await on.sees("y send")
+        await on.keys("y")
+        await on.sees("ACCEPTED 0/10")
+        await on.keys("4", "j", "M", "ctrl+u", "10 LIMIT 91 GTC", "enter")
+        await on.sees("REPLACE by QQQ?")
+        await on.keys("y")
+        await on.sees("0/10 cancel asked; the new order waits for it")
+        await on.keys("M")
+        await on.sees("QQQ")  # the line opens: what can be done about it is the engine's to say
+        await on.keys("enter")
+        await on.sees("NOT SENT not_working:", "is being canceled")
+        (old,) = on.desk.orders()
+        fill(on.desk, old.order.order_id)
+        await until(on.pilot, lambda: on.desk.statuses() == [S.FILLED], "the fill")
+        assert [e.outcome for e in on.desk.events(ReplacementEnded)] == ["FILLED"]
+        assert "not_replaced" in on.desk.alerts()
