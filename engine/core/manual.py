@@ -328,9 +328,7 @@ def _replace(state: State, draft: Draft, made: Made, request: Request) -> Answer
         return Answer("DENIED", f"{words}; {made.ticket.order_id} works on")
     row = state.orders[made.ticket.order_id]
     cancels.ask_cancel(state, draft, row, request.actor, f"replaced by {request.request_id}")
-    return Answer(
-        "DONE", f"{made.ticket.order_id} cancel asked; the new order waits for it"
-    )
+    return Answer("DONE", f"{made.ticket.order_id} cancel asked; the new order waits for it")
 
 
 def _go_on(state: State, draft: Draft, row: WorkingOrder, wish: Replacing, at: datetime) -> Answer:

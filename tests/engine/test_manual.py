@@ -361,9 +361,7 @@ async def test_replacing_is_a_cancel_its_confirmation_and_a_new_order(tmp_path: 
     assert (new.order.limit_price, new.order.quantity) == (D(101), D(10))
     (ended,) = desk.events(ReplacementEnded)
     assert (ended.order_id, ended.outcome) == (old.order.order_id, "DONE")
-    assert answers(desk)[1][1] == (
-        f"{old.order.order_id} cancel asked; the new order waits for it"
-    )
+    assert answers(desk)[1][1] == (f"{old.order.order_id} cancel asked; the new order waits for it")
     assert not desk.state.replacing
 
 
