@@ -40,6 +40,9 @@ from engine.strategy import sizing
 _ENTRY_WAITS = timedelta(seconds=2)
 """For how long an entry is tried again that its last checks have kept back."""
 
+_ENTRY_LIVES = timedelta(seconds=120)
+"""For how long an entry is worth sending whose sending never began: a start finds it so."""
+
 _NO_COSTS = (ZERO, ZERO, ZERO)
 
 
@@ -128,8 +131,7 @@ def send_held(state: State, draft: Draft, at: datetime) -> None:
             continue
         order, book = row.order, state.books[row.order.strategy]
         leg = book.plan.leg_of(order.order_id) if book.plan is not None else None
-        if not order.is_exit and (at - order.created_at) > _ENTRY_WAITS:
-            _end_unsent(state, draft, row, OrderStatus.CANCELED, f"{row.reason} for too long")
+        if not order.is_exit and _waited(state, draft, row, at):
             continue
         late = order.session_date != state.session_date if leg is None else leg.is_late(at)
         if late:
@@ -147,6 +149,19 @@ def send_held(state: State, draft: Draft, at: datetime) -> None:
             _end_unsent(state, draft, row, OrderStatus.CANCELED, f"denied later: {reason.value}")
         else:
             _send(state, draft, order, index)
+
+
+def _waited(state: State, draft: Draft, row: WorkingOrder, at: datetime) -> bool:
+    """End an entry that has waited for too long; True if it has ended."""
+    waited = at - row.order.created_at
+    if row.attempts and waited > _ENTRY_WAITS:
+        _end_unsent(state, draft, row, OrderStatus.CANCELED, f"{row.reason} for too long")
+        return True
+    if waited > _ENTRY_LIVES:
+        text = f"not sent within {_ENTRY_LIVES.total_seconds():.0f} s"
+        _end_unsent(state, draft, row, OrderStatus.EXPIRED, text)
+        return True
+    return False
 
 
 def _end_unsent(
