@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.engine.ibkr.test_over_tcp import account, core_of, send
 from tests.engine.ibkr.wire import FAST, QQQ, D, desk
 
 _S = OrderStatus
-LIMIT = {"type_": OrderType.LIMIT, "limit_price": D(100)}
+LIMIT: dict[str, Any] = {"type_": OrderType.LIMIT, "limit_price": D(100)}
 
 
 @pytest.mark.parametrize(

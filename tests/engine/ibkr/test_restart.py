@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -52,12 +53,10 @@ class Life:
 
 
 @asynccontextmanager
-async def died(
-    *, heard: bool, start: datetime | None = None, **fields: object
-) -> AsyncIterator[Life]:
+async def died(*, heard: bool, start: datetime | None = None, **fields: Any) -> AsyncIterator[Life]:
     """An engine that has sent an order and died, before an answer or after it."""
-    given = {} if start is None else {"start": start}
-    async with PracticeGateway(seed=7, **given) as gateway:  # type: ignore[arg-type]
+    given: dict[str, Any] = {} if start is None else {"start": start}
+    async with PracticeGateway(seed=7, **given) as gateway:
         async with desk(gateway) as one:
             await one.live()
             core = core_of(one)
@@ -160,7 +159,7 @@ async def test_accepted_and_filled_meanwhile_is_adopted() -> None:
 
 async def test_accepted_and_gone_past_midnight_is_unknown() -> None:
     evening = datetime(2026, 11, 19, 20, 55, tzinfo=UTC)
-    given = {"created_at": evening, "time_in_force": TimeInForce.GTC, **LIMIT}
+    given: dict[str, Any] = {"created_at": evening, "time_in_force": TimeInForce.GTC, **LIMIT}
     async with died(heard=True, start=evening, **given) as life:
         life.gateway.venue.global_cancel()
         life.gateway.advance(9.5 * 3600)  # 00:25: what ended yesterday is not shown

@@ -83,6 +83,14 @@ TRAPS = {
         "test_ids_that_the_gateway_issues_again_mix_up_no_orders",
         "test_broker_order_ids_mean_nothing_in_another_epoch",
     ),
+    "a modify on a lost link leaves two living orders": (
+        "test_without_a_whole_link_no_change_leaves",
+        "test_a_change_on_a_link_that_breaks_is_settled_by_what_the_next_one_shows",
+        "test_two_incarnations_after_a_change_raise_the_alarm",
+    ),
+    "a modify with a cached order sends back what the server has filled in": (
+        "test_price_and_quantity_change_at_the_broker_under_the_same_permid",
+    ),
     "PendingCancel may still fill": (
         "test_a_pending_cancel_is_no_end",
         "test_a_cancel_that_crosses_a_fill_is_booked_as_filled",
