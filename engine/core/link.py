@@ -8,6 +8,7 @@ from engine.domain.command import LookAgain, LookUpOrder, ReadAccount
 from engine.domain.input import LinkSeen
 from engine.domain.order import OrderStatus
 
+_EVERY_NIGHT = "BLACKOUT"  # known beforehand: shown, and no alert
 _UNANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 
 
@@ -18,7 +19,7 @@ def on_link(state: State, given: LinkSeen) -> Decision:
         return NOTHING
     draft = Draft()
     draft.add(ev.LinkChanged(before=before, after=after))
-    if before.is_live and not after.is_live:
+    if before.is_live and not after.is_live and after.reason != _EVERY_NIGHT:
         draft.alert(
             state.context.book,
             Severity.WARNING,

@@ -80,6 +80,7 @@ class IbkrBroker:
         self.ledger: Ledger | None = None
         self.ledger_cost: Ledger | None = None  # dollars that our shares have cost
         self.pnl: said.Pnl | None = None
+        self._pnl_request = 0  # in this connection
         self._sink = sink
         self._clock = clock
         self.connection = Connection(
@@ -101,6 +102,7 @@ class IbkrBroker:
             changed=self._on_link,
             resubscribe=lambda text: None,
             alert=self._on_alert,
+            store=lambda: self._spawn("facts of the day", self._store()),
         )
         self.watch = Watch(self)
         self.upstream_since: float | None = None
@@ -308,8 +310,15 @@ class IbkrBroker:
         """Say whether a question for the account waits for its answer."""
         return any(name.startswith("account ") for name in self._tasks)
 
+    async def _synced(self) -> None:
+        """Wait for a comparison of the link that is under way: its end is near."""
+        until = self._clock.monotonic() + self.terms.timings.request
+        while self.machine.reason == "SYNCING" and self._clock.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(self.terms.timings.settle / 10)
+
     async def _read_account(self, trigger: str) -> None:
         answer: BrokerAccount | AnswerFailed
+        await self._synced()
         if not self.is_live:
             answer = AnswerFailed(query="account", reason=self.machine.reason)
         else:
@@ -477,6 +486,7 @@ class IbkrBroker:
         for trace in self.translator.unanswered():
             if trace.next_id_then is None:
                 trace.next_id_then = self.first_order_id
+        self._pnl_request = 0
         self.translator.begin_epoch()
         self.queries.begin_epoch()
         self.watch.begin_epoch()
@@ -514,11 +524,24 @@ class IbkrBroker:
             self._settle()
         self.watch.synced()
 
+    async def _store(self) -> None:
+        """Before midnight: what the broker shows of a day it shows on that day only."""
+        await self.queries.open_orders()
+        await self.queries.completed()
+        await self.executions()
+        self.read_account(rp.TIMER)
+
     async def _subscribe_pnl(self) -> None:
-        account = self.terms.account
-        await self.connection.send(
-            "pnl", lambda ib: ib.client.reqPnL(ib.client.getReqId(), account, "")
-        )
+        """Have one subscription, after each comparison anew: it may have been lost meanwhile."""
+        account, old = self.terms.account, self._pnl_request
+
+        def call(ib: Any) -> None:
+            if old:
+                ib.client.cancelPnL(old)
+            self._pnl_request = ib.client.getReqId()
+            ib.client.reqPnL(self._pnl_request, account, "")
+
+        await self.connection.send("pnl", call)
 
     def _settle(self) -> None:
         """Our orders that no answer held any more are UNKNOWN, and looked up by the core."""

@@ -29,8 +29,13 @@ class Keeper:
         changed: Callable[[Link], None],
         resubscribe: Callable[[str], None],
         alert: Callable[[Do], None],
+        store: Callable[[], None] = lambda: None,
     ) -> None:
-        """`sync` raises BrokerError if a query failed; `changed` hears of each new link."""
+        """`sync` raises BrokerError if a query failed; `changed` hears of each new link.
+
+        `store` asks for the facts of the day that ends.
+        """
+        self._store = store
         self._machine = machine
         self._connection = connection
         self._opened = opened
@@ -60,6 +65,8 @@ class Keeper:
                     self._connection.limiter.pause(one.after_s)
                 case Act.RESUBSCRIBE:
                     self._resubscribe(one.text)
+                case Act.STORE:
+                    self._store()
                 case Act.ALERT:
                     self._alert(one)
                 case Act.CLOSE | Act.STOP:

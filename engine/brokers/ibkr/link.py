@@ -44,6 +44,7 @@ class Act(Enum):
 
     CONNECT = "connect"
     SYNC = "sync"
+    STORE = "store"  # ask for the day's facts once more; nothing waits for it
     CLOSE = "close"
     RESUBSCRIBE = "resubscribe"
     PAUSE = "pause"  # no message for a while
@@ -327,7 +328,7 @@ class LinkMachine:
             text = f"the week's login has ended, log in to the gateway at {self._terms.where}"
             acts.append(Do(Act.ALERT, text=text, kind="weekly_login"))
         if self.state is _S.LIVE and is_past(before, at, STORED_AT):
-            acts += self._sync()
+            acts.append(Do(Act.STORE))
         return acts
 
     def _is_logged_out(self, at: datetime) -> bool:

@@ -1,10 +1,12 @@
 """The adapter against the practice gateway: real library, real socket, faults of the script."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from engine.brokers.practice.gateway import PracticeGateway
+from engine.brokers.practice.model import Kind
 from engine.domain import report as rp
 from engine.domain.order import OrderStatus, OrderType, Side, WorkingOrder
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount
@@ -218,6 +220,34 @@ async def test_a_lost_upstream_forbids_orders_and_its_return_compares_anew(data_
         await one.until(lambda: one.broker.machine.link.is_live)
         assert one.links[-2:] == ["SYNCING SYNCING", "LIVE"]
         assert one.broker.machine.epoch == 1
+
+
+async def test_an_account_that_is_asked_for_while_the_link_compares_is_read_after_it() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        one.broker.keeper.do(one.broker.machine.frame_lost())
+        assert one.broker.machine.reason == "SYNCING"
+        assert isinstance(await account(one), BrokerAccount)
+
+
+async def test_half_an_hour_before_midnight_the_facts_of_the_day_are_asked_for() -> None:
+    evening = datetime(2026, 11, 20, 4, 29, 50, tzinfo=UTC)  # 23:29:50 in New York
+    async with PracticeGateway(seed=7, start=evening) as gateway, desk(gateway) as one:
+        await one.live()
+        read = len(one.reports(rp.AccountRead))
+        gateway.advance(20)
+        await one.until(lambda: len(one.reports(rp.AccountRead)) > read)
+        assert one.links[-1] == "LIVE"  # the link stays as it is
+
+
+async def test_comparing_anew_leaves_no_second_subscription_behind() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        for turn in range(1, 4):
+            one.broker.keeper.do(one.broker.machine.frame_lost())
+            await one.until(lambda: one.links.count("LIVE") == turn + 1)  # noqa: B023
+        kinds = [stream.wanted.kind for stream in gateway.venue._streams._streams.values()]
+        assert kinds.count(Kind.PNL) == 1
 
 
 async def test_a_restarted_gateway_is_found_again() -> None:

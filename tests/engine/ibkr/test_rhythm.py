@@ -1,12 +1,16 @@
 """The broker's day and week, without any connection."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.brokers.ibkr.link import Act, Do, LinkMachine
 from engine.brokers.ibkr.rhythm import STORED_AT, is_past, login_ended
+from engine.domain.input import LinkSeen
+from engine.domain.link import Link, LinkState
+from tests.engine.ibkr.core import Core
 from tests.engine.ibkr.test_link import made, up
 
 SATURDAY_NOON = datetime(2026, 11, 21, 17, 0, tzinfo=UTC)  # 12:00 in New York
@@ -88,10 +92,19 @@ def test_half_an_hour_before_midnight_everything_is_asked_for_once_more() -> Non
     machine, evening = up(), datetime(2026, 11, 18, 4, 0, tzinfo=UTC)
     told = list(looks(machine, evening, evening + timedelta(minutes=29), MINUTE))
     assert told == []
-    assert [one.act for one in machine.calendar(evening + timedelta(minutes=30))] == [Act.SYNC]
-    assert machine.reason == "SYNCING"
+    assert [one.act for one in machine.calendar(evening + timedelta(minutes=30))] == [Act.STORE]
+    assert machine.reason == ""
 
 
 def test_the_data_connection_has_no_rhythm_of_its_own() -> None:
     machine = made(trades=False)
     assert not list(looks(machine, FRIDAY, SUNDAY_ONE, QUARTER))
+
+
+@pytest.mark.parametrize(("reason", "alerts"), [("BLACKOUT", 0), ("LINK_DOWN", 1)])
+def test_the_nights_blackout_is_no_alert_a_lost_link_is(reason: str, alerts: int) -> None:
+    core = Core()
+    live = Link(state=LinkState.LIVE, epoch=1, account="DU0000001")
+    core.take(LinkSeen(FRIDAY, live))
+    core.take(LinkSeen(FRIDAY, replace(live, reason=reason)))
+    assert [row.kind for row in core.state.alerts.values()] == ["link"] * alerts
