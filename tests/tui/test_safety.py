@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.events import Key
 
 from storage.queries import panes
 from tests.architecture.sources import ROOT, name
 from tests.tui import sample, seed
+from tests.tui.preview import PREVIEW
 from tests.tui.screens import (
     Asked,
+    CountingIds,
     StillClock,
     application,
+    handled,
     press,
     ready,
     seeded,
@@ -25,13 +29,16 @@ from tests.tui.screens import (
     until,
 )
 from tests.tui.test_format import PLANTED
-from tui.actions import ACTIONS, PANES, Act, allowed
+from tui.actions import ACTIONS, MORE_PANES, PANES, Act, allowed
 from tui.application import Pilothouse
+from tui.dialogs.ticket import order_question
+from tui.format import safe
+from tui.panes.chart import ChartPane
 from tui.shell import ScreenOptions
 from tui.source import DatabaseSource
 from tui.steering import Arming, KeyGuard, Requests
 from tui.view import Reading, View, Wanted
-from tui.widgets.lines import INKS, Lines
+from tui.widgets.lines import INKS, Lines, line
 
 SMALL = (80, 24)
 
@@ -54,11 +61,17 @@ def planted(value: Any, key: str = "") -> Any:
 
 def planted_view() -> View:
     """The sample with the planted string everywhere."""
-    view = sample.view()
+    found = {"kind": "MISMATCHED", "item": "X", "ours": "1", "theirs": "y", "effect": 2.0}
+    view = sample.view(differences=(found,))
     readings = {
         topic: Reading(planted(reading.rows), sample.NOW, PLANTED if topic == "fills" else "")
         for topic, reading in view.readings.items()
     }
+    symbol = ChartPane.symbol_of(readings["positions"].rows or ())
+    day = {"session_date": "2026-11-20", "price": 1.0, "of": PLANTED, "cell": 1}
+    mark = {"exec_id": PLANTED, "at": PLANTED, "side": "BUY", "price": 1.0, "quantity": 1.0}
+    readings[f"prices:{symbol}"] = Reading((day, day), sample.NOW)
+    readings[f"marks:{symbol}"] = Reading((mark,), sample.NOW)
     return View(view.moment, readings)
 
 
@@ -103,13 +116,69 @@ async def test_planted_text_reaches_the_terminal_as_text_alone(
     )
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
-        for key, _, _, _ in PANES:
+        for key, _, _, _ in (*PANES, *MORE_PANES):
             for keys in ([key], ["j", "enter"], ["escape"], ["T"], ["escape"]):
                 await press(pilot, *keys)
-                for widget, text, width in painted(app):
-                    assert text.isprintable(), (widget, text)
-                    assert cell_len(text) == width == widget.size.width, (widget, text)
-                    assert not ascii_only or text.isascii(), text
+                assert_only_text(app, ascii_only=ascii_only)
+
+
+def assert_only_text(app: Pilothouse, *, ascii_only: bool = False) -> None:
+    """Nothing that a terminal would obey is on the screen, and every line is as wide as it is."""
+    for widget, text, width in painted(app):
+        assert text.isprintable(), (widget, text)
+        assert cell_len(text) == width == widget.size.width, (widget, text)
+        assert not ascii_only or text.isascii(), text
+
+
+async def test_planted_text_in_questions_and_in_what_is_typed_is_text_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Pilothouse(
+        make_source=lambda: OneView(planted_view()),
+        requests=Requests(Asked(), StillClock(), CountingIds(), "x"),
+        clock=StillClock(),
+    )
+    opened = []
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        for keys in (["4", "j", "C"], ["4", "W"], ["4", "u", "j", "U"], ["8", "j", "F"],
+                     ["3", "j", "X"], ["T"], ["ctrl+o"], ["ctrl+k", "2"]):  # fmt: skip
+            app.arming.arm(5)
+            app.guard.escaped_at = -10.0
+            await press(pilot, *keys)
+            await handled(pilot)
+            opened.append(app.dashboard.confirm.display)
+            assert_only_text(app)
+            await press(pilot, "escape")
+        assert sum(opened) >= 6
+        ours = ("action", "side", "type", "tif")
+        preview = {k: v if k in ours else planted(v, k) for k, v in PREVIEW.items()}
+        preview |= {"working": [PLANTED, PLANTED], "strategy": PLANTED}
+        for more in ({}, {"denied": PLANTED}, {"refused": PLANTED}, {"waits": PLANTED}):
+            question = order_question(
+                preview | more, lambda *_: None, safe(PLANTED), session=(safe(PLANTED),),
+                next_slot=safe(PLANTED), by_word=False,
+            )  # fmt: skip
+            app.ask(question)
+            await handled(pilot)
+            assert_only_text(app)
+            await press(pilot, "escape")
+        for opens in ("/", ":", "ctrl+p"):
+            await press(pilot, opens, *[c for c in PLANTED if c.isprintable()])
+            for odd in ("\u0301", "\u05d0", "\u202e", "\x9b", "\U000e0041"):
+                event = Key(odd, odd)
+                event.set_sender(app)
+                assert app._driver is not None
+                app._driver.send_message(event)
+            await handled(pilot)
+            assert_only_text(app)
+            await press(pilot, "escape", "escape")
+        app.dashboard.show_text(safe(PLANTED), [line(safe(PLANTED))])
+        app.run_command(f"goto {PLANTED}")
+        app.run_command(f"filter {PLANTED}")
+        app.run_command(PLANTED)
+        await handled(pilot)
+        assert_only_text(app)
 
 
 async def test_a_failed_read_keeps_the_old_rows_and_says_so(

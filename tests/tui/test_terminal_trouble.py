@@ -13,7 +13,7 @@ from storage.latest import heartbeat
 from tests.tui.ptys import Terminal, home
 from tests.tui.test_format import PLANTED
 from tests.tui.test_terminal import ask_stop, started, value
-from tui.actions import PANES
+from tui.actions import MORE_PANES, PANES
 
 STALL_S = 15.0
 LARGEST_GAP_MS = 250.0
@@ -190,6 +190,8 @@ Pilothouse(
 ).run(mouse=False)
 """
 
+KEYS = {"comma": ","}  # as they are typed
+
 OBEYED = (b"\x1b[2J", b"\x1b]0;", b"\x1b]52", b"\x1bP", b"\xc2\x9b", b"\x9b31m", b"\x07",
           "\u202e".encode(), "\u200b".encode(), "\U000e0041".encode())  # fmt: skip
 
@@ -200,8 +202,17 @@ def test_no_byte_of_planted_text_reaches_the_terminal_in_any_pane(tmp_path: Path
     with Terminal(["-c", PLANTED_SCREEN], size=(120, 40), env=home(tmp_path)) as terminal:
         terminal.shows("Positions")
         at_start = bytes(terminal.raw).find(b"Positions")
-        for key, *_ in PANES:
-            for typed in (key.encode(), b"j", b"\r", b"\x1b", b"i", b"\x1b", b"z", b"z"):
+        for key, *_ in (*PANES, *MORE_PANES):
+            for typed in (
+                KEYS.get(key, key).encode(),
+                b"j",
+                b"\r",
+                b"\x1b",
+                b"i",
+                b"\x1b",
+                b"z",
+                b"z",
+            ):
                 terminal.send(typed)
         for also in (b"?", b"\x1b", b"\x10", b"\x1b", b":", b"\x1b"):
             terminal.send(also)

@@ -69,10 +69,16 @@ class ChartPane(Pane):
         """The symbol chosen, else the largest position, else the first there is."""
         if self.symbol is not None or self.view is None:
             return self.symbol
-        held = [row for row in self.view["positions"].rows or () if row["quantity"]]
-        if held:
-            return str(max(held, key=lambda r: abs(r["market_value"] or 0))["symbol"])
-        return next(iter(self.symbols), None)
+        held = self.symbol_of(self.view["positions"].rows or ())
+        return held or next(iter(self.symbols), None)
+
+    @staticmethod
+    def symbol_of(positions: Sequence[Row]) -> str | None:
+        """Return the symbol of the largest position."""
+        held = [row for row in positions if row["quantity"]]
+        if not held:
+            return None
+        return str(max(held, key=lambda r: abs(r["market_value"] or 0))["symbol"])
 
     @property
     def more_topics(self) -> frozenset[str]:
