@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench sim kills sequences clients lock clean
+.PHONY: help run setup test check format bench docs sim kills sequences clients lock clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -56,6 +56,9 @@ format: setup ## format the code and repair what lint can repair
 
 bench: setup ## measure against the targets, nothing else running
 	@$(BIN)/python -m pytest -n 0 -m bench -s $(ARGS)
+
+docs: setup ## make the pictures and tables of docs/ again, from the snapshot tests
+	@$(BIN)/python -m tests.docs.pages
 
 sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=7
 	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) PILOTHOUSE_SIM_FIRST=$(FIRST) PILOTHOUSE_SIM_SEED=$(SEED) \

@@ -164,7 +164,7 @@ async def test_planted_text_in_questions_and_in_what_is_typed_is_text_alone(
             assert_only_text(app)
             await press(pilot, "escape")
         for opens in ("/", ":", "ctrl+p"):
-            await press(pilot, opens, *[c for c in PLANTED if c.isprintable()])
+            await press(pilot, opens, *[c for c in PLANTED[:150] if c.isprintable()])
             for odd in ("\u0301", "\u05d0", "\u202e", "\x9b", "\U000e0041"):
                 event = Key(odd, odd)
                 event.set_sender(app)

@@ -67,7 +67,8 @@ def keys(*pressed: str) -> Callable[[Pilot[None]], Any]:
 
 @pytest.mark.parametrize("pane", [key for key, _, _, _ in (*PANES, *MORE_PANES)])
 def test_pane_with_rows_on_a_small_terminal(snap_compare: Compare, full: Path, pane: str) -> None:
-    assert snap_compare(application(full), terminal_size=SMALL, run_before=keys(pane))
+    pressed = (pane, "k") if pane == "v" else (pane,)  # the symbol that has a past
+    assert snap_compare(application(full), terminal_size=SMALL, run_before=keys(*pressed))
 
 
 @pytest.mark.parametrize("pane", ["1", "4", "6", "e", "v"])
@@ -125,7 +126,8 @@ def test_overview_and_chart_in_ascii(
 ) -> None:
     monkeypatch.setattr(Lines, "ascii_only", False)
     app = application(full, options=ScreenOptions(ascii_only=True))
-    assert snap_compare(app, terminal_size=SMALL, run_before=keys(pane))
+    pressed = (pane, "k") if pane == "v" else (pane,)
+    assert snap_compare(app, terminal_size=SMALL, run_before=keys(*pressed))
 
 
 def test_overview_without_color(
@@ -137,7 +139,7 @@ def test_overview_without_color(
 
 
 def test_chart_on_a_large_terminal(snap_compare: Compare, full: Path) -> None:
-    assert snap_compare(application(full), terminal_size=LARGE, run_before=keys("v", "plus"))
+    assert snap_compare(application(full), terminal_size=LARGE, run_before=keys("v", "k"))
 
 
 @pytest.mark.parametrize("theme", ["light", "high-contrast", "classic", "ansi"])
