@@ -33,6 +33,7 @@ class Shape(NamedTuple):
     width: int
     height: int
     averages: bool
+    newest: bool  # the last row is the last there is
 
 
 class ChartPane(Pane):
@@ -130,7 +131,7 @@ class ChartPane(Pane):
         shown = rows[max(0, end - many) : end]
         width, height = self.size
         shape = Shape(shown, fills, max(4, width - AXIS - 1), height - 1 - FLOOR_ROWS,
-                      self.averages)  # fmt: skip
+                      self.averages, newest=end == len(rows))  # fmt: skip
         cells_of = {row["session_date"]: row for row in shown if row.get("cell") is not None}
         return [*chart_lines(shape), strip(shown, cells_of, shape.width), dates_line(shown, width)]
 
@@ -210,7 +211,7 @@ def chart_lines(shape: Shape) -> list[Line]:
         for name, sign in (("sma_fast", "·"), ("sma_slow", "-"))
         if shape.averages and any(row.get(name) is not None for row in rows)
     }
-    placed = placed_fills(rows, shape.fills)
+    placed = placed_fills(rows, shape.fills, newest=shape.newest)
     seen = [*values, *(fill["price"] for _, fill in placed)]  # a mean far away is left out
     scale = Scale(min(seen), max(seen), height)
     grid: Grid = [
@@ -248,8 +249,13 @@ def x_of(at: int, sessions: int, columns: int) -> int:
     return (2 * at + 1) * columns // (2 * sessions)
 
 
-def placed_fills(rows: Sequence[Row], fills: Sequence[Row]) -> list[tuple[int, Row]]:
-    """Return fills with the place of their session; those before and after the shown are left."""
+def placed_fills(
+    rows: Sequence[Row], fills: Sequence[Row], *, newest: bool
+) -> list[tuple[int, Row]]:
+    """Return fills with the place of their session; those before and after the shown are left.
+
+    A fill younger than the newest price stands at the end.
+    """
     dates = [row["session_date"] for row in rows]
     found = []
     for fill in fills:
@@ -258,7 +264,7 @@ def placed_fills(rows: Sequence[Row], fills: Sequence[Row]) -> list[tuple[int, R
             continue
         date = at.astimezone(EXCHANGE_ZONE).date().isoformat()
         n = bisect_right(dates, date) - 1
-        if n >= 0 and (date == dates[n] or n < len(dates) - 1):
+        if n >= 0 and (newest or date == dates[n] or n < len(dates) - 1):
             found.append((n, fill))
     return found
 
