@@ -217,7 +217,7 @@ def _tell(
 def _go_on(state: State, draft: Draft, trigger: str, verdict: Verdict, text: str) -> None:
     """End the daily job, and a start that has waited for this answer."""
     day = daily_of(trigger, state.session_date)
-    if day is not None and state.at is not None:
+    if day is not None and state.at is not None and ("reconcile", day) not in state.jobs:
         draft.add(
             ev.JobEnded(
                 job="reconcile",
@@ -240,8 +240,12 @@ def _go_on(state: State, draft: Draft, trigger: str, verdict: Verdict, text: str
 
 
 def daily(state: State, day: date) -> str:
-    """Return the trigger of a session date's daily comparison; a recording knows the date."""
-    return DAILY if state.context.recorded_clock else f"{DAILY} {day.isoformat()}"
+    """Return the trigger of a session date's daily comparison.
+
+    On a recorded clock the simulated exchange answers at once: today is the date.
+    """
+    at_once = state.context.recorded_clock and not is_real(state)
+    return DAILY if at_once else f"{DAILY} {day.isoformat()}"
 
 
 def daily_of(trigger: str, today: date | None) -> date | None:

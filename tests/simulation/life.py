@@ -12,9 +12,11 @@ from engine.core.decide import decide
 from engine.core.evolve import evolve
 from engine.domain.command import RunJob
 from engine.domain.event import Event, SessionCreated
+from engine.domain.ids import InstrumentId
 from engine.domain.input import BarsClosed, Input, QuotesSeen, Started
 from engine.domain.money import ZERO
 from engine.domain.reconciliation import BrokerAccount
+from engine.domain.request import WAITS_FOR_AN_ENGINE
 from engine.domain.session import SESSION_ENDS, SessionState
 from engine.domain.unit import Entry, Unit
 from engine.exchange.book import SimulatedExchange
@@ -23,6 +25,7 @@ from engine.ports import Broker, Journal
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.loop import Loop
 from engine.runtime.pace import Pacer
+from engine.runtime.rounds import Rounds
 from engine.runtime.start import recover, restore_exchange
 from tests.simulation import setup as made
 from tests.simulation.auditor import Auditor
@@ -37,6 +40,7 @@ from tests.simulation.fault import (
     fragile,
     kill_points,
 )
+from tests.simulation.gateway import GatewayBroker
 from tests.simulation.request import MemoryBox, Person
 from tests.simulation.setup import Setup
 from tests.simulation.store import DiskStore, MemoryStore, Store
@@ -84,8 +88,14 @@ class World:
         self.sent: Counter[str] = Counter()
         self.outcome = Outcome()
         self.context = made.context(of, 0, None)
-        self.far = FarBroker(self._exchange(), self.rng) if of.far else None
+        kind = GatewayBroker if of.gateway else FarBroker
+        self.far = kind(self._exchange(), self.rng) if of.far else None
         self._kills = list(kills)
+
+    @property
+    def busted(self) -> set[InstrumentId]:
+        """Instruments of which the broker took bought shares back."""
+        return self.far.busted if isinstance(self.far, GatewayBroker) else set()
 
     def _exchange(self) -> SimulatedExchange:
         instruments = self.of.market.history.instruments
@@ -125,7 +135,7 @@ class World:
         """Bury the dead, write our session: what happens before an engine is made."""
         now = self.clock.wall()
         if self.outcome.lives > 1:
-            auditor = Auditor(self.of.share_instruments)
+            auditor = Auditor(self.of.share_instruments, self.busted)
             auditor.take_all(list(journal.replay(self.context.book)))
             assert auditor.session is not None
             if auditor.session not in SESSION_ENDS:
@@ -147,7 +157,7 @@ class Life:
         self._idle = 0
         self._stands: tuple[object, ...] = ()
         self._turns = 0
-        self.auditor = Auditor(of.share_instruments)
+        self.auditor = Auditor(of.share_instruments, world.busted)
         self._events: list[tuple[Event, Unit, int]] = []
         journal = FragileJournal(stored, killer, self._on_put)
         state = self.state = made.state(of, world.context)
@@ -168,7 +178,11 @@ class Life:
             self.exchange = world.far.exchange
             world.far.connect(inbox.put, lambda: self.loop.now())
             broker = world.far
-        door = Door(broker, killer, box, world.sent, state)
+        door = self._door = Door(broker, killer, box, world.sent, state)
+        self._rounds = Rounds(
+            state, world.clock, is_open=lambda at: True, ask=door.read_account,
+            is_asked=lambda: getattr(broker, "is_reading", False),
+        )  # fmt: skip
         inputs = iter(world.feed)
         self.loop = Loop(
             state=state,
@@ -205,9 +219,17 @@ class Life:
         self._on_look()
         if world.far is not None:
             world.far.turn()
+            self._make_rounds()
         if given is not None and self._looks and world.rng.random() < 0.02:
             self._looks -= 1
             self._look_for_purity(given)
+
+    def _make_rounds(self) -> None:
+        """Read the account when it is time, as beside a feed that is real."""
+        if isinstance(self._world.far, GatewayBroker) and self._turns % 5 == 0:
+            trigger = self._rounds.due(self.loop.now())
+            if trigger:
+                self._door.read_account(trigger)
 
     def _on_look(self) -> None:
         world = self._world
@@ -261,6 +283,8 @@ class Life:
         wrong = difference(whole(again), whole(state))
         assert wrong == "", f"recovered, it is another state: {wrong}"
         unread = [r for r in world.person.asked.rows if r.request_id in self.auditor.requests]
+        if world.of.dry_run:  # what waits for a real engine is left to it
+            unread = [r for r in unread if r.kind not in WAITS_FOR_AN_ENGINE]
         silent = [r.kind for r in unread if r.request_id not in world.person.asked.answers]
         assert not silent, f"requests without an answer: {silent}"
         outcome = world.outcome
@@ -280,7 +304,8 @@ class Life:
 
     def _compare_account(self) -> None:
         """I3, I14: our shares and cash are the exchange's; I4: each execution is booked once."""
-        account: BrokerAccount = self.exchange.account()
+        far = self._world.far
+        account: BrokerAccount = self.exchange.account() if far is None else far.account()
         ours: dict[str, object] = {}
         for (_, instrument), quantity in self.auditor.shares.items():
             ours[instrument] = ours.get(instrument, ZERO) + quantity  # type: ignore[operator]
@@ -290,7 +315,6 @@ class Life:
         assert cash == account.cash, f"our cash {cash}, the exchange's {account.cash} (I14)"
         assert not account.orders, f"working at the exchange after the end: {account.orders}"
         assert not self.state.working, f"working after the end: {list(self.state.working)}"
-        far = self._world.far
         if far is not None:
             assert set(self.auditor.fills) == set(far.executed), "executions differ (I4)"
 

@@ -18,6 +18,7 @@ from engine.strategy import registry
 from engine.strategy.base import SlotFacts, Strategy, StrategyVerdict
 from tests.simulation.market import BEFORE, MARKETS, Market, market
 
+ACCOUNT = "DU0000001"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 _JOBS = (("snapshot", timedelta(minutes=5)), ("reconcile", timedelta(minutes=60)))
 _REGIME = {
@@ -50,6 +51,7 @@ class Setup:
     kills: int
     far: bool  # the broker is far away: it outlives kills, its reports are late or doubled
     requests: int
+    gateway: bool  # the far one speaks as Interactive Brokers does, and has its faults
     on_disk: bool  # a real database instead of memory
     dry_run: bool
     raises: frozenset[date]  # days on which the first strategy has a defect
@@ -75,6 +77,10 @@ def setup(seed: int) -> Setup:
         far, kills, requests = True, rng.choice((0, 1, 2)), rng.choice((0, 2, 6))
     elif kind > 0.45:
         kills, requests = rng.choice((0, 1, 2, 3)), rng.choice((1, 3, 8, 20))
+    gateway = seed % 7 in (0, 3)  # residues that no kept seed has: they stay as they were
+    if gateway:
+        far, own = True, random.Random(f"gateway {seed}")
+        kills, requests = own.choice((0, 0, 1, 2)), own.choice((0, 0, 2, 6))
     script = _script(rng, made, first, last) if "script" in names else ""
     if requests and seed % 7 in (0, 3):  # a residue that no kept seed has: they stay as they were
         names = (*names, "manual")
@@ -94,6 +100,7 @@ def setup(seed: int) -> Setup:
         kills=kills,
         far=far,
         requests=requests,
+        gateway=gateway,
         on_disk=kind < 0.04,
         dry_run=rng.random() < 0.04,
         raises=frozenset(rng.sample(made.days, 30 if rng.random() < 0.1 else 0)),
@@ -260,14 +267,15 @@ def state(of: Setup, context: SessionContext) -> State:
 
 def context(of: Setup, number: int, parent: SessionContext | None) -> SessionContext:
     """Return the n-th session of a book."""
-    sid = SessionId(f"offline-20261120T120000Z-{number:08x}")
+    mode = Mode.PAPER if of.gateway and of.far else Mode.OFFLINE
+    sid = SessionId(f"{mode.value}-20261120T120000Z-{number:08x}")
     return SessionContext(
         session_id=sid,
         parent_session_id=None if parent is None else parent.session_id,
-        book=Book(f"offline:{sid}") if parent is None else parent.book,
-        mode=Mode.OFFLINE,
+        book=Book(f"{mode.value}:{sid}") if parent is None else parent.book,
+        mode=mode,
         dry_run=of.dry_run,
-        account="SIM",
+        account=ACCOUNT if mode is Mode.PAPER else "SIM",
         strategies=tuple(
             StrategyInfo(
                 strategy=one.id,

@@ -214,11 +214,11 @@ class Watch:
             return
         text = "not among open, completed and executed orders"
         broker.tell(rp.SendFailed(order_id=order_id, text=text))
-        is_first = order_id not in self._absent
         first = self._absent.setdefault(order_id, self._now)
         wait = self._times.absent_again
-        self._again[order_id] = first + wait if is_first else self._now + wait * 5
-        if not is_first and self._now - first >= wait:
+        is_early = self._now - first < wait  # somebody else has asked meanwhile
+        self._again[order_id] = first + wait if is_early else self._now + wait * 5
+        if not is_early:
             broker.wish(Alarm("order_undecided", f"{trace.order.order_ref}: {known.doubt}"))
 
     async def _absence(self, trace: Trace) -> Absence:

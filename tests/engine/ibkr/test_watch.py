@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.brokers.ibkr import said
+from engine.brokers.ibkr.absence import Absence
 from engine.brokers.ibkr.limiter import Limiter
 from engine.brokers.ibkr.terms import Terms, Timings
 from engine.brokers.ibkr.trace import Alarm, AskExecutions, Out
@@ -274,3 +275,16 @@ async def test_rounds_end_with_their_task() -> None:
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+def test_a_look_up_that_comes_between_does_not_put_off_the_second_one() -> None:
+    stand = Stand()
+    stand.translator.sent(MINE, 1, AT)
+    trace = stand.translator.traces[MINE.order_id]
+    unsure = Absence(
+        asked_at=AT, sent_at=AT, upstream_s=0, upstream_s_min=30, first_s=None, again_s=60,
+        next_order_id=1, broker_order_id=1, position_agrees=True,
+    )  # fmt: skip
+    for stand.now in (10.0, 11.0):
+        stand.watch._conclude(trace, unsure)
+    assert stand.watch._again == {MINE.order_id: 70.0}

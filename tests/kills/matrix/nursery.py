@@ -22,7 +22,7 @@ import ib_insync  # noqa: F401  slow to import; each child needs it
 
 from engine.settings.load import load
 from engine.settings.sources import Flag
-from tests.kills.matrix.point import wire
+from tests.kills.matrix.point import TIMINGS, wire
 from tui import wiring
 
 
@@ -40,7 +40,7 @@ def live(life: Mapping[str, Any]) -> None:
         settings = load(flags=[Flag(f"--{key}", key, text) for key, text in life["settings"]])
         wire(life["point"])
         watched = wiring.Watched()
-        asyncio.run(wiring.run_engine(settings, watched))
+        asyncio.run(wiring.run_engine(settings, watched, timings=TIMINGS))
         code = 7 if watched.left_open else 0
     except BaseException:  # noqa: BLE001  whoever reads the folder wants to know
         traceback.print_exc()

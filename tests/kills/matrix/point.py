@@ -4,8 +4,7 @@
 
 `before` and `after` a commit that holds an event of a kind; `before`, `after` a call (`call`,
 `cancel`), `queued` (the order stays in the library's queue), or a question of the comparison
-(`orders`, `completed`, `executions`, `positions`, `account`). Nothing else is changed but the
-waiting times of the connection, which are those that the tests of the adapter use.
+(`orders`, `completed`, `executions`, `positions`, `account`). Nothing else is changed.
 """
 
 import asyncio
@@ -18,12 +17,16 @@ from typing import Any
 from engine.domain.ids import OrderId
 from engine.domain.order import Order
 from engine.ports import Unit
-from engine.runtime.ibkr import IbkrSession
+from engine.runtime import ibkr
 from storage.journal import SqliteJournal
 from tests.engine.ibkr.wire import FAST
 from tui import wiring
 
-TIMINGS = replace(FAST, socket=3, start=3, request=3, in_flight_after=0.5, ready=20, silence=4)
+TIMINGS = replace(
+    FAST, socket=3, start=3, request=3, in_flight_after=0.5, ready=20, silence=4, absent_again=1
+)
+"""Waiting times of the connection; an order that is late is less late than a look-up waits."""
+
 _QUESTIONS = {
     "orders": "open_orders",
     "completed": "completed",
@@ -76,16 +79,16 @@ def wire(of: Mapping[str, Any] | None) -> None:
             for kind in kinds:
                 point.pass_by("after", kind)
 
-    class Session(IbkrSession):
+    class Session(ibkr.IbkrSession):
         """Both connections, with a door before the broker."""
 
         def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **{**named, "timings": TIMINGS})
+            super().__init__(*given, **named)
             self.broker.queries = Questions(self.broker.queries, point)  # type: ignore[assignment]
             self.broker = Door(self.broker, point)  # type: ignore[assignment]
 
-    setattr(wiring, "SqliteJournal", Journal)  # noqa: B010  the wiring names its adapters
-    setattr(wiring, "IbkrSession", Session)  # noqa: B010
+    setattr(wiring, "SqliteJournal", Journal)  # noqa: B010  the wiring names its adapters,
+    setattr(ibkr, "IbkrSession", Session)  # noqa: B010  this one where it is imported from
 
 
 class Door:
