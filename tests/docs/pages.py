@@ -28,6 +28,10 @@ PICTURES = {
     "ascii": "test_overview_and_chart_in_ascii[1]",
     "no-color": "test_overview_without_color",
     "chart-large": "test_chart_on_a_large_terminal",
+    "ticket": "../test_ticket_snapshots/test_a_ticket_to_be_confirmed[small]",
+    "ticket-typed": "../test_ticket_snapshots/test_a_ticket_on_a_small_terminal[typed]",
+    "ticket-denied": "../test_ticket_snapshots/test_a_ticket_on_a_small_terminal[denied]",
+    "ticket-changed": "../test_ticket_snapshots/test_a_ticket_on_a_small_terminal[changed]",
 }  # fmt: skip
 """Picture → the snapshot it is made from."""
 
