@@ -126,10 +126,13 @@ class DatabaseSource:
     def _open(self) -> panes.Database | None:
         if self._db is None and self._path.exists():
             try:
-                self._db = open_reader(self._path, busy_timeout_ms=500)
+                db = open_reader(self._path, busy_timeout_ms=500)
             except JournalError:
                 return None  # being made this very moment; asked again in a moment
-            self._watch = Watch(self._db)
+            if not db.execute("PRAGMA user_version").fetchone()[0]:
+                db.close()  # there, but without a table yet
+                return None
+            self._db, self._watch = db, Watch(db)
         return self._db
 
     def _forget(self) -> None:

@@ -46,6 +46,7 @@ class Part:
     last: bool  # nothing is after them
     searched: bool  # all rows of the page were looked for
     counted: bool  # all rows of the table were looked at for `matching`
+    whole: bool  # and for `total`
 
 
 class _Place(NamedTuple):
@@ -118,6 +119,7 @@ class Page:
             last=True if after.backwards else after.at_end,
             searched=self._searched,
             counted=self._counted.complete,
+            whole=self._total.complete,
         )
 
     def tried(self, db: sqlite3.Connection, within_s: float) -> Part | str:

@@ -356,3 +356,13 @@ def test_the_style_sheet_names_meanings_and_no_color() -> None:
         assert f" {word}" not in sheet
     for ink in INKS:
         assert f".ink--{ink} " in sheet
+
+
+def test_a_database_without_tables_is_one_that_is_not_there_yet(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    sqlite3.connect(path).execute("PRAGMA journal_mode=WAL").close()
+    source = DatabaseSource(path, None, lambda: seed.NOW)
+    assert source.read(frozenset({"orders"})) is None
+    seeded(path)
+    assert source.read(frozenset({"orders"})) is not None
+    source.close()

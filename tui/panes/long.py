@@ -11,7 +11,7 @@ from typing import ClassVar
 from storage.queries.long import HAPPENED, LONG, Condition
 from storage.queries.pages import Part, Window
 from storage.queries.panes import LIMIT
-from tui.format import BLANK, Shown, say, whole
+from tui.format import UNKNOWN, Shown, say, whole
 from tui.panes.pane import Pane
 from tui.source import page_name
 from tui.view import Moment, Reading, Row, View
@@ -159,8 +159,10 @@ class LongPane(Pane):
     # -- words -------------------------------------------------------------------------------
 
     def how_many(self) -> Shown:
-        """Return how many rows there are."""
-        return whole(len(self.all_keys) if self.part is None else self.part.total)
+        """Return how many rows there are; `+` while they are counted."""
+        if self.part is None:
+            return whole(len(self.all_keys))
+        return counted(self.part.total, complete=self.part.whole)
 
     def how_much(self, rows: int) -> Shown:
         """The rows at hand, and that they are not all."""
@@ -173,8 +175,8 @@ class LongPane(Pane):
         part = self.part
         if part is None:
             return super().share()
-        more = BLANK if part.counted else Shown("+")
-        return say("{}{} of {}", whole(part.matching), more, whole(part.total))
+        found = counted(part.matching, complete=part.counted)
+        return say("{} of {}", found, counted(part.total, complete=part.whole))
 
     def nothing(self) -> tuple[Line, ...]:
         """No row yet is not no row."""
@@ -183,6 +185,13 @@ class LongPane(Pane):
         if not self.part.searched:
             return (line(Shown(" searching…"), ink="stale"),)
         return (line(say(" {} match · esc shows all", self.share()), ink="warn"),)
+
+
+def counted(count: int, *, complete: bool) -> Shown:
+    """Return a count as far as it is known: nothing counted yet is not zero."""
+    if complete:
+        return whole(count)
+    return say("{}+", whole(count)) if count else UNKNOWN
 
 
 def _same_rows(left: Window, right: Window) -> bool:

@@ -7,7 +7,7 @@ from storage.queries.pages import Window
 from tui.actions import bindings
 from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, whole, word
 from tui.messages import CancelShownWanted, CancelWanted, SettleWanted, TicketWanted
-from tui.panes.long import LongPane
+from tui.panes.long import LongPane, counted
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
 
@@ -130,7 +130,9 @@ class OrdersPane(LongPane):
                 say("{} working", whole(working)),
                 say("{} only, esc shows all", word(self.only)),
             ]
-        return [say("{} working", whole(working)), say("{} ended", whole(total - working))]
+        complete = self.part is None or self.part.whole
+        ended = counted(max(0, total - working), complete=complete)
+        return [say("{} working", whole(working)), say("{} ended", ended)]
 
     def empty_text(self, view: View) -> Shown:
         """Known to have none."""
