@@ -83,11 +83,17 @@ class Desk:
     # -- taking -----------------------------------------------------------------------------------
 
     def known(self, client_id: int, order_id: int) -> Order | None:
-        """Return the newest order at an address."""
+        """Return the newest order at an address; one that lives before one that has ended."""
         perm_id = self.addresses.get((client_id, order_id))
         if perm_id is None:
             return None
-        return self.live.get(perm_id) or self.done.get(perm_id)
+        if (newest := self.live.get(perm_id)) is not None:
+            return newest
+        for order in self.live.values():
+            request = order.request
+            if (request.client_id, request.order_id) == (client_id, order_id):
+                return self.done.get(perm_id) if order.is_stale else order
+        return self.done.get(perm_id)
 
     def open_new(self, request: OrderRequest) -> Order | None:
         """Take a new order; None if it was refused, or was a what-if."""

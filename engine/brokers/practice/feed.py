@@ -7,16 +7,16 @@ effect: the same question has the same answer however often and in whatever orde
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from engine.brokers.practice import options
 from engine.brokers.practice.model import ZERO, MarketRule
-from engine.brokers.practice.paths import EPOCH, FUNDS, NATURES, Day, Paths
+from engine.brokers.practice.paths import EPOCH, FUNDS, NATURES, Day, Paths, paths
 from engine.brokers.practice.sessions import Hall, Hours
 from engine.brokers.practice.universe import CENT, Traded, step_at
 
@@ -110,7 +110,7 @@ class Market:
     ) -> None:
         self.hall = hall
         self.seed = seed
-        self._paths = Paths(seed, hall)
+        self._paths: Paths = paths(seed, cast(Hashable, hall.given))
         self._bars = {
             symbol: {bar.session_date: bar for bar in rows} for symbol, rows in (bars or {}).items()
         }

@@ -15,7 +15,7 @@ from engine.brokers.practice.faults import CALLBACKS, GATEWAY, POINTS, FaultScri
 from engine.brokers.practice.history import Pacing
 from engine.brokers.practice.model import ZERO, ZONE, Contract, Fault, Fired, OrderRequest, Refusal
 from engine.brokers.practice.orders import Order
-from engine.brokers.practice.streams import BarTrouble, Distortion, Streams
+from engine.brokers.practice.streams import COMPETING, BarTrouble, Distortion, Streams
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 _INSIDE = frozenset(POINTS) - CALLBACKS
@@ -153,8 +153,7 @@ class Mischief:
         self._streams.competing_until = self._now() + timedelta(seconds=seconds)
         for client_id, request_id in self._streams.quoted():
             if fired.client_id in (None, client_id):
-                text = "No market data during competing live session"
-                self._say.error(client_id, request_id, 10197, text)
+                self._say.error(client_id, request_id, *COMPETING)
 
     def _limits(self, fired: Fired) -> None:
         if "lines" in fired.fault.params:
@@ -319,14 +318,9 @@ class Mischief:
         if order is None:
             return
         order.is_lost = lost is not None
-        late = fired.get("ack_late")
-        if "fill_before_ack" in fired:
-            order.muted_until, order.mute_ends_at_fill = NEVER, True
-        if late is not None and late.text("s", "never") == "never":
-            order.muted_until, order.mute_ends_at_fill = NEVER, True
-        elif late is not None:
-            order.muted_until = self._now() + timedelta(seconds=late.number("s", 1))
-            self._agenda.at(order.muted_until, lambda: self._desk.announce(order))
+        if "double_perm_on_modify" in fired:  # `on` place: of a change that nobody saw
+            self._twin(request)
+        self._mute(order, fired.get("ack_late"), is_filled_first="fill_before_ack" in fired)
         if "held" in fired:
             self._hold(order, fired["held"])
         self._desk.start(order)
@@ -339,6 +333,14 @@ class Mischief:
             self._agenda.at(after, lambda: self._reject_live(order, code, text))
         if "false_error" in fired and not order.is_done:
             self._false_error(order.request, fired["false_error"])
+
+    def _mute(self, order: Order, late: Fired | None, *, is_filled_first: bool) -> None:
+        """Keep the acknowledgement back: for a while, or until the first fill."""
+        if is_filled_first or (late is not None and late.text("s", "never") == "never"):
+            order.muted_until, order.mute_ends_at_fill = NEVER, True
+        elif late is not None:
+            order.muted_until = self._now() + timedelta(seconds=late.number("s", 1))
+            self._agenda.at(order.muted_until, lambda: self._desk.announce(order))
 
     def _reject(self, request: OrderRequest, one: Fired) -> None:
         code, text = int(one.number("code", 201)), one.text("text", _FALSE_TEXTS[201])
@@ -395,11 +397,14 @@ class Mischief:
         if "lose_order" in fired:
             return
         if "double_perm_on_modify" in fired:
-            twin = self._desk.open_new(request)
-            if twin is not None:
-                self._desk.start(twin)
+            self._twin(request)
             return
         self._desk.change(order, request)
+
+    def _twin(self, request: OrderRequest) -> None:
+        twin = self._desk.open_new(request)
+        if twin is not None:
+            self._desk.start(twin)
 
     def cancel(self, order: Order) -> None:
         """Cancel an order, with what goes wrong about it."""

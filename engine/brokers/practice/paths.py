@@ -8,13 +8,16 @@ as history, at any pace, or only once. Leveraged funds repeat the move of their 
 the last close times their multiple. Only + − × ÷ and √ of floats: equal on every machine.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from math import sqrt
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from engine.brokers.practice.sessions import Hall, Hours
+from engine.ports import Calendar
 
 EPOCH = date(2015, 1, 2)
 """Where the walk begins."""
@@ -113,6 +116,12 @@ class _Bridge:
         return first + (last - first) * rest
 
 
+@lru_cache(maxsize=2)
+def paths(seed: int, calendar: Hashable) -> "Paths":
+    """Return the prices of a seed, once for all venues of a calendar: they never change."""
+    return Paths(seed, Hall(cast(Calendar, calendar)))
+
+
 class Paths:
     """All invented prices of one seed."""
 
@@ -126,6 +135,7 @@ class Paths:
         self._marks: dict[str, tuple[date, list[float]]] = {}
         self._sessions: dict[tuple[str, date], _Session] = {}
         self._bridges: dict[tuple[str, date, int], _Bridge] = {}
+        self._whole: dict[tuple[str, date], Day] = {}  # sessions that have closed
 
     def price(self, symbol: str, at: datetime) -> float:
         """Return the price at an instant; outside all hours the last one."""
@@ -144,6 +154,9 @@ class Paths:
     def day(self, symbol: str, day: date, until: datetime) -> Day:
         """Return a regular session up to an instant (after its open)."""
         hours = self._hall.hours(day)
+        known = self._whole.get((symbol, day))
+        if known is not None and until >= hours.closes:
+            return known
         before = self.before(symbol, day)
         until = min(until, hours.closes)
         moves = self._marked(symbol, hours, until)
@@ -152,13 +165,16 @@ class Paths:
             if until == hours.closes
             else self._move(symbol, hours, until, _DEPTH)
         )
-        return Day(
+        made = Day(
             before * (1 + moves[0]),
             before * (1 + max(last, *moves)),
             before * (1 + min(last, *moves)),
             before * (1 + last),
             self.volume(symbol, hours, until),
         )
+        if until == hours.closes:
+            self._whole[symbol, day] = made
+        return made
 
     def _marked(self, symbol: str, hours: Hours, until: datetime) -> list[float]:
         """Return the moves at the sixteenths of a session that an instant has passed.

@@ -55,6 +55,9 @@ class Weekdays:
         return day if inside else None
 
 
+WEEKDAYS = Weekdays()
+
+
 class Endless:
     """A calendar that goes on with weekdays where the one it was given ends.
 
@@ -63,7 +66,7 @@ class Endless:
 
     def __init__(self, known: Calendar) -> None:
         self._known = known
-        self._after = Weekdays()
+        self._after = WEEKDAYS
 
     def sessions(self, first: date, last: date) -> Sequence[date]:
         """Return the session dates from first to last, both included."""
@@ -132,6 +135,7 @@ class Hall:
     """The hours of every date, remembered."""
 
     def __init__(self, calendar: Calendar) -> None:
+        self.given = calendar
         self.calendar = Endless(calendar)
         self._hours: dict[date, Hours] = {}
         self._newest: tuple[datetime, datetime, Hours] | None = None  # from, until

@@ -40,6 +40,9 @@ _DELAYED_PRICES = {1: 66, 2: 67, 4: 68, 6: 72, 7: 73, 9: 75, 14: 76}
 _DELAYED_SIZES = {0: 69, 3: 70, 5: 71, 8: 74}
 
 
+COMPETING = (10197, "No market data during competing live session")
+
+
 @dataclass(slots=True)
 class Distortion:
     """Something wrong with quotes: of one symbol or all, until an instant or for ever."""
@@ -156,6 +159,12 @@ class Streams:
         if self._streams.get(stream.wanted.key) is not stream:
             return
         if stream.wanted.kind is Kind.QUOTES and stream.traded is not None:
+            symbol, at = stream.traded.listing.symbol, self._now()
+            if any(d.mode == "stale" and d.touches(symbol, at) for d in self.distortions):
+                return
+            if self.competing_until is not None and at < self.competing_until:
+                self._say.error(*stream.wanted.key, *COMPETING)
+                return
             self._show(stream, self.snapshot(stream.traded, stream.wanted))
         elif stream.wanted.kind in (Kind.PNL, Kind.PNL_SINGLE):
             self._tell_pnl(stream)

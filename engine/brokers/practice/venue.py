@@ -54,7 +54,7 @@ from engine.brokers.practice.model import (
 from engine.brokers.practice.options import black_scholes, implied
 from engine.brokers.practice.orders import load_contract, load_order, save_contract, save_order
 from engine.brokers.practice.seam import Listener
-from engine.brokers.practice.sessions import Hall, Weekdays
+from engine.brokers.practice.sessions import WEEKDAYS, Hall
 from engine.brokers.practice.streams import Streams, computed, grid_after, is_on_grid
 from engine.brokers.practice.universe import RULES, Listing, Traded, Universe
 from engine.ports import Calendar
@@ -87,7 +87,7 @@ class PracticeVenue:
         self.account, self.seed = account, seed
         self._now = self._ticked = start  # all ticks up to there are done
         self._tick = timedelta(seconds=tick_s)
-        self._hall = Hall(calendar or Weekdays())
+        self._hall = Hall(calendar or WEEKDAYS)
         extra = [
             Listing(con_id=600_001_000 + n, symbol=symbol, name=f"{symbol} (recorded)")
             for n, symbol in enumerate(sorted(bars or {}))

@@ -325,3 +325,17 @@ async def test_a_restart_ends_sessions_and_keeps_orders(opened: Opening, joined:
     again = await joined(gateway)
     await again.ask("reqOpenOrders", "openOrderEnd")
     assert [v["orderId"] for v in again.all("openOrder")] == [4]
+
+
+async def test_an_account_asked_for_again_and_again_is_refreshed_by_one_clock(
+    opened: Opening, joined: Joining
+) -> None:
+    gateway = await opened(speed=0)
+    talker = await joined(gateway)
+    for _ in range(5):
+        talker.say("reqAccountUpdates", subscribe=False)
+        talker.say("reqAccountUpdates", subscribe=True)
+    await talker.until(lambda: len(talker.all("accountDownloadEnd")) == 5)
+    gateway.advance(181)
+    await talker.settle()
+    assert len(talker.all("accountDownloadEnd")) == 6

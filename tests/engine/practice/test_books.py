@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.brokers.practice.blotter import root_of
-from engine.brokers.practice.faults import POINTS
+from engine.brokers.practice.faults import PARAMETERS, POINTS
 from tests.engine.practice.ear import D, executions, fault, fixed, held, open_venue, order, value
 
 KO = fixed("KO", "10:00 50.00 50.02")
@@ -38,7 +38,9 @@ def test_positions_and_cash_follow_the_newest_revisions_whatever_goes_wrong(
 ) -> None:
     venue, _ = open_venue(KO, seed=seed)
     for name in troubles:
-        words = {"symbol": "KO", "shares": 9, "s": 1}
+        known = PARAMETERS.get(name, "").split()
+        words: dict[str, object] = {"symbol": "KO", "shares": 9, "s": 1}
+        words = {key: value for key, value in words.items() if key == "symbol" or key in known}
         fault(venue, name, count=0 if POINTS[name] != "now" else 1, probability=0.6, **words)
     for what, n, kind in moves:
         if what == "cancel":

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from engine.brokers.practice.clock import parse_instant
-from engine.brokers.practice.faults import POINTS
+from engine.brokers.practice.faults import PARAMETERS, POINTS
 from engine.brokers.practice.model import Contract, ExecutionFilter, Kind, Subscription
 from engine.brokers.practice.venue import PracticeVenue
 from tests.engine.practice.ear import (
@@ -102,7 +102,8 @@ def _story(seed: int) -> list[object]:
     venue.subscribe(Subscription(key=(17, 2), kind=Kind.PNL))
     for name in sorted(POINTS):
         if POINTS[name] not in ("connect", "request", "now"):
-            fault(venue, name, count=0, probability=0.15, s=1)
+            words = {"s": 1} if "s" in PARAMETERS.get(name, "").split() else {}
+            fault(venue, name, count=0, probability=0.15, **words)
     kinds = ["MKT", "LMT 30", "STP 31.00", "TRAIL 0.20", "STP LMT 32.00 31.00", "MOC"]
     for n in range(1, 41):
         action = "BUY" if n % 3 else "SELL"

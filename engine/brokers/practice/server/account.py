@@ -28,11 +28,12 @@ def updates(session: Session, given: Given) -> None:
     """reqAccountUpdates: all now, then each three minutes and on change."""
     if not session.knows_account(NO_ID, given["account"]):
         return
-    was_wanted, session.wants_account = session.wants_account, given["subscribe"]
+    session.wants_account = given["subscribe"]
     if not session.wants_account:
         return
     _send_all(session)
-    if not was_wanted:
+    if not session.refreshes_account:  # however often it is asked for, one clock
+        session.refreshes_account = True
         _refresh_later(session)
 
 
@@ -48,7 +49,8 @@ def _send_all(session: Session) -> None:
 
 def _refresh_later(session: Session) -> None:
     def refresh() -> None:
-        if session.is_open and session.wants_account:
+        session.refreshes_account = session.is_open and session.wants_account
+        if session.refreshes_account:
             _send_all(session)
             session.later(REFRESH_S, refresh)
 

@@ -44,6 +44,7 @@ class Session:
         self.is_open = True
         self.wants_positions = False
         self.wants_account = False
+        self.refreshes_account = False
         self.positions_multi: set[int] = set()
         self.account_multi: dict[int, bool] = {}  # ledger and net liquidation only
         self.summaries: dict[int, frozenset[str]] = {}
