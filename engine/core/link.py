@@ -8,7 +8,6 @@ from engine.domain.command import LookAgain, LookUpOrder, ReadAccount
 from engine.domain.input import LinkSeen
 from engine.domain.order import OrderStatus
 
-_EVERY_NIGHT = "BLACKOUT"  # known beforehand: shown, and no alert
 _UNANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 
 
@@ -19,7 +18,7 @@ def on_link(state: State, given: LinkSeen) -> Decision:
         return NOTHING
     draft = Draft()
     draft.add(ev.LinkChanged(before=before, after=after))
-    if before.is_live and not after.is_live and after.reason != _EVERY_NIGHT:
+    if before.is_live and not (after.is_live or after.planned):
         draft.alert(
             state.context.book,
             Severity.WARNING,

@@ -118,7 +118,7 @@ def _on_status(
         return draft.done()
     move(draft, row, status, row.filled, row.filled_value, perm_id=perm_id, text=text, code=code)
     if status in DONE:
-        order_ended(state, draft, row, status)
+        order_ended(state, draft, row, status, f"{code} {text}" if code else text)
     return draft.done()
 
 
@@ -442,8 +442,10 @@ def _on_commission(state: State, report: rp.CommissionReported) -> Decision:
 # -- what follows ----------------------------------------------------------------------------
 
 
-def order_ended(state: State, draft: Draft, row: WorkingOrder, status: OrderStatus) -> None:
-    """Close the order's signal and let what waited for it go on."""
+def order_ended(
+    state: State, draft: Draft, row: WorkingOrder, status: OrderStatus, words: str = ""
+) -> None:
+    """Close the order's signal and let what waited for it go on; `words` are the broker's."""
     order = row.order
     if order.signal_id is not None:
         leg = _leg_of(state, row)
@@ -463,7 +465,7 @@ def order_ended(state: State, draft: Draft, row: WorkingOrder, status: OrderStat
             Severity.WARNING,
             "order_rejected",
             order.instrument,
-            row.reason or "the broker rejected the order",
+            f"{order.order_ref}: {words or 'the broker rejected the order'}",
         )
     draft.do(LookAgain())
 

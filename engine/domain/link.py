@@ -27,6 +27,7 @@ class Link:
     reason: str = ""
     next_order_id: int = 1
     account: str = ""
+    planned: bool = False  # the night's restart or reset: nobody is alarmed
     text: str = ""  # for people: error code and words, attempt number
 
     @property

@@ -255,19 +255,20 @@ class IbkrBroker:
         if trace is None:
             raise BrokerError(f"{order_id} is not known here")
         self.watch.cancels(order_id)
-        address = self.translator.canceling(order_id)
+        self.translator.canceling(order_id)
         if self.is_live:
-            self.send_cancel(trace, address)
+            self.send_cancel(trace)
 
-    def send_cancel(self, trace: Trace, address: int) -> None:
+    def send_cancel(self, trace: Trace) -> None:
         """Put a cancel on the wire; an order without an address is looked up first."""
-        if not address:
+        addresses = trace.living_addresses
+        if not addresses:
             self.look_up(trace.order.order_id)
-            return
-        if self.connection.limiter.take_cancel():
-            self.connection.ib.client.cancelOrder(address, "")
-        else:
-            self.watch.cancels(trace.order.order_id, again_s=0.0)
+        for address in addresses:
+            if self.connection.limiter.take_cancel():
+                self.connection.ib.client.cancelOrder(address, "")
+            else:
+                self.watch.cancels(trace.order.order_id, again_s=0.0)
 
     def change(self, order: Order) -> None:
         """Ask for a change; refused at once while anything is degraded.
@@ -355,6 +356,8 @@ class IbkrBroker:
         one = heard.said
         _log.debug("%s %d.%d %s", heard.connection, heard.epoch, heard.seq, one)
         if isinstance(one, said.Error):
+            if self.machine.clock(heard.at):  # the hour decides whether somebody is alarmed
+                self.keeper.tell()
             self._on_error(one, heard.monotonic)
         elif isinstance(one, said.OpenOrder):
             if one.client_id == self.terms.client_id:
@@ -424,8 +427,8 @@ class IbkrBroker:
     def wish(self, wish: Wish) -> None:
         """Do what the translator asks for."""
         if isinstance(wish, Alarm):
-            self._alarm(wish)
-            if wish.kind == "two_incarnations":
+            is_news = self._alarm(wish)
+            if is_news and wish.kind == "two_incarnations":
                 self.read_account(wish.kind)  # the second one shows as a difference
         elif isinstance(wish, AskOrder):
             _log.info("look up %s: %s", wish.order_id, wish.why)
@@ -461,12 +464,14 @@ class IbkrBroker:
         """Leave a report in the lane."""
         self._sink(Reported(self._clock.wall(), report))
 
-    def _alarm(self, alarm: Alarm) -> None:
+    def _alarm(self, alarm: Alarm) -> bool:
+        """Raise it unless it has been in this epoch; say whether it is new."""
         key = (alarm.kind, alarm.text)
         if key in self._alarmed:
-            return  # once in an epoch
+            return False
         self._alarmed.add(key)
         self._fault(alarm)
+        return True
 
     def _fault(self, alarm: Alarm) -> None:
         _log.warning("%s: %s", alarm.kind, alarm.text)

@@ -61,7 +61,7 @@ class Connection:
         self.clock = clock
         self.limiter = Limiter(terms.message_limit, clock.monotonic)
         self.epoch = 0
-        self.last_byte = 0.0  # monotonic
+        self.last_heard = 0.0  # monotonic
         self.asked_time_at: datetime | None = None  # wall; None: no answer is awaited
         self.ib: Any = None
         self._hear = hear
@@ -91,7 +91,7 @@ class Connection:
         ib.RaiseRequestErrors = True
         ib.TimezoneTWS = self.terms.tws_zone
         ib.wrapper.clientId = self.client_id
-        taps = Taps(self._on_said)
+        taps = Taps(self._on_said, self._on_message)
         taps.install(ib)
         if self._tap is not None:
             self._tap(ib)
@@ -100,7 +100,7 @@ class Connection:
         await self._dial(ib)
         self._start = None
         self._is_open = True
-        self.last_byte = self.clock.monotonic()
+        self.last_heard = self.clock.monotonic()
         opened = Opened(tuple(ib.client.getAccounts()), self._next_id, ib.client.serverVersion())
         ib.client.updateReqId(REQUEST_BASE)
         return opened
@@ -108,7 +108,6 @@ class Connection:
     def _watch_socket(self, ib: Any) -> None:
         """Events hold their listeners weakly: these belong to this long-lived object."""
         ib.client.conn.disconnected += self._on_disconnected
-        ib.client.conn.hasData += self._on_bytes
         ib.client.throttleStart += self._on_throttle
         ib.client.throttleEnd += self._on_free
 
@@ -131,6 +130,7 @@ class Connection:
             if failed:
                 dial.cancel()
                 await asyncio.wait({dial}, timeout=times.socket)
+                _heard_of(dial)
                 self._drop()
 
     def _failure(self, dial: "asyncio.Task[Any]") -> BrokerUnreachable:
@@ -186,9 +186,9 @@ class Connection:
             )
         )
 
-    def _on_bytes(self, data: bytes) -> None:
-        del data
-        self.last_byte = self.clock.monotonic()
+    def _on_message(self) -> None:
+        """A whole message came; bytes alone may be the rest of one that never ends."""
+        self.last_heard = self.clock.monotonic()
 
     def _on_disconnected(self, text: str) -> None:
         why = text or "the gateway closed the connection"
@@ -263,7 +263,7 @@ class Connection:
 
 def _heard_of(future: "asyncio.Future[Any]") -> None:
     """Look at a failure that nobody waits for any more, so that asyncio does not complain."""
-    if not future.cancelled():
+    if future.done() and not future.cancelled():
         future.exception()
 
 

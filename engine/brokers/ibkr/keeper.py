@@ -165,10 +165,10 @@ class Keeper:
         connection, times = self._connection, self._connection.terms.timings
         if not connection.is_open:
             return
-        silent = now - connection.last_byte
+        silent = now - connection.last_heard
         if silent > times.silence:
             self._asked_time = False
-            connection.close(f"no byte for {silent:.0f} s")
+            connection.close(f"nothing heard for {silent:.0f} s")
         elif silent > times.heartbeat_after:
             if not self._asked_time and connection.limiter.take():
                 self._asked_time = True

@@ -99,6 +99,7 @@ class LinkMachine:
         self.barred: tuple[str, str] | None = None  # a failed gate
         self.read_only = ""
         self.blackout = False
+        self._in_reset = False
         self.next_order_id = 1
         self.text = ""
         self._attempts = 0
@@ -123,6 +124,7 @@ class LinkMachine:
             reason=self.reason,
             next_order_id=self.next_order_id,
             account=self._terms.account,
+            planned=self.blackout or self._in_reset,
             text=self.text,
         )
 
@@ -309,6 +311,7 @@ class LinkMachine:
         """Look at the time; return whether the blackout began or ended."""
         before = self.blackout
         self.blackout = in_blackout(at, self._terms.restart_at)
+        self._in_reset = in_reset(at, self._terms.reset_region)
         return before is not self.blackout
 
     def calendar(self, at: datetime) -> Acts:
@@ -359,5 +362,9 @@ class LinkMachine:
 
 
 def same(one: Link, other: Link) -> bool:
-    """Say whether two links differ in words and in the next order id only."""
-    return replace(one, text="", next_order_id=1) == replace(other, text="", next_order_id=1)
+    """Say whether two links differ in words, the next order id and the hour only."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(link: Link) -> Link:
+    return replace(link, text="", next_order_id=1, planned=False)

@@ -188,8 +188,10 @@ COPIES: dict[str, Callable[..., Said | None]] = {
 class Taps:
     """Every callback of one library object, copied into `hear`."""
 
-    def __init__(self, hear: Callable[[Said], None]) -> None:
+    def __init__(self, hear: Callable[[Said], None], read: Callable[[], None]) -> None:
+        """`read` is called for each whole message, whatever it says."""
         self._hear = hear
+        self._read = read
         self.calls = 0
 
     def install(self, ib: Any) -> None:
@@ -218,6 +220,7 @@ class Taps:
         def interpret(fields: list[str]) -> None:
             frame = tuple(fields)  # the library takes fields away while it reads
             before = self.calls
+            self._read()
             original(fields)
             kind = int(frame[0]) if frame and frame[0].isdigit() else 0
             if kind in LOSSY and self.calls == before:

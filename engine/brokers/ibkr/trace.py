@@ -12,6 +12,9 @@ from engine.domain.ids import OrderId
 from engine.domain.money import ZERO
 from engine.domain.order import Order
 
+CANCELED = frozenset({"Cancelled", "ApiCancelled"})
+"""Raw statuses of an order that the broker has canceled."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskOrder:
@@ -60,6 +63,7 @@ class Trace:
     last_address: int = 0  # in an earlier epoch
     next_id_then: int | None = None  # the gateway's next id at the first connection after the send
     incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
+    places: dict[int, int] = field(default_factory=dict)  # permId → address in this epoch
     was_heard: bool = False  # any sign of life, ever
     signs: int = 0  # how many
     executions: Executions = field(default_factory=dict)
@@ -83,6 +87,16 @@ class Trace:
     def executed(self) -> Decimal:
         """Σ shares of the newest revision of each execution."""
         return shares_of(self.executions)
+
+    @property
+    def living_addresses(self) -> list[int]:
+        """Where to send a cancel: every incarnation's address that may live; often one."""
+        found = {
+            self.places[perm]
+            for perm, status in self.incarnations.items()
+            if perm in self.places and status not in CANCELED
+        }
+        return sorted(found) or ([self.address] if self.address else [])
 
     @property
     def has_gap(self) -> bool:

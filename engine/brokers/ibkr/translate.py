@@ -38,7 +38,7 @@ from engine.brokers.ibkr.infer import (
     price_by_average,
 )
 from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
-from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out, Trace
+from engine.brokers.ibkr.trace import CANCELED, Alarm, AskCost, AskExecutions, AskOrder, Out, Trace
 from engine.domain import report as rp
 from engine.domain.alert import Severity
 from engine.domain.fill import INFERRED, Fill, root_of
@@ -49,7 +49,6 @@ from engine.domain.order import DONE, Order, TimeInForce, WorkingOrder
 _R = Reaction
 _ALIVE = frozenset({"PreSubmitted", "Submitted"})
 _ON_THE_WAY = frozenset({"ApiPending", "PendingSubmit"})
-_CANCELED = frozenset({"Cancelled", "ApiCancelled"})
 _COMBO = "BAG"
 _NOT_UNDERSTOOD = (320, 321, 322)
 _LOOK_AFTER = timedelta(seconds=2)
@@ -134,6 +133,7 @@ class Translator:
             trace.last_address = trace.address or trace.last_address
             trace.address = 0
             trace.incarnations.clear()
+            trace.places.clear()
             if trace.is_changing:
                 self.settles(trace, "the link was lost before an answer")
             trace.was_inactive = False
@@ -146,15 +146,12 @@ class Translator:
         trace.sent_at = at
         self._address(trace, broker_order_id)
 
-    def canceling(self, order_id: OrderId) -> int:
-        """A cancel is asked; return the order's address in this epoch, 0 for none."""
-        trace = self.traces.get(order_id)
-        if trace is None:
-            return 0
+    def canceling(self, order_id: OrderId) -> None:
+        """A cancel is asked."""
+        trace = self.traces[order_id]
         trace.is_canceling = True
         trace.refusal = ""
         trace.verdict = None  # whatever was said, it lived on: what ends it now is the cancel
-        return trace.address
 
     def changing(self, order: Order) -> None:
         """A change into this goes out."""
@@ -279,6 +276,8 @@ class Translator:
             return self._foreign(one.order_ref, one.client_id)
         if one.client_id == self._client_id:
             self._address(trace, one.order_id)
+            if one.order_id > 0 and one.perm_id:
+                trace.places[one.perm_id] = one.order_id
         out = [*self._settled(trace, one)]
         out += self._on_status(trace, one.status, at, perm_id=one.perm_id, is_whole=False)
         orphan = self._orphans.pop(one.perm_id, None)
@@ -329,12 +328,12 @@ class Translator:
         self._sign(trace, at)
         if perm_id:
             self._by_perm[perm_id] = trace
-            if trace.incarnations.get(perm_id) not in _CANCELED:
+            if trace.incarnations.get(perm_id) not in CANCELED:
                 trace.incarnations[perm_id] = status
             out += self._double(trace)
-        if trace.status in _CANCELED or trace.is_done:
+        if trace.status in CANCELED or trace.is_done:
             return out  # an end is never undone
-        if status in _CANCELED:
+        if status in CANCELED:
             if any(other in _ALIVE for other in trace.incarnations.values()):
                 return out  # another incarnation of the order lives on
             trace.status = status
@@ -405,7 +404,7 @@ class Translator:
             self._sign(trace, at)
             code, text = trace.verdict or (0, one.completed_status)
             return self._rejected(trace, code, text)
-        if one.status in _CANCELED:
+        if one.status in CANCELED:
             trace.canceled_text = trace.canceled_text or one.completed_status
         out = self._on_status(trace, one.status, at, perm_id=one.perm_id)
         self._note_gap(trace, at)

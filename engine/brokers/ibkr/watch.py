@@ -151,7 +151,7 @@ class Watch:
                     del self._canceling[order_id]
                     continue
                 self._canceling[order_id] = (tries + 1, now + self._times.cancel_again)
-                self._broker.send_cancel(trace, trace.address)
+                self._broker.send_cancel(trace)
 
     def _commissions(self, now: float) -> None:
         """Ask for commissions that do not come; after some minutes a person is told instead."""

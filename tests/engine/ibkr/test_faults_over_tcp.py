@@ -188,7 +188,7 @@ async def test_a_half_open_socket_is_noticed_by_its_silence() -> None:
         await gateway.fault("half_open", s=2, client=17)
         await one.until(lambda: one.broker.machine.reason == "LINK_DOWN", 8)
         await one.until(lambda: one.broker.machine.link.is_live, 8)
-        assert any("no byte for" in text for text in one.texts)
+        assert any("nothing heard for" in text for text in one.texts)
 
 
 async def test_a_position_changed_by_hand_is_seen() -> None:

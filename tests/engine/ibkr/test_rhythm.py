@@ -101,10 +101,11 @@ def test_the_data_connection_has_no_rhythm_of_its_own() -> None:
     assert not list(looks(machine, FRIDAY, SUNDAY_ONE, QUARTER))
 
 
-@pytest.mark.parametrize(("reason", "alerts"), [("BLACKOUT", 0), ("LINK_DOWN", 1)])
-def test_the_nights_blackout_is_no_alert_a_lost_link_is(reason: str, alerts: int) -> None:
+@pytest.mark.parametrize("reason", ["BLACKOUT", "LINK_DOWN", "UPSTREAM_DOWN"])
+@pytest.mark.parametrize("planned", [True, False])
+def test_what_the_night_brings_is_no_alert_a_lost_link_is(reason: str, planned: bool) -> None:
     core = Core()
     live = Link(state=LinkState.LIVE, epoch=1, account="DU0000001")
     core.take(LinkSeen(FRIDAY, live))
-    core.take(LinkSeen(FRIDAY, replace(live, reason=reason)))
-    assert [row.kind for row in core.state.alerts.values()] == ["link"] * alerts
+    core.take(LinkSeen(FRIDAY, replace(live, reason=reason, planned=planned)))
+    assert [row.kind for row in core.state.alerts.values()] == ([] if planned else ["link"])
