@@ -74,7 +74,7 @@ class Stand:
         """Ask for one order."""
         self.did(f"look up {order_id}" if order_id != MINE.order_id else "look up")
 
-    def send_cancel(self, trace: object, address: int) -> None:
+    def send_cancel(self, trace: object) -> None:
         """Ask for a cancel."""
         self.did("cancel")
 
