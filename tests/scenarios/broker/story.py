@@ -206,10 +206,7 @@ class Story:
         """Let the strategy's slot come; where prices are missing it waits for them in vain."""
         await self.comes(SLOT - timedelta(seconds=3))  # the slot wants quotes of its own time
         if waits:  # as long as the core would still take it
-            reached = self.watched.reached
-            assert reached is not None
-            seen = reached.loop.position
-            await self.until(lambda: reached.loop.position > seen + 1)  # with quotes of that time
+            await self.pass_(1.5, step_s=0.3)  # with what the wire says of that time
             await self.comes(SLOT + timedelta(seconds=109))
         await self.until(lambda: self.rows("SELECT 1 FROM v_decisions"))
 

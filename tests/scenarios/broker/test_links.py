@@ -205,7 +205,8 @@ async def test_a_farm_that_no_order_needs_stops_none(tmp_path: Path, farm: str) 
 
 
 async def test_a_clock_that_is_wrong_is_told_and_stops_entries(tmp_path: Path) -> None:
-    async with Story(tmp_path, LIMIT, faults={"clock_skew": {"s": -90}}) as story:
+    skewed = {"clock_skew": {"s": -90}}
+    async with Story(tmp_path, LIMIT, faults=skewed, speed=1) as story:
         assert "ahead of the broker's" in await story.alert("clock_off")
         state = story.status["trading_state"]
         assert (state["state"], state["actor"]) == ("REDUCING", "engine")
