@@ -7,7 +7,6 @@ different. Any other question, the stop panel above all, ends a ticket that is o
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from time import monotonic
 
 from engine.domain.ids import RequestId
@@ -203,10 +202,19 @@ class Tickets(Wishes, inherit_bindings=False):
         name, _, at = (str(beat.get("next_slot") or "") if beat is not None else "").partition(" ")
         due = when(instant({"at": at or None}, "at"), self.view.moment.session_date)
         next_slot = say("; it decides anew at {} {}", slot(name or None), due)
-        value = Decimal(preview["value"] or 0)
+        value = tickets.number_of(preview["value"]) or 0
+
+        def answered(key: str, text: str) -> None:
+            if key == tickets.CHECKS_KEY:
+                title = say("Checks of this very order: {}", tickets.order_line(preview))
+                self.dashboard.show_text(title, tickets.check_lines(preview))
+                self.ask(question)
+            else:
+                self._send(ticket, preview, asked, text or key)
+
         question = tickets.order_question(
             preview,
-            lambda key, text: self._send(ticket, preview, asked, text or key),
+            answered,
             head,
             session=steering.session_facts(self.view),
             next_slot=next_slot,

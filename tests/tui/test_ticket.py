@@ -379,7 +379,7 @@ async def test_a_large_live_order_is_confirmed_by_typing_its_quantity() -> None:
         by_word=True,
     )
     assert asked.typed is not None
-    assert asked.answers == (("y", "send"),)
+    assert asked.answers[0] == ("y", "send")
     assert [asked.typed.accepts(word) for word in ("y", "13", "130")] == [False, False, True]
 
 
@@ -417,3 +417,22 @@ async def test_a_replacement_says_what_it_waits_for_and_what_came_in_between(
         await until(on.pilot, lambda: on.desk.statuses() == [S.FILLED], "the fill")
         assert [e.outcome for e in on.desk.events(ReplacementEnded)] == ["FILLED"]
         assert "not_replaced" in on.desk.alerts()
+
+
+async def test_every_check_is_shown_on_demand_and_the_question_stays(tmp_path: Path) -> None:
+    async with floor(tmp_path, [manual()]) as on:
+        await on.keys("B", "10 QQQ", "enter")
+        await on.sees("y send", "v all checks", "order 0.10 of 10", "budget 0.10 of 10")
+        await on.keys("v")
+        await on.sees("Checks of this very order", "trading_state", "ACTIVE  limit not HALTED")
+        assert on.app.dashboard.confirm.has_focus
+        await on.keys("y")
+        await on.sees("FILLED 10/10")
+        await on.keys("escape")
+        await on.sees("Overview")
+        await on.keys("B", "5000 QQQ", "enter")
+        await on.sees("NOT SENT", "v all checks")
+        await on.keys("v")
+        await on.sees("order_size         fail           50.0000  limit 10 of equity")
+        await on.keys("y")
+        assert on.kinds.count("ORDER") == 1

@@ -15,11 +15,27 @@ from engine.domain.order import OrderType, TimeInForce
 from engine.domain.ticket import TIMES, Action, Ticket, ticket_of
 from engine.errors import SettingsError
 from tui.dialogs.confirm import Facts, Question, Typed, word_needed
-from tui.format import BLANK, Shown, age, money, number, percent, price, quantity, safe, say, word
+from tui.format import (
+    BLANK,
+    Shown,
+    age,
+    fit,
+    money,
+    number,
+    percent,
+    price,
+    quantity,
+    safe,
+    say,
+    word,
+)
 from tui.view import Row
+from tui.widgets.lines import Line, Span, line
 
 Preview = Mapping[str, Any]
 """What the engine answers (engine.core.manual): texts, None where something is not known."""
+
+CHECKS_KEY = "v"
 
 HOW = Shown("SHARES or n% · SYMBOL · LIMIT price · STOP price · DAY GTC IOC, in any order")
 
@@ -162,12 +178,16 @@ def _kind(of: Mapping[str, Any], symbol: str) -> Shown:
     parts = [word(symbol), word(of["type"])]
     for name in ("stop", "limit"):
         if of.get(name):
-            parts.append(price(_number(of[name])))
+            parts.append(price(number_of(of[name])))
     return Shown(" ".join((*parts, word(of["tif"]))))
 
 
-def _number(text: Any) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def number_of(text: Any) -> Decimal | None:
+    """Return a number of the preview; what is none is unknown, never a crash."""
+    try:
+        return None if text is None else Decimal(text)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
 
 
 def waiting_question(ticket: Ticket, asked: Callable[[], Shown]) -> Question:
@@ -211,10 +231,31 @@ def order_question(
         say("NOT SENT: {}", safe(why_not, 200)) if why_not else gate_line(preview),
         changed_line(preview) or (session[0] if session else BLANK),
     )
+    checks = (CHECKS_KEY, Shown("all checks"))
     if why_not:
-        return Question(title, facts, (), then, danger=False)
+        return Question(title, facts, (checks,), then, danger=False)
     typed = word_needed(preview["quantity"]) if by_word else None
-    return Question(title, facts, (("y", Shown("send")),), then, typed=typed)
+    return Question(title, facts, (("y", Shown("send")), checks), then, typed=typed)
+
+
+def check_lines(preview: Preview) -> list[Line]:
+    """Return every check of the gate with its numbers for this very order, the worst first."""
+    inks = {
+        "FAIL": "danger", "UNKNOWN": "warn", "WARN": "warn", "PASS": "plain",
+        "NOT_APPLICABLE": "quiet",
+    }  # fmt: skip
+    worst = [*inks]
+    checks = sorted(
+        preview["checks"], key=lambda check: worst.index(check[1]) if check[1] in inks else 0
+    )
+    return [
+        line(
+            Span(fit(say(" {}", word(code)), 20), "key"),
+            Span(fit(word(result.replace("_", " ").lower()), 15), inks.get(result, "warn")),
+            Span(say("{}  limit {}", word(value), word(limit))),
+        )
+        for code, result, value, limit in checks
+    ]
 
 
 def order_line(preview: Preview) -> Shown:
@@ -227,10 +268,10 @@ def order_line(preview: Preview) -> Shown:
     return say(
         "{} {} {}, about {} USD; last {}, {}, bid {} ask {}{}",
         word(preview["side"]),
-        quantity(_number(preview["quantity"])),
+        quantity(number_of(preview["quantity"])),
         _kind(preview, preview["symbol"]),
-        number(_number(preview["value"]), 0),
-        price(_number(preview["price"])),
+        number(number_of(preview["value"]), 0),
+        price(number_of(preview["price"])),
         age(preview["age_s"]),
         _beside(preview, "bid"),
         _beside(preview, "ask"),
@@ -240,7 +281,7 @@ def order_line(preview: Preview) -> Shown:
 
 def _beside(preview: Preview, side: str) -> Shown:
     """Return bid or ask; only its cents where the dollars are those of the price before it."""
-    last, quoted = _number(preview["price"]), _number(preview[side])
+    last, quoted = number_of(preview["price"]), number_of(preview[side])
     if last is None or quoted is None or int(last) != int(quoted) or last < 1:
         return price(quoted)
     return Shown(price(quoted).rpartition(".")[2].rjust(3, "."))
@@ -250,12 +291,12 @@ def effect_line(preview: Preview) -> Shown:
     """Return what it does to shares, weight and cash."""
     return say(
         "owned {} → {}, weight {} % → {} %, cash {} → about {}",
-        quantity(_number(preview["owned"])),
-        quantity(_number(preview["owned_after"])),
-        percent(_number(preview["weight"])),
-        percent(_number(preview["weight_after"])),
-        money(_number(preview["cash"])),
-        money(_number(preview["cash_after"])),
+        quantity(number_of(preview["owned"])),
+        quantity(number_of(preview["owned_after"])),
+        percent(number_of(preview["weight"])),
+        percent(number_of(preview["weight_after"])),
+        money(number_of(preview["cash"])),
+        money(number_of(preview["cash_after"])),
     )
 
 
@@ -273,11 +314,22 @@ def gate_line(preview: Preview) -> Shown:
     results = [result for _, result, *_ in preview["checks"]]
     passed = Shown(str(results.count("PASS")))
     many = Shown(str(len(results)))
-    line = say("gate: {} checks, {} pass, none denies", many, passed)
+    told = say("gate: {} checks, {} pass, none denies", many, passed)
     if preview["waits"]:
-        line = say("{} · WAITS for {}", line, word(preview["waits"]))
+        told = say("{} · WAITS for {}", told, word(preview["waits"]))
     near = [f"{c} {v} (limit {x})" for c, r, v, x in preview["checks"] if r == "WARN"]
-    return say("{} · warns: {}", line, safe(", ".join(near), 120)) if near else line
+    if near:
+        return say("{} · warns: {}", told, safe(", ".join(near), 120))
+    sizes = [
+        f"{name} {value} of {limit.partition(' ')[0]}"
+        for code, result, value, limit in preview["checks"]
+        for name in (_SIZES.get(code),)
+        if name and result == "PASS"
+    ]
+    return say("{} · {}", told, safe(" · ".join(sizes), 120)) if sizes else told
+
+
+_SIZES = {"order_size": "order", "symbol_exposure": "symbol", "strategy_budget": "budget"}
 
 
 def changed_line(preview: Preview) -> Shown:
