@@ -11,7 +11,7 @@ from engine.domain.order import OrderStatus
 from engine.domain.session import Verdict
 from storage.connect import reading
 from tests.engine.ibkr.test_over_tcp import core_of, send
-from tests.engine.ibkr.test_whole import BEFORE_SLOT, calendar, engine, until
+from tests.engine.ibkr.test_whole import BEFORE_SLOT, at_slot, calendar, engine, until
 from tests.engine.ibkr.wire import D, Desk, desk, order
 
 
@@ -82,6 +82,7 @@ async def test_a_dry_run_stands_beside_an_engine_at_the_same_gateway(tmp_path: P
         engine(tmp_path / "dry", gateway, line, dry_run=True) as dry,
     ):
         assert gateway.clients == [17, 18, 20, 21]
+        await at_slot(gateway, real, dry)
         done = real.loop.state.orders
         await until(lambda: any(row.status is OrderStatus.FILLED for row in done.values()))
         seen = dry.loop.state.orders
