@@ -93,10 +93,12 @@ def go_on(state: State, draft: Draft, at: datetime) -> None:
         _end(state, draft, row, wish.request.request_id, outcome, words)
 
 
-def drop(state: State, draft: Draft, why: str) -> None:
-    """Give up every new order that still waits for a cancel."""
+def drop(state: State, draft: Draft, why: str, *, entries_only: bool = False) -> None:
+    """Give up every new order that still waits for a cancel; none comes after a halt or a stop."""
     for old, wish in state.replacing.items():
-        _end(state, draft, state.orders[old], wish.request.request_id, "DROPPED", why)
+        row = state.orders[old]
+        if not (entries_only and row.order.is_exit):
+            _end(state, draft, row, wish.request.request_id, "DROPPED", why)
 
 
 # -- from ticket to order --------------------------------------------------------------------

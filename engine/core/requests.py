@@ -97,6 +97,8 @@ def change_trading_state(
     )
     if after is not TradingState.ACTIVE:
         cancel_working(state, draft, actor, f"{after.value}: {reason}", entries_only=True)
+        may_exit = after is TradingState.REDUCING
+        manual.drop(state, draft, f"{after.value}: {reason}", entries_only=may_exit)
 
 
 _WANTED = {
@@ -152,6 +154,7 @@ def _flatten(state: State, draft: Draft, request: Request) -> tuple[str, str]:
             )
         )
     cancel_working(state, draft, request.actor, "flatten", entries_only=True)
+    manual.drop(state, draft, "flatten")
     trade.drop_plans(state, draft, "flatten")
     draft.do(LookAgain())
     count = sum(1 for b in owned for p in b.positions.values() if p.quantity)
@@ -247,6 +250,7 @@ def begin_stop(state: State, draft: Draft, end: SessionState, reason: str, actor
         )
     )
     cancel_working(state, draft, actor, f"session ends: {reason}", entries_only=False)
+    manual.drop(state, draft, f"session ends: {reason}")
     if state.flatten is not None:
         for book in state.books.values():
             for key, position in book.positions.items():

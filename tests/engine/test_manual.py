@@ -1,5 +1,6 @@
 """Orders by hand through the whole path: request → gate → order → fill, and what stops them."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +28,7 @@ from engine.domain.ids import MANUAL, RequestId, StrategyId
 from engine.domain.input import Requested, Started
 from engine.domain.order import OrderStatus, OrderType, TimeInForce
 from engine.domain.request import Request, RequestKind
-from engine.domain.session import Mode, TradingState
+from engine.domain.session import Mode
 from engine.domain.unit import Entry
 from engine.risk.limits import Limits
 from engine.strategy import registry
@@ -455,21 +456,53 @@ async def test_an_order_that_a_strategy_decided_is_canceled_not_replaced(tmp_pat
     assert text == "not_by_hand: script decided this order: cancel it; it decides anew"
 
 
-async def test_a_halt_while_a_cancel_is_awaited_lets_no_new_order_out(tmp_path: Path) -> None:
+class Slow:
+    """A broker that answers a cancel when it is told to."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self.late: list[Any] = []
+
+    def cancel(self, order_id: Any) -> None:
+        """Remember."""
+        self.late.append(order_id)
+
+    def answer(self) -> None:
+        """Now."""
+        for order_id in self.late:
+            self._real.cancel(order_id)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize("what", ["HALT", "REDUCE", "FLATTEN", "STOP"])
+async def test_nothing_comes_after_a_halt_or_a_stop_when_the_cancel_is_confirmed(
+    tmp_path: Path, what: str
+) -> None:
     desk = quick(tmp_path, [manual()], PRICES)
+    brokers: list[Slow] = []
+
+    def slow(real: Any) -> Any:
+        brokers.append(Slow(real))
+        return brokers[0]
+
+    desk.wrap_broker = slow
     desk.before[step(1, SLOT)] = order(desk, "BUY", limit="90", **RESTING)
+    desk.before[step(2, SLOT)] = replacing(desk, limit="101", **RESTING)
 
-    def act() -> None:
-        replacing(desk, limit="101", **RESTING)()
-        desk.inbox.put(desk.requested("HALT", "stop key"))
+    def asks() -> None:
+        desk.inbox.put(desk.requested(what, "stop key"))
+        if what in ("HALT", "REDUCE"):
+            desk.inbox.put(desk.requested("RESUME", "go on"))
+        asyncio.get_running_loop().call_later(0.05, brokers[0].answer)
 
-    desk.before[step(2, SLOT)] = act
+    desk.before[step(2, CLOSE)] = asks
     await desk.run()
-    assert desk.state.trading_state is TradingState.HALTED
-    assert desk.owned() == 0
     (ended,) = desk.events(ReplacementEnded)
-    assert ended.outcome in ("DENIED", "DONE")
-    assert not any(row.status in (S.FILLED, S.ACCEPTED) for row in desk.orders())
+    assert ended.outcome == "DROPPED"
+    assert len(desk.orders()) == 1
+    assert desk.owned() == 0
 
 
 # -- pressed twice ---------------------------------------------------------------------------
