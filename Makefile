@@ -9,6 +9,7 @@ SEEDS ?= 200
 SEED ?=
 FIRST ?= 0
 N ?= 50
+S ?= 60
 CELL ?=
 KILLS_SEED ?= 7
 WORKERS ?= 2
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench docs sim kills sequences clients lock clean
+.PHONY: help run setup test check format bench docs sim kills sequences fuzz clients lock clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -70,6 +71,9 @@ kills: setup ## kill N engines, offline and at a gateway: make kills N=200, or o
 
 sequences: setup ## permute and repeat what a broker says in N ways: make sequences N=5000
 	@PILOTHOUSE_SEQUENCES=$(N) $(BIN)/python -m pytest -n 0 tests/engine/ibkr/test_sequences.py $(ARGS)
+
+fuzz: setup ## throw random frames at the practice gateway for S seconds: make fuzz S=60
+	@PILOTHOUSE_FUZZ_S=$(S) $(BIN)/python -m pytest -n 0 -m fuzz $(ARGS)
 
 clients: setup ## fetch other people's TWS clients, for the gateway's tests (the last needs npm)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

@@ -13,8 +13,8 @@ from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.model import Contract, ExecutionFilter
 from tests.engine.gateway.conftest import Opening
 
-VERSIONS: tuple[int, ...] = (157, 163, 164, 170, 176)
-MORE = (158, 160, 162, 166, 169, 172, 174, 175)
+VERSIONS: tuple[int, ...] = (157, 158, 163, 164, 166, 170, 174, 176)
+MORE = (160, 162, 169, 172, 175)
 """Run as well with PILOTHOUSE_CLIENTS=all."""
 
 if os.environ.get("PILOTHOUSE_CLIENTS") == "all":

@@ -1,7 +1,6 @@
-"""Faults of the script, one by one: what becomes of orders, fills and the link."""
+"""What orders and the link become of faults together; one by one: tests/scenarios/broker."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -9,99 +8,13 @@ from typing import Any
 import pytest
 
 from engine.brokers.practice.gateway import PracticeGateway
-from engine.domain import report as rp
 from engine.domain.order import DONE, OrderStatus, OrderType, Side
-from engine.domain.reconciliation import AnswerFailed, BrokerAccount
+from engine.domain.reconciliation import BrokerAccount
 from tests.engine.ibkr.test_over_tcp import account, core_of, send
-from tests.engine.ibkr.wire import FAST, QQQ, D, desk
+from tests.engine.ibkr.wire import QQQ, D, desk
 
 _S = OrderStatus
 LIMIT: dict[str, Any] = {"type_": OrderType.LIMIT, "limit_price": D(100)}
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"name": "duplicate", "times": 3, "count": 0},
-        {"name": "reorder", "window": 4, "count": 0},
-        {"name": "delay", "kind": 11, "ms": 200, "count": 0},
-        {"name": "delay", "kind": 59, "ms": 300, "count": 0},
-        {"name": "lose", "kind": 3, "n": 2},
-        {"name": "lose", "kind": 5, "n": 2},
-        {"name": "lose", "kind": 59, "n": 1},
-        {"name": "ack_late", "s": 0.5},
-        {"name": "commission_late", "s": 0.5},
-        {"name": "fragment", "bytes": 1},
-        {"name": "coalesce", "frames": 5},
-        {"name": "slow", "ms": 200, "count": 0},
-        {"name": "overfill", "shares": 0},
-    ],
-    ids=lambda fault: f"{fault['name']}-{fault.get('kind', '')}",
-)
-async def test_what_is_late_twice_mixed_or_lost_books_every_fill_once(
-    fault: dict[str, object],
-) -> None:
-    given = {key: value for key, value in fault.items() if key != "name"}
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault(str(fault["name"]), **given)
-        row = send(one, core, "a", 1, quantity=10)
-        await one.until(lambda: row.status is _S.FILLED)
-        await one.until(
-            lambda: (
-                core.state.fills
-                and all(fill.commission is not None for fill in core.state.fills.values())
-            )
-        )
-        answer = await account(one)
-        assert isinstance(answer, BrokerAccount)
-        assert answer.positions == {QQQ: core.book.position(QQQ).quantity} == {QQQ: D(10)}
-        assert answer.cash == core.book.cash
-
-
-async def test_an_order_held_for_locate_is_alive() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        await gateway.fault("held", s=60)
-        row = send(one, core_of(one), "a", 1, **LIMIT)
-        await one.until(lambda: row.status is _S.ACCEPTED)
-        await asyncio.sleep(0.3)
-        assert row.status is _S.ACCEPTED
-
-
-async def test_inactive_without_a_reason_ends_only_by_what_the_broker_shows() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        await gateway.fault("inactive")
-        row = send(one, core_of(one), "a", 1, **LIMIT)
-        await one.until(lambda: row.status in (_S.ACCEPTED, *DONE))
-        await asyncio.sleep(0.2)
-        assert row.status in (_S.ACCEPTED, _S.REJECTED)
-
-
-async def test_a_rejection_says_its_code() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        await gateway.fault("reject", code=201, text="no such luck")
-        row = send(one, core_of(one), "a", 1)
-        await one.until(lambda: row.status is _S.REJECTED)
-        assert "no such luck" in row.reason
-
-
-@pytest.mark.parametrize("code", [10148, 161])
-async def test_a_refused_cancel_leaves_the_order_alive(code: int) -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        row = send(one, core, "a", 1, **LIMIT)
-        await one.until(lambda: row.status is _S.ACCEPTED)
-        await gateway.fault("refuse_cancel", code=code, count=1)
-        one.broker.cancel(row.order.order_id)
-        await one.until(lambda: one.reports(rp.CancelRefused))
-        assert row.status is _S.ACCEPTED
-        one.broker.cancel(row.order.order_id)
-        await one.until(lambda: row.status is _S.CANCELED)
 
 
 async def test_a_cancel_goes_out_where_no_order_may() -> None:
@@ -146,93 +59,6 @@ async def test_a_cancel_asked_without_a_link_goes_out_with_the_next_one() -> Non
         await one.until(lambda: one.broker.machine.reason == "LINK_DOWN")
         one.broker.cancel(row.order.order_id)
         await one.until(lambda: row.status is _S.CANCELED)
-
-
-async def test_a_commission_that_never_comes_is_told_to_a_person() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        await gateway.fault("commission_late", s="never", count=0)
-        row = send(one, core_of(one), "a", 1, quantity=10)
-        await one.until(lambda: row.status is _S.FILLED)
-        await one.until(lambda: "commission_missing" in one.faults)
-        assert not one.reports(rp.CommissionReported)
-
-
-async def test_more_than_was_ordered_is_booked() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("overfill", shares=5)
-        row = send(one, core, "a", 1, quantity=10)
-        await one.until(lambda: row.filled == 15)
-        assert core.book.position(QQQ).quantity == 15
-
-
-async def test_a_busted_execution_takes_its_shares_back() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("bust")
-        send(one, core, "a", 1, quantity=10)
-        await one.until(lambda: any(fill.quantity == 0 for fill in core.state.fills.values()))
-        answer = await account(one)
-        assert isinstance(answer, BrokerAccount)
-        assert answer.positions.get(QQQ, D(0)) == core.book.position(QQQ).quantity
-
-
-async def test_a_half_open_socket_is_noticed_by_its_silence() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        quick = one.broker.terms.timings
-        assert quick.silence > quick.heartbeat_after
-        await gateway.fault("half_open", s=2, client=17)
-        await one.until(lambda: one.broker.machine.reason == "LINK_DOWN", 8)
-        await one.until(lambda: one.broker.machine.link.is_live, 8)
-        assert any("nothing heard for" in text for text in one.texts)
-
-
-async def test_a_position_changed_by_hand_is_seen() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        await gateway.fault("manual_trade", symbol="QQQ", quantity=3)
-        answer = await account(one)
-        assert isinstance(answer, BrokerAccount)
-        assert answer.positions == {QQQ: D(3)}
-
-
-async def test_ids_that_the_gateway_issues_again_mix_up_no_orders() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        first = send(one, core, "a", 1, **LIMIT)
-        second = send(one, core, "b", 2, **LIMIT)
-        await one.until(lambda: second.status is first.status is _S.ACCEPTED)
-        gateway.restart(down_s=0.2, id_rollback=2)
-        await one.until(lambda: one.broker.machine.epoch == 2 and one.broker.is_live)
-        assert first.status is second.status is _S.ACCEPTED
-        one.broker.cancel(first.order.order_id)
-        await one.until(lambda: first.status is _S.CANCELED)
-        assert second.status is _S.ACCEPTED
-
-
-async def test_a_frame_that_cannot_be_read_compares_everything_anew() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("bad_frame", kind=11, mode="drop", count=1)
-        row = send(one, core, "a", 1, quantity=10)
-        await one.until(lambda: row.status is _S.FILLED)
-        assert core.book.position(QQQ).quantity == 10
-
-
-async def test_questions_that_fail_for_ever_never_make_a_position_flat() -> None:
-    quick = replace(FAST, request=0.3)
-    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=quick) as one:
-        await one.live()
-        for kind in (61, 16, 6):
-            await gateway.fault("silent", on=f"request:{kind}", count=0)
-        for _ in range(3):
-            assert isinstance(await account(one), AnswerFailed)
 
 
 async def test_a_night_with_its_restart_sends_nothing_and_ends_compared() -> None:

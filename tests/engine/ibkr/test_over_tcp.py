@@ -108,36 +108,6 @@ async def test_what_is_not_qualified_is_not_sent() -> None:
 # -- the link --------------------------------------------------------------------------------
 
 
-async def test_fills_that_happen_while_away_come_with_the_next_connection() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        row = send(one, core, "e", 1, type_=OrderType.LIMIT, limit_price=D(100))
-        await one.until(lambda: row.status is _S.ACCEPTED)
-        await gateway.fault("drop_socket", client=17)
-        gateway.set_market("QQQ", {"bid": "98.00", "ask": "99.00", "last": "99.00"})
-        gateway.advance(5)
-        await one.until(lambda: row.status is _S.FILLED)
-        assert row.filled == 10
-        assert len(one.reports(rp.Executed)) == len({f.exec_id for f in one.reports(rp.Executed)})
-        assert one.broker.machine.epoch == 2
-
-
-async def test_the_link_lost_right_after_the_send_leaves_one_order_and_finds_it() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("drop_socket", client=17, on="place")
-        row = send(one, core, "f", 1, quantity=10)
-        await one.until(lambda: row.status is _S.UNKNOWN or row.filled)
-        await one.until(lambda: row.status is _S.FILLED)
-        assert len(gateway.venue.completed_orders()) == 1
-        await one.until(lambda: one.broker.machine.link.is_live)
-        answer = await account(one)
-        assert isinstance(answer, BrokerAccount)
-        assert answer.positions == {QQQ: D(10)}
-
-
 async def test_an_order_that_never_arrived_is_proven_absent_and_only_then_ended() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()
@@ -198,14 +168,6 @@ async def test_a_wrong_account_or_mode_stops_at_the_gate(
         for word in named:
             assert word in one.broker.machine.link.text
         await one.until(lambda: gateway.clients == [])
-
-
-async def test_a_silent_start_is_given_up_and_tried_again() -> None:
-    async with PracticeGateway(seed=7) as gateway:
-        await gateway.fault("silent_start", s=0.5)
-        async with desk(gateway) as one:
-            await one.live(8)
-            assert one.links.count("TCP LINK_DOWN") >= 2
 
 
 @pytest.mark.parametrize("data_lost", [False, True])
@@ -297,86 +259,6 @@ async def test_an_empty_answer_against_the_portfolio_is_unknown_not_flat() -> No
 
 
 # -- orders ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "code", [10349, 201, 161, 10147, 10148, 104, 105, 399, 10197, 321, 2161, 135]
-)
-async def test_a_false_error_ends_no_order(code: int) -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("false_error", code=code, text="not the end")
-        row = send(one, core, "l", 1, type_=OrderType.LIMIT, limit_price=D(100))
-        await one.until(lambda: row.status is _S.ACCEPTED)
-        await asyncio.sleep(0.3)
-        assert row.status is _S.ACCEPTED
-        assert len(gateway.venue.open_orders()) == 1
-
-
-async def test_a_fill_before_its_acknowledgement_is_booked_once() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("fill_before_ack")
-        row = send(one, core, "m", 1)
-        await one.until(lambda: row.status is _S.FILLED)
-        assert core.book.position(QQQ).quantity == 10
-
-
-async def test_a_corrected_execution_replaces_the_old_one() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("exec_correction", price="123.45")
-        row = send(one, core, "n", 1)
-        await one.until(lambda: any(f.exec_id.endswith(".02") for f in one.reports(rp.Executed)))
-        await one.until(lambda: row.status is _S.FILLED)
-        assert core.book.position(QQQ).quantity == 10
-        assert D("123.45") in {fill.price for fill in core.state.fills.values()}
-
-
-async def test_a_lost_execution_is_fetched() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        await gateway.fault("lose", kind=11, n=1)
-        row = send(one, core, "o", 1)
-        await one.until(lambda: row.status is _S.FILLED)
-        assert core.book.position(QQQ).quantity == 10
-
-
-async def test_an_execution_in_an_unknown_zone_is_noticed() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core_of(one)
-        await gateway.fault("time_zone", zone="XYZ/Nowhere", count=1)
-        send(one, core_of(one), "p", 1)
-        await one.until(lambda: "frame_lost" in one.faults)
-        assert "SYNCING SYNCING" in one.links[3:]
-
-
-async def test_a_foreign_order_is_shown_and_not_touched() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        await gateway.fault("foreign_order", symbol="QQQ", price="100")
-        answer = await account(one)
-        assert isinstance(answer, BrokerAccount)
-        assert len(answer.orders) == 1
-        assert not answer.orders[0].order_ref.startswith("PH-")
-        assert not one.reports(rp.Accepted)
-
-
-async def test_a_cancel_that_crosses_a_fill_is_booked_as_filled() -> None:
-    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
-        await one.live()
-        core = core_of(one)
-        row = send(one, core, "q", 1, type_=OrderType.LIMIT, limit_price=D(100))
-        await one.until(lambda: row.status is _S.ACCEPTED)
-        await gateway.fault("fill_on_cancel")
-        one.broker.cancel(row.order.order_id)
-        await one.until(lambda: row.status is _S.FILLED)
-        assert core.book.position(QQQ).quantity == 10
 
 
 async def test_after_a_restart_of_ours_the_reference_finds_the_order() -> None:
