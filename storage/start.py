@@ -1,7 +1,7 @@
 """Everything that happens before a database may be written, in this order.
 
 Schema version → quick_check → chain (of a large file: from the last anchor) → head file →
-migrate. (The instance
+migrate → indexes of tables that have grown long. (The instance
 lock comes before all of it and is held by whoever calls this.) A newer schema, a damaged file
 and a broken chain are refused, nothing is written. A whole chain that ends before the row the
 head file names has lost its tail: the engine may start, but HALTED.
@@ -15,6 +15,7 @@ from engine.errors import DatabaseUnusable
 from storage import head
 from storage.connect import open_reader, unusable
 from storage.hashchain import START, Link, at_seq, last, verify
+from storage.longtables import index_long_tables
 from storage.migrate import migrate, version_of
 
 WHOLE_CHAIN_BYTES = 32 << 20  # up to this size the whole chain is checked: 0.3 s
@@ -29,6 +30,7 @@ def prepare(path: Path) -> str:
     _refuse_read_only(path)
     lost = check(path) if version_of(path) else _missing(path)
     migrate(path)
+    index_long_tables(path)
     return lost
 
 

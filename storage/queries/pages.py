@@ -215,7 +215,7 @@ class _Walk:
         down = (window.down if window.by else long.down) != backwards
         self._sign, self._direction = ("<", "DESC") if down else (">", "ASC")
         self._value = value
-        self._hint = f"INDEXED BY {index}" if index else ""
+        self._index = index
         self._piece_size = PIECE if index == long.index else LOOKED_UP
         self._where, self._values = conditions_sql(long, window.conditions)
         # what is not known stands last, whichever way the others are ordered
@@ -248,7 +248,7 @@ class _Walk:
         order = f"seq {self._direction}"
         if segment == "known":
             order = f"{self._value} {self._direction}, {order}"
-        table = f"{self._long.table} {self._hint}"
+        table = f"{self._long.table} {_hint(db, self._index)}"
         end: _Place | None = None
         if self._where:
             shown = self._value or "NULL"
@@ -302,6 +302,12 @@ class _Walk:
         return f"seq {sign} ?", [place.seq]
 
 
+def _hint(db: sqlite3.Connection, index: str) -> str:
+    """Name the index of a long table; a short one has none (storage/longtables.py)."""
+    there = db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
+    return f"INDEXED BY {index}" if there else ""
+
+
 class _Tally:
     """How many rows meet conditions: counted piece by piece, then only what is new.
 
@@ -346,9 +352,9 @@ class _Tally:
                 self.rest.end()
 
     def _between(self, db: sqlite3.Connection, after: int, upto: int) -> int:
-        hint = f"INDEXED BY {self._long.index}" if self._long.index else ""
+        table = f"{self._long.table} {_hint(db, self._long.index)}"
         found = db.execute(
-            f"SELECT count(*) FROM {self._long.table} {hint} "  # noqa: S608
+            f"SELECT count(*) FROM {table} "  # noqa: S608
             f"WHERE {self._long.scope} = ? AND seq > ? AND seq <= ?"
             + (f" AND {self._where}" if self._where else ""),
             (self._scope, after, upto, *self._values),

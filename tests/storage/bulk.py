@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.domain.times import utc_text
 from storage.connect import open_writer
+from storage.longtables import index_long_tables
 from tests.tui import seed
 
 SYMBOLS = ("QQQ", "TQQQ", "PSQ", "TMF", "TMV")
@@ -76,30 +77,23 @@ def add(path: Path, fills: int) -> None:
             db.execute("PRAGMA synchronous=OFF")
             db.execute("PRAGMA cache_size=-400000")
         add_to(db, fills)
+        if fills > FEW:
+            index_long_tables(path)
         db.execute("PRAGMA journal_mode=WAL")
     finally:
         db.close()
 
 
 def add_to(db: sqlite3.Connection, fills: int) -> None:
-    """Add rows in one transaction; where they are many the indexes are made after them."""
+    """Add rows in one transaction."""
     session_id, book = db.execute(
         "SELECT session_id, book FROM sessions ORDER BY created_seq DESC LIMIT 1"
     ).fetchone()
     newest = db.execute("SELECT max(seq) FROM events").fetchone()[0]
-    indexes = db.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'fills' "
-        "AND sql IS NOT NULL"
-    ).fetchall()
-    indexes = indexes if fills > FEW else []
     db.execute("BEGIN IMMEDIATE")
-    for name, _ in indexes:
-        db.execute(f"DROP INDEX {name}")
     by_key = sorted(fill_rows(fills, newest + 1, session_id, book), key=lambda row: row[1])
     _insert(db, "fills", FILL, by_key)
     _insert(db, "orders", ORDER, order_rows(fills, newest + 1, session_id, book))
-    for _, sql in indexes:
-        db.execute(sql)
     # the journal's numbers go on after the rows: one event stands for all of them
     db.execute(
         "INSERT INTO events (seq, session_id, at, known_at, kind, version, subject, payload, hash) "

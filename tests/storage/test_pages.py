@@ -2,16 +2,20 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage import longtables
 from storage.connect import open_reader
+from storage.longtables import index_long_tables
 from storage.queries.fetch import Row, fetch
 from storage.queries.long import LONG, Condition
 from storage.queries.pages import HALF, Page, Part, Window
+from storage.start import prepare
 from tests.storage import bulk
 from tests.tui import seed
 from tests.tui.screens import seeded
@@ -19,11 +23,15 @@ from tests.tui.screens import seeded
 FILLS = 2_300
 
 
-@pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """A session with some thousand fills."""
+@pytest.fixture(scope="module", params=["with indexes", "short"])
+def db(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sqlite3.Connection]:
+    """A session with some thousand fills, whose tables count as long or do not."""
     path = seeded(tmp_path_factory.mktemp("long") / "long.db", seed.story())
     bulk.add(path, FILLS)
+    if request.param == "with indexes":
+        assert index_long_tables(path, long_from=100)
     reader = open_reader(path, any_thread=True)
     yield reader
     reader.close()
@@ -140,8 +148,27 @@ def test_new_rows_are_counted_without_counting_the_old_ones(tmp_path: Path) -> N
     assert page.rows[0]["seq"] > 302
 
 
+def test_a_table_gets_its_indexes_at_the_next_start_after_it_has_grown_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = seeded(tmp_path / "long.db", seed.story())
+
+    def names() -> set[str]:
+        with closing(open_reader(path)) as reader:
+            return {row[0] for row in reader.execute("SELECT name FROM sqlite_schema")}
+
+    prepare(path)
+    assert "fills_by_symbol" not in names()
+    monkeypatch.setattr(longtables, "LONG_FROM", 2)
+    prepare(path)
+    assert {"fills_newest", "fills_by_symbol", "orders_by_symbol"} <= names()
+
+
 @pytest.mark.parametrize("topic", list(LONG))
-def test_every_order_is_found_by_an_index(db: sqlite3.Connection, topic: str) -> None:
+def test_every_order_of_a_long_table_is_found_by_an_index(tmp_path: Path, topic: str) -> None:
+    path = seeded(tmp_path / "long.db", seed.story())
+    index_long_tables(path, long_from=1)
+    db = open_reader(path)
     long = LONG[topic]
     orders = [("seq", long.index), *((f"{by}, seq", index) for by, index in long.orders.values())]
     for order, index in orders:
@@ -151,6 +178,7 @@ def test_every_order_is_found_by_an_index(db: sqlite3.Connection, topic: str) ->
             f"WHERE {long.scope} = 'x' ORDER BY {order} LIMIT 5"
         ).fetchall()
         assert not any("TEMP B-TREE" in row["detail"] for row in plan), (topic, order)
+    db.close()
 
 
 def test_what_is_typed_is_never_sql(db: sqlite3.Connection) -> None:
