@@ -1,7 +1,8 @@
 """A table of a million fills: `python -m tests.bench.longtable [FILLS] [KEYS]`.
 
 Bulk rows are written by this process, the screen runs in a pseudo-terminal of 120×40 in one of
-its own. Printed: the time from a key's byte to what it must show, p50 and p95 by kind of key.
+its own. Printed by kind of key: the time from its byte to what it must show, p50 and p95, and what
+it cost the screen's process, which depends less on what else the machine does.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storage.connect import open_reader
+from tests.bench.screen import cpu_s
 from tests.storage import bulk
 from tests.tui import seed
 from tests.tui.ptys import Terminal, home
@@ -29,18 +31,21 @@ class Bench:
     def __init__(self, path: Path, terminal: Terminal) -> None:
         self.terminal = terminal
         self.took: dict[str, list[float]] = {}
+        self.cpu: dict[str, float] = {}  # of the screen's process, all keys of a kind together
         self.db = open_reader(path)
 
     def key(self, kind: str, data: bytes, shown: Callable[[], bool]) -> None:
         """Press a key; note how long it took to show what it must."""
         assert not shown(), f"{kind}: it shows it already"
-        began = time.monotonic()
+        began, cpu = time.monotonic(), cpu_s(self.terminal.process.pid)
         self.terminal.send(data)
         while not shown():
             assert time.monotonic() - began < 30, f"{kind}: in vain\n{self.terminal.text}"
             time.sleep(0.001)
         self.took.setdefault(kind, []).append(time.monotonic() - began)
         time.sleep(0.02)
+        used = cpu_s(self.terminal.process.pid) - cpu
+        self.cpu[kind] = self.cpu.get(kind, 0.0) + used
 
     @property
     def cursor(self) -> str:
@@ -154,7 +159,8 @@ def measure(folder: Path, fills: int, keys: int) -> dict[str, list[float]]:
         p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
         print(
             f"{kind:20} {len(took):4} ×  p50 {1000 * statistics.median(took):5.0f} ms  "
-            f"p95 {1000 * p95:5.0f} ms  max {1000 * max(took):5.0f} ms"
+            f"p95 {1000 * p95:5.0f} ms  max {1000 * max(took):5.0f} ms  "
+            f"CPU {1000 * bench.cpu.get(kind, 0.0) / len(took):4.0f} ms each"
         )
     return bench.took
 
