@@ -21,6 +21,7 @@ from tests.tui.screens import Asked, application, press, ready, seeded, settled,
 from tui import steering
 from tui.dialogs import confirm
 from tui.format import Shown
+from tui.notices import messages
 from tui.panes import performance
 from tui.panes.parameters import ParametersPane
 from tui.panes.sessions import SessionsPane, span_text
@@ -356,3 +357,26 @@ def test_a_recorded_clock_has_no_quote_to_age_and_says_synthetic() -> None:
     texts = [field.text for field in fields]
     assert "q ·" in texts
     assert "SYNTHETIC" in texts
+
+
+@pytest.mark.parametrize(
+    ("link", "shown", "said"),
+    [
+        ("LIVE", "IB●", ""),
+        ("SYNCING", "IB◐ sync", "Entries blocked: SYNCING"),
+        ("LINK_DOWN", "IB○ down", "Entries blocked: LINK_DOWN: attempt 3"),
+        ("UPSTREAM_DOWN", "IB○ upstr", "Entries blocked: UPSTREAM_DOWN: attempt 3"),
+        ("BLACKOUT", "IB○ night", "Entries blocked: BLACKOUT"),
+        ("READ_ONLY", "IB○ r/o", "Entries blocked: READ_ONLY"),
+    ],
+)
+def test_the_link_is_told_in_the_status_line_and_why_in_words(
+    link: str, shown: str, said: str
+) -> None:
+    session = sample.session(mode="paper", source="IB 127.0.0.1", link=link, link_text="attempt 3")
+    view = sample.view(session=(session,))
+    fields = status_fields(view, Shown("safe"), read_only=False, now=sample.NOW)
+    assert shown in [field.text for field in fields]
+    assert all(len(field.text) <= field.width for field in fields if field.text == shown)
+    told = messages(view, sample.NOW, hint=None, engine_end=None, own=None)
+    assert any(one.text.startswith(said) for one in told if said) is bool(said)
