@@ -13,12 +13,14 @@ S ?= 60
 CELL ?=
 KILLS_SEED ?= 7
 WORKERS ?= 2
+HOURS ?= 24
+SPEED ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench docs sim kills sequences fuzz clients lock clean
+.PHONY: help run setup test check format bench docs sim soak kills sequences fuzz clients lock clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -64,6 +66,10 @@ docs: setup ## make the pictures and tables of docs/ again, from the snapshot te
 sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=7
 	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) PILOTHOUSE_SIM_FIRST=$(FIRST) PILOTHOUSE_SIM_SEED=$(SEED) \
 		$(BIN)/python -m pytest -n $(if $(SEED),0,$(WORKERS)) -m sim $(ARGS)
+
+soak: setup ## hours at a practice gateway, faults and a night: make soak HOURS=24 SPEED=60
+	@PILOTHOUSE_SOAK_HOURS=$(HOURS) PILOTHOUSE_SOAK_SPEED=$(SPEED) \
+		$(BIN)/python -m pytest -n 0 -m soak -s $(ARGS)
 
 kills: setup ## kill N engines, offline and at a gateway: make kills N=200, or one: make kills CELL=a/b/c/d
 	@PILOTHOUSE_KILLS=$(N) PILOTHOUSE_KILLS_CELL="$(CELL)" PILOTHOUSE_KILLS_SEED=$(KILLS_SEED) \

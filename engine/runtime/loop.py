@@ -68,6 +68,8 @@ _STAYS = frozenset({LookAgain, LookUpOrder, PreviewOrder, ReadAccount, SetPace})
 for a kill only makes the exchange say again what it has said."""
 _YIELD_S = 0.005
 _POLL_S = 0.1  # request file, while waiting
+_LOOKED_S = 0.25  # how old a look at the request file may be when an order is sent
+_SIGNAL_S = 0.02
 _STALL_S = 2.0  # a commit that takes longer halts
 
 
@@ -388,6 +390,17 @@ class Loop:
         asked = await self._take_requests() if self._requests.changed() else ()
         self._router.submit(command.order, self.state)
         return asked
+
+    async def _look(self) -> list[Command]:
+        """Take what is asked at this moment; a process that was stopped meanwhile looks again."""
+        found: list[Command] = []
+        while True:
+            looked = self._clock.monotonic()
+            if self._requests.changed():
+                found += await self._take_requests()
+            if self._clock.monotonic() - looked < _LOOKED_S:
+                return found
+            await asyncio.sleep(_SIGNAL_S)  # a signal that came meanwhile is heard first
 
     def _set_pace(self, pace: str) -> None:
         if pace == "step":

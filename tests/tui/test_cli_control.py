@@ -8,13 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from engine.domain.event import TradingStateChanged
+from engine.domain.session import SessionState, TradingState
+from storage.connect import beside
 from storage.controls import requests_path
+from storage.emergency import EmergencyFile
 from tests.architecture.sources import ROOT
+from tests.storage.samples import AT, moved, unit, write
 from tests.tui.commands import Here, home
 
 STARTS_WITHIN_S = 20.0
@@ -146,7 +151,12 @@ def test_halted_survives_a_kill(here: Here) -> None:
         assert here("halt", "--reason", "before the kill").code == 0
         process.kill()
         process.wait()
-    assert here("status", "--json").json["engine"] == {"running": False}
+    died = here("status", "--json").json
+    assert died["engine"] == {"running": False}
+    assert (died["session"]["state"], died["session"]["end_reason"]) == (
+        "INTERRUPTED", "process_died",
+    )  # fmt: skip
+    assert "INTERRUPTED (process_died)" in here("status").out
     with engine(here.folder, "--pace", "5/s"):
         until(lambda: here("status", "--json").json["engine"]["running"], STARTS_WITHIN_S)
         until(lambda: here("status", "--json").json["session"]["state"] == "RUNNING")
@@ -155,6 +165,29 @@ def test_halted_survives_a_kill(here: Here) -> None:
         assert status["trading_state"]["reason"] == "before the kill"
         assert status["session"]["parent_session_id"] is not None
         assert here("sessions", "--json").json[0]["state"] == "INTERRUPTED"
+
+
+async def test_after_an_emergency_status_says_what_the_next_start_will_find(here: Here) -> None:
+    database = here.folder / "p.db"
+    await write(database, unit(moved(SessionState.CREATED, SessionState.RUNNING)))
+    with closing(EmergencyFile(database)) as emergency:
+        halted = TradingStateChanged(
+            before=TradingState.ACTIVE, after=TradingState.HALTED, reason="disk full",
+            actor="engine",
+        )  # fmt: skip
+        emergency.note(AT, halted)
+    status = here("status", "--json", "--db", str(database)).json
+    assert (status["session"]["state"], status["session"]["end_reason"]) == (
+        "INTERRUPTED", "process_died: disk full",
+    )  # fmt: skip
+    state = status["trading_state"]
+    assert (state["state"], state["reason"], state["waits_for_engine"]) == (
+        "HALTED", "disk full", True,
+    )  # fmt: skip
+    beside(database, ".emergency").write_bytes(b"[not json\n")
+    assert here("status", "--json", "--db", str(database)).json["trading_state"]["state"] == (
+        "HALTED"
+    )
 
 
 def test_halt_reaches_an_engine_whose_request_file_is_locked(here: Here) -> None:

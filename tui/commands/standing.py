@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.connect import reading
+from storage.noted import noted_ending
 
 if TYPE_CHECKING:
     from engine.domain.request import Request
     from engine.runtime.holder import Holder
+    from storage.noted import Ending
 
+ENDS = ("STOPPED", "COMPLETED", "FAILED", "INTERRUPTED")
 TRADING_STATES = {"HALT": "HALTED", "REDUCE": "REDUCING", "RESUME": "ACTIVE"}
 
 
@@ -44,12 +47,15 @@ def collect(database: Path) -> dict[str, Any]:
     beat = found.heartbeat if found else None
     session = found.session if found else None
     runs = holder is not None and session is not None and holder.session_id == session["session_id"]
+    ending = None if holder is not None else noted_ending(database)
+    if session is not None and holder is None:
+        session = _without_an_engine(session, ending)
     return {
         "database": str(database),
         "engine": _engine(holder, beat),
         "session": session,
         "mode": session and session["mode"],
-        "trading_state": _in_force(found.trading_state if found else {}, waiting),
+        "trading_state": _in_force(found.trading_state if found else {}, waiting, ending),
         "link": (session["link"] or session["feed"]) if session and runs else None,
         "link_text": session["link_text"] if session and runs else None,
         "last_decision": found and found.last_decision,
@@ -103,7 +109,17 @@ def _engine(holder: "Holder | None", beat: dict[str, Any] | None) -> dict[str, A
     }
 
 
-def _in_force(known: dict[str, Any], waiting: list[dict[str, Any]]) -> dict[str, Any]:
+def _without_an_engine(session: dict[str, Any], ending: "Ending | None") -> dict[str, Any]:
+    """Return a session as the next start will find it: a process that died wrote no end."""
+    if session["state"] in ENDS:
+        return session
+    why = "process_died" if ending is None else f"process_died: {ending.reason}"
+    return {**session, "state": "INTERRUPTED", "end_reason": why}
+
+
+def _in_force(
+    known: dict[str, Any], waiting: list[dict[str, Any]], ending: "Ending | None"
+) -> dict[str, Any]:
     """Return the trading state; what waits for an engine to take it is in force already."""
     state = {
         "state": known.get("trading_state", "ACTIVE"),
@@ -112,6 +128,14 @@ def _in_force(known: dict[str, Any], waiting: list[dict[str, Any]]) -> dict[str,
         "reason": known.get("reason"),
         "waits_for_engine": False,
     }
+    if ending is not None:
+        state = {
+            "state": ending.state,
+            "since": ending.since or None,
+            "actor": ending.actor,
+            "reason": ending.reason,
+            "waits_for_engine": True,
+        }
     for one in waiting:
         if one["kind"] in TRADING_STATES:
             state = {

@@ -18,7 +18,7 @@ from typing import Any
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.account import account_of
 from engine.brokers.ibkr.build import OrderFields, fields_of
-from engine.brokers.ibkr.connection import Connection
+from engine.brokers.ibkr.connection import Connection, TooLate
 from engine.brokers.ibkr.contracts import Contracts
 from engine.brokers.ibkr.infer import price_by_cost
 from engine.brokers.ibkr.keeper import Keeper
@@ -172,6 +172,7 @@ class IbkrBroker:
 
         What certainly did not leave is reported as NotSent, what never may as CANCELED.
         """
+        looked = self._clock.monotonic()
         try:
             fields = self._checked(order)
         except _MayNever as error:
@@ -184,12 +185,21 @@ class IbkrBroker:
             return
         contract = self.contracts.object_of(order.instrument)
         made = _library_order(fields)
-        self.translator.sent(order, broker_order_id, self._clock.wall())
-        self.machine.took_id(broker_order_id)
+        failed: Exception | None = None
+        self.connection.send_by = looked + self.terms.timings.send
         try:
             self.connection.ib.client.placeOrder(broker_order_id, contract, made)
-        except Exception as error:
-            raise BrokerError(f"the call failed: {error}") from error
+        except TooLate as error:
+            self.tell(rp.NotSent(order_id=order.order_id, text=str(error)))
+            return
+        except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
+            failed = error
+        finally:
+            self.connection.send_by = None
+        self.translator.sent(order, broker_order_id, self._clock.wall())
+        self.machine.took_id(broker_order_id)
+        if failed is not None:
+            raise BrokerError(f"the call failed: {failed}") from failed
         if not self.connection.is_open:
             raise BrokerError("the link was lost in the call")
         self.tell(rp.Submitted(order_id=order.order_id))

@@ -27,6 +27,10 @@ for _name in ("ib_insync", "eventkit", "pilothouse.ibkr"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
+class TooLate(BrokerError):
+    """Nothing was written: too much time had passed since the last look."""
+
+
 class ClientIdInUse(BrokerUnreachable):
     """Another program is connected with this client id."""
 
@@ -60,6 +64,7 @@ class Connection:
         self.client_id = client_id
         self.clock = clock
         self.limiter = Limiter(terms.message_limit, clock.monotonic)
+        self.send_by: float | None = None  # monotonic; nothing is written after it
         self.epoch = 0
         self.last_heard = 0.0  # monotonic
         self.asked_time_at: datetime | None = None  # wall; None: no answer is awaited
@@ -96,6 +101,7 @@ class Connection:
         if self._tap is not None:
             self._tap(ib)
         self._watch_socket(ib)
+        self._hold_late(ib)
         self._start = asyncio.get_running_loop().create_future()
         await self._dial(ib)
         self._start = None
@@ -104,6 +110,17 @@ class Connection:
         opened = Opened(tuple(ib.client.getAccounts()), self._next_id, ib.client.serverVersion())
         ib.client.updateReqId(REQUEST_BASE)
         return opened
+
+    def _hold_late(self, ib: Any) -> None:
+        """A process may be stopped anywhere: what wakes too late for its checks is not sent."""
+        write = ib.client.conn.sendMsg
+
+        def send(data: bytes) -> None:
+            if self.send_by is not None and self.clock.monotonic() > self.send_by:
+                raise TooLate("its checks were too old")
+            write(data)
+
+        ib.client.conn.sendMsg = send
 
     def _watch_socket(self, ib: Any) -> None:
         """Events hold their listeners weakly: these belong to this long-lived object."""

@@ -40,6 +40,7 @@ class Timings:
     request: float = 10
     history: float = 60
     ready: float = 60  # connect and sync, at the start of a session
+    send: float = 0.25  # from the last checks of an order to its bytes
     in_flight_every: float = 2
     in_flight_after: float = 5
     in_flight_tries: int = 5

@@ -205,8 +205,8 @@ class PracticeGateway:
                 await asyncio.sleep(0.005)
 
     def state(self) -> Mapping[str, object]:
-        """Return the true history: what the broker knows."""
-        return self.venue.export()
+        """Return the true history: what the broker knows, and how many data lines are in use."""
+        return {**self.venue.export(), "lines": self.venue.lines}
 
 
 def _decimal(name: str, value: object) -> Decimal:

@@ -124,6 +124,11 @@ class Streams:
         self._agenda.at(self._now(), lambda: self._first(stream))
         return None
 
+    @property
+    def lines(self) -> int:
+        """How many data lines are in use, over all clients."""
+        return sum(one.wanted.kind in _LINES for one in self._streams.values())
+
     def close(self, key: SubKey) -> bool:
         """End a stream; False if there was none."""
         return self._streams.pop(key, None) is not None

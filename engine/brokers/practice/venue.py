@@ -511,6 +511,11 @@ class PracticeVenue:
 
     # -- state -------------------------------------------------------------------------------------
 
+    @property
+    def lines(self) -> int:
+        """How many data lines are in use."""
+        return self._streams.lines
+
     def export(self) -> dict[str, object]:
         """Return everything that survives, fit for JSON; includes the true history of today."""
         orders = [*self._desk.done.values(), *self._desk.live.values()]

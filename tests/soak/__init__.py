@@ -1,0 +1,1 @@
+"""A day at a practice gateway, at a multiple of its speed."""
