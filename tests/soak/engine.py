@@ -16,7 +16,8 @@ TASKS = "PILOTHOUSE_SOAK_TASKS"
 def _tell(number: int, frame: object) -> None:
     """Write the names of the tasks that are not done."""
     del number, frame
-    known = getattr(asyncio.tasks, "_scheduled_tasks", None) or asyncio.tasks._all_tasks
+    # of every loop; `_all_tasks` up to Python 3.11
+    known = getattr(asyncio.tasks, "_scheduled_tasks", None) or vars(asyncio.tasks)["_all_tasks"]
     tasks = [task for task in list(known) if not task.done()]
     names = Counter(task.get_name().rstrip("0123456789-") for task in tasks)
     draft = Path(os.environ[TASKS] + ".new")
