@@ -156,6 +156,7 @@ class Soak:
         name, given = rng.choice(choices)
         self.gateway.fault(name, **given)
         self.faults += 1
+        print(f"      {self.now():%a %H:%M}  {name} {given}", flush=True)
 
     # -- what is seen -------------------------------------------------------------------------
 
