@@ -69,7 +69,6 @@ for a kill only makes the exchange say again what it has said."""
 _YIELD_S = 0.005
 _POLL_S = 0.1  # request file, while waiting
 _LOOKED_S = 0.25  # how old a look at the request file may be when an order is sent
-_SIGNAL_S = 0.02
 _STALL_S = 2.0  # a commit that takes longer halts
 
 
@@ -400,7 +399,7 @@ class Loop:
                 found += await self._take_requests()
             if self._clock.monotonic() - looked < _LOOKED_S:
                 return found
-            await asyncio.sleep(_SIGNAL_S)  # a signal that came meanwhile is heard first
+            await asyncio.sleep(0.02)  # a signal that came meanwhile is heard first
 
     def _set_pace(self, pace: str) -> None:
         if pace == "step":
@@ -523,10 +522,7 @@ class Loop:
             return
 
     async def _idle(self, timeout_s: float) -> None:
-        """Wait for news; write what waits first, so that screens see it.
-
-        What is done before the wait is part of it, and nothing comes after it: a slot may be due.
-        """
+        """Wait for news; what is done before is part of it, nothing comes after: a slot is due."""
         until = self._clock.monotonic() + timeout_s
         await self._commit()
         await self._poll()
