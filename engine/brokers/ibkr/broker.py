@@ -177,8 +177,7 @@ class IbkrBroker:
             fields = self._checked(order)
         except _MayNever as error:
             self.translator.closed(order.order_id)
-            text = f"{error} before it was sent"
-            self.tell(rp.Canceled(order_id=order.order_id, text=text))
+            self.tell(rp.Canceled(order_id=order.order_id, text=f"{error} before it was sent"))
             return
         except BrokerError as error:
             self.tell(rp.NotSent(order_id=order.order_id, text=str(error)))
