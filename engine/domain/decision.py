@@ -1,15 +1,15 @@
 """A decision and everything that explains it; stored whole, shown without further arithmetic."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from engine.domain.ids import InstrumentId, SignalId
+from engine.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SeriesFacts:
     """What a decision knew of one price series."""
 
@@ -25,7 +25,7 @@ class SeriesFacts:
     provisional_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Step:
     """One line of a decision tree, in words and numbers: what, value, test, result, distance."""
 
@@ -38,7 +38,7 @@ class Step:
     near: bool = False  # within the limits of regime-strategy 13: one cent can flip it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GateVerdict:
     """One data gate: pass, or hold with a reason code and the values that say why."""
 
@@ -48,7 +48,7 @@ class GateVerdict:
     reason: str = ""  # data_gap stale_data no_price data_disagreement warming_up
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlannedLeg:
     """One instrument of a decision, in leg order."""
 

@@ -91,6 +91,7 @@ from engine.domain.risk import Check
 from engine.domain.session import JobOutcome, SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal
 from engine.domain.snapshot import QuietDays, Snapshot
+from engine.domain.value import value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ class ReplacementEnded:
 # -- decision ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RegimeRead:
     """The reading of one session date: by the decision step, or final after the close."""
 
@@ -189,7 +190,7 @@ class RegimeRead:
     parameter_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DecisionMade:
     """What a strategy decided at a slot, with or without orders, and all that it knew."""
 

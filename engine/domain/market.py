@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import Enum
 
 from engine.domain.ids import InstrumentId
+from engine.domain.value import value
 
 
 class Feed(Enum):
@@ -31,7 +32,7 @@ class Bar:
     volume: Decimal  # shares
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Quote:
     """The best bid and ask of one instrument at one instant."""
 

@@ -1,8 +1,9 @@
 """The regime vocabulary: trend × volatility = one of six cells."""
 
-from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+
+from engine.domain.value import value
 
 
 class Trend(Enum):
@@ -23,7 +24,7 @@ class VolState(Enum):
 CELL_NAMES = {1: "Kill Zone", 2: "Fragile", 3: "Drift", 4: "Chop", 5: "Grind", 6: "Crash"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RegimeReading:
     """What the model read from the bars up to and including one session."""
 

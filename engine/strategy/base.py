@@ -9,7 +9,7 @@ A strategy that can tell on which bars it would say nothing may take in many of 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from engine.domain.regime import RegimeReading
 from engine.domain.session import FillRule, Slot
 from engine.domain.signal import SignalKind
 from engine.domain.stretch import Stretch
+from engine.domain.value import value
 
 
 class SlotFacts(Protocol):
@@ -87,7 +88,7 @@ class SlotFacts(Protocol):
         """Data gates that failed outside the strategy (quality findings), empty if none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Wish:
     """One leg a strategy wants traded, in leg order; the core sizes, checks and sends it."""
 
@@ -106,7 +107,7 @@ class Wish:
     formed_at: datetime | None = None  # when the opinion was formed; None: now, at the slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StrategyVerdict:
     """What a strategy decided and why, complete enough to be stored and shown."""
 
