@@ -223,7 +223,8 @@ def on_slot(state: State, given: SlotDue) -> Decision:
             draft = draft or Draft()
             _miss(state, draft, book, given)
             continue
-        verdict = _ask(state, book, given)
+        facts = Facts(state, book, given)
+        verdict = _ask(book, facts)
         if verdict is None and any_slot:  # a quiet slot of a recording can be fed again
             if book.status.startswith(_RAISED):
                 draft = draft or Draft()
@@ -234,7 +235,7 @@ def on_slot(state: State, given: SlotDue) -> Decision:
         if isinstance(verdict, Exception):
             _isolate(state, draft, book, verdict)
         else:
-            _decided(state, draft, book, given, verdict, claims)
+            _decided(state, draft, book, given, verdict, facts.equity, claims)
     return NOTHING if draft is None else draft.done()
 
 
@@ -262,11 +263,11 @@ def _miss(state: State, draft: Draft, book: StrategyBook, given: SlotDue) -> Non
     draft.alert(state.context.book, Severity.CRITICAL, "slot_missed", book.strategy.id, text)
 
 
-def _ask(state: State, book: StrategyBook, given: SlotDue) -> StrategyVerdict | Exception | None:
+def _ask(book: StrategyBook, facts: Facts) -> StrategyVerdict | Exception | None:
     if book.broken:
         return BrokenInvariant(f"its memory cannot be trusted: {book.broken}")
     try:
-        verdict = book.strategy.decide(book.memory, Facts(state, book, given))
+        verdict = book.strategy.decide(book.memory, facts)
     except Exception as error:  # noqa: BLE001  a strategy's bug must not stop the others
         return error
     if verdict is not None and len(verdict.wishes) > _WISHES_MAX:
@@ -305,6 +306,7 @@ def _decided(
     book: StrategyBook,
     given: SlotDue,
     verdict: StrategyVerdict,
+    equity: Decimal | None,
     claims: dict[InstrumentId, str],
 ) -> None:
     decision_id = DecisionId(
@@ -321,7 +323,7 @@ def _decided(
     if book.status.startswith(_RAISED):
         _recovered(draft, book)
     signals = vetted.good
-    made = _made(state, book, given, verdict, decision_id, [s for s, _ in signals])
+    made = _made(state, book, given, verdict, decision_id, [s for s, _ in signals], equity)
     cause = draft.add(made, -1)
     reading = verdict.reading
     if reading is not None and (
@@ -337,6 +339,8 @@ def _decided(
             cause,
         )
     _alert_hold(state, draft, book, verdict)
+    if not verdict.wishes:
+        return
     _note(state, draft, book, vetted, cause)
     legs: list[PlanLeg] = []
     causes: dict[str, int] = {}
@@ -404,6 +408,7 @@ def _made(
     verdict: StrategyVerdict,
     decision_id: DecisionId,
     signals: list[Signal],
+    equity: Decimal | None,
 ) -> ev.DecisionMade:
     reading = verdict.reading
     prices = {}
@@ -411,7 +416,6 @@ def _made(
         price = price_of(state, instrument)
         if price is not None:
             prices[symbol] = price
-    equity = equity_of(state, book)
     late = (given.at - given.due_at).total_seconds()
     return ev.DecisionMade(
         decision_id=decision_id,

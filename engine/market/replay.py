@@ -65,25 +65,25 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
         self._made: dict[InstrumentId, Quote] | None = None
 
     def __getitem__(self, key: InstrumentId) -> Quote:
-        if self._made is None:
-            self._made = {}
-        quote = self._made.get(key)
+        quote = self.get(key)
         if quote is None:
-            bar = self._bars[key]
-            if key in self._held_back:
-                raise KeyError(key)
-            price = self._price(bar)
-            quote = self._made[key] = Quote(
-                instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key]
-            )
+            raise KeyError(key)
         return quote
 
     def get(self, key: InstrumentId, default: Any = None) -> Any:
         """Return a quote, or the default: asked a dozen times at a slot."""
         made = self._made
-        quote = None if made is None else made.get(key)
+        if made is None:
+            made = self._made = {}
+        quote = made.get(key)
         if quote is None:
-            return self[key] if key in self else default  # noqa: SIM401  this is it
+            bar = self._bars.get(key)
+            if bar is None or key in self._held_back:
+                return default
+            price = self._price(bar)
+            quote = made[key] = Quote(
+                instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key]
+            )
         return quote
 
     def _price(self, bar: Bar) -> Decimal:

@@ -2,9 +2,10 @@
 
 Running sums of floats drift: after years of bars their residue decides ties. So there are two
 ways here, and no third. A short window is summed whole, in two passes, by `math.fsum`, which is
-correctly rounded. A long one slides, but its sums are whole numbers of 2^-1074, of which every
-float is a multiple: nothing is rounded until the end, and there once. Either way a window gives
-the same bits whether it was reached bar by bar or in one batch, and on every machine.
+correctly rounded. A long one slides, but its sums are whole numbers of 2^-256, of which every
+float of at least 1e-61 is a multiple: no price or volatility is rounded until the end, and there
+once. Either way a window gives the same bits whether it was reached bar by bar or in one batch,
+and on every machine.
 """
 
 import math
@@ -16,7 +17,8 @@ from typing import NamedTuple
 SESSIONS_A_YEAR = 252
 YEAR_ROOT = math.sqrt(SESSIONS_A_YEAR)
 SPREAD_MIN = 1e-12  # below it a deviation counts as zero
-_UNIT = 1074  # no float has finer binary places
+_UNIT = 256  # binary places: four times as many would hold every float, and take thrice as long
+_SCALE = 2.0**_UNIT
 
 
 def tail(values: list[float], n: int, newest: float) -> list[float]:
@@ -43,9 +45,8 @@ def realized_volatility(returns: Sequence[float]) -> float:
 
 
 def exact(value: float) -> int:
-    """Return a float in units of 2^-1074, of which it is a whole number."""
-    numerator, denominator = value.as_integer_ratio()
-    return numerator << (_UNIT + 1 - denominator.bit_length())
+    """Return a float in units of 2^-256; what is finer is cut, every time alike."""
+    return int(value * _SCALE)
 
 
 def slid(total: int, past: list[float], n: int, newest: float) -> int:
@@ -67,7 +68,7 @@ class Moments(NamedTuple):
 
     values: int = 0  # how many
     total: int = 0
-    squares: int = 0  # in units of 2^-2148
+    squares: int = 0  # in units of 2^-512
 
     def slid(self, past: list[float], n: int, newest: float) -> "Moments":
         """Return the sums once `newest` has come."""

@@ -43,6 +43,9 @@ class _Leg(NamedTuple):
     price: Decimal | None  # of a leg that is held or wanted
 
 
+_PRICED = GateVerdict(gate="price", passed=True, text="every leg held or wanted has one")
+
+
 class _Look(NamedTuple):
     """The reading a decision uses, and the provisional prices that went into it."""
 
@@ -73,6 +76,7 @@ class RegimeStrategy:
         self.bond = stock_id(values["treasury_trend_symbol"])
         both = (self.signal, self.bond)
         self.inputs: tuple[InstrumentId, ...] = both if self._overlay else both[:1]
+        self._names = values["signal_symbol"], values["treasury_trend_symbol"]
         self._symbols = tuple(values[key] for key in LEG_KEYS)
         self.legs = tuple(stock_id(symbol) for symbol in self._symbols)
         self._by_drift = values["rebalance_on"] == "actual_drift"
@@ -143,10 +147,6 @@ class RegimeStrategy:
             )
         return self._verdict(reading, look.days, legs, facts, gates, failed, series)
 
-    @property
-    def _names(self) -> tuple[str, str]:
-        return self.parameters["signal_symbol"], self.parameters["treasury_trend_symbol"]
-
     def _look(self, memory: RegimeMemory, facts: SlotFacts) -> _Look:
         """Return the final reading, or inside a session the one with today's quotes."""
         final = _Look(memory.reading, memory.days_in_cell)
@@ -167,16 +167,16 @@ class RegimeStrategy:
 
     def _series_gates(self, memory: RegimeMemory, facts: SlotFacts) -> list[GateVerdict]:
         """Say for each series whether it has exactly one bar per session from its anchor."""
-        gates = []
+        gates, final = [], facts.final_ordinal
         for symbol, track in self._tracks(memory):
-            whole = track.whole(facts.final_ordinal)
+            whole = track.whole(final)
             gates.append(
                 GateVerdict(
                     gate=f"calendar {symbol}",
                     passed=whole,
                     text=f"{symbol}: {track.found} bars, none missing"
                     if whole
-                    else track.fault(symbol, facts.final_ordinal),
+                    else track.fault(symbol, final),
                     reason="" if whole else "data_gap",
                 )
             )
@@ -241,7 +241,9 @@ class RegimeStrategy:
         series: tuple[SeriesFacts, ...],
     ) -> StrategyVerdict:
         """Compare, and name the legs that have to move."""
-        deviation = sum((abs(leg.carried - leg.target) for leg in legs), ZERO)
+        deviation = ZERO
+        for leg in legs:
+            deviation += abs(leg.carried - leg.target)
         drift = _drift(legs)
         measured = drift if self._by_drift else deviation
         held_cell = facts.held_cell
@@ -372,7 +374,7 @@ def _priced(legs: list[_Leg], absent: tuple[str, ...]) -> GateVerdict:
     needed = [leg for leg in legs if leg.listed and (leg.owned or leg.target)]
     missing = [*absent, *(leg.symbol for leg in needed if leg.price is None)]
     if not missing:
-        return GateVerdict(gate="price", passed=True, text="every leg held or wanted has one")
+        return _PRICED
     return GateVerdict(
         gate="price",
         passed=False,
@@ -387,7 +389,8 @@ def _drift(legs: list[_Leg]) -> Decimal | None:
     for leg in legs:
         if leg.actual is None:
             return None
-        total += abs(leg.actual - leg.target)
+        if leg.owned or leg.target:
+            total += abs(leg.actual - leg.target)
     return total.quantize(MICRO)
 
 

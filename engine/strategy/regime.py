@@ -106,7 +106,7 @@ class RegimeMemory:
     signal: Track = field(default_factory=Track)
     bond: Track = field(default_factory=Track)
     closes: list[float] = field(default_factory=list)
-    fast: int = 0  # sum of the last sma_fast closes, in units of 2^-1074
+    fast: int = 0  # sum of the last sma_fast closes, in units of 2^-256
     slow: int = 0
     bond_closes: list[float] = field(default_factory=list)
     bond_fast: int = 0
@@ -162,8 +162,9 @@ class RegimeModel:
     ) -> None:
         """Take in the final bars of one session date; bars already passed change nothing."""
         if bond is not None and memory.bond.take(session_date, ordinal, bond):
-            memory.bond_fast, memory.bond_slow = self._bond_sums(memory, _price(bond.close))
-            memory.bond_closes.append(_price(bond.close))
+            newest = _price(bond.close)
+            memory.bond_fast, memory.bond_slow = self._bond_sums(memory, newest)
+            memory.bond_closes.append(newest)
         if signal is None or not memory.signal.take(session_date, ordinal, signal):
             return
         close = _price(signal.close)
