@@ -168,7 +168,7 @@ def pending(state: State) -> Decision:
     waiting = state.pending
     if not waiting:
         return NOTHING
-    if isinstance(waiting, QuietDays) and len(waiting) >= _MANY:
+    if type(waiting) is QuietDays and len(waiting) >= _MANY:
         taken = ev.SnapshotTaken(rows=waiting)
     else:
         taken = ev.SnapshotTaken(rows=tuple(waiting))

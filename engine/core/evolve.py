@@ -451,7 +451,7 @@ def _snapshot(state: State, event: ev.SnapshotTaken, seq: int) -> None:
     state.counts["sessions"] += len(event.rows)
     for sid, book in state.books.items():
         rows: Sequence[Snapshot] = event.rows
-        if not isinstance(rows, QuietDays) or rows.first.strategy != sid:
+        if type(rows) is not QuietDays or rows.first.strategy != sid:
             rows = [row for row in rows if row.strategy == sid]
         if not rows:
             continue

@@ -65,7 +65,7 @@ class AuctionQuotes(Mapping[InstrumentId, Quote]):
         self._made: dict[InstrumentId, Quote] | None = None
 
     def __getitem__(self, key: InstrumentId) -> Quote:
-        quote = self.get(key)
+        quote: Quote | None = self.get(key)
         if quote is None:
             raise KeyError(key)
         return quote

@@ -54,8 +54,8 @@ def slid(total: int, past: list[float], n: int, newest: float) -> int:
 
     total: of the last n of `past`, or of all while there are fewer.
     """
-    total += exact(newest)
-    return total - exact(past[-n]) if len(past) >= n else total
+    total += int(newest * _SCALE)  # `exact`, without a call
+    return total - int(past[-n] * _SCALE) if len(past) >= n else total
 
 
 def mean_of(total: int, count: int) -> float:
@@ -73,12 +73,12 @@ class Moments(NamedTuple):
     def slid(self, past: list[float], n: int, newest: float) -> "Moments":
         """Return the sums once `newest` has come."""
         count, total, squares = self
-        value = exact(newest)
+        value = int(newest * _SCALE)
         total += value
         squares += value * value
         if count < n:
             return Moments(count + 1, total, squares)
-        value = exact(past[-n])
+        value = int(past[-n] * _SCALE)
         return Moments(count, total - value, squares - value * value)
 
     def z_score(self, newest: float) -> float:
