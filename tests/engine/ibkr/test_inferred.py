@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.brokers.ibkr.infer import price_by_average, price_by_cost
-from engine.brokers.ibkr.trace import AskCost
+from engine.brokers.ibkr.trace import AskCost, AskExecutions
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
 from engine.domain.order import OrderStatus, TimeInForce
@@ -34,13 +34,13 @@ def test_executions_of_today_are_asked_for_and_never_made_up() -> None:
     translator.take(heard(status(MINE, 1, "Submitted", 40)))
     translator.executions_answered(AT + timedelta(seconds=5))
     told = translator.due(AT + timedelta(seconds=6))
-    assert not [one for one in told if isinstance(one, rp.Executed)]
+    assert [type(one) for one in told] == [AskExecutions]
 
 
 def test_before_the_executions_were_answered_nothing_is_concluded() -> None:
     translator = telling(MINE)
     translator.take(heard(status(MINE, 1, "Submitted", 40), TOMORROW))
-    assert not [one for one in translator.due(DUE) if isinstance(one, rp.Executed)]
+    assert [type(one) for one in translator.due(DUE)] == [AskExecutions]
 
 
 def test_without_an_average_the_positions_cost_is_asked_for() -> None:
