@@ -177,3 +177,14 @@ async def test_two_live_orders_of_one_reference_block_and_one_cancel_ends_both(
         await story.until(lambda: [status for _, status in story.there] == ["Cancelled"] * 2)
         await story.status_is("CANCELED")
         await story.is_clean()
+
+
+async def test_three_rejections_are_three_orders_and_no_fourth(tmp_path: Path) -> None:
+    symbols = ("QQQ", "SPY", "TLT")
+    async with Story(tmp_path, *(f"{symbol} BUY 5" for symbol in symbols)) as story:
+        await story.fault("reject", code=201, text="no margin", count=0)
+        await story.slot()
+        for symbol in symbols:
+            await story.status_is("REJECTED", symbol)
+        await story.pass_(60)
+        assert len(story.there) == 3
