@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kills.matrix.cell import Cell, deck, named
-from tests.kills.matrix.play import book_of, play
+from tests.kills.matrix.play import TooSlow, book_of, play
 from tests.kills.matrix.stage import Nursery, Template, nursery
 
 _WANTED = os.environ.get("PILOTHOUSE_KILLS", "")
@@ -53,15 +53,25 @@ async def test_whatever_dies_every_decision_has_one_order_or_none(
     kills, wrong = 0, []
     async with nursery(tmp_path) as engines:
         for number, cell in enumerate(cells):
-            folder = tmp_path / str(number)
-            folder.mkdir()
             try:
                 book = await _book(cell.side, engines, tmp_path_factory)
-                kills += await play(cell, folder, engines, book)
+                kills += await _patiently(cell, tmp_path / str(number), engines, book)
             except AssertionError as error:
                 wrong.append(f"{cell.name}: {error}\n    make kills CELL='{cell.name}'")
     print(f"{kills} kills in {len(cells)} cells, seed {_SEED}")
     assert not wrong, "\n\n".join(wrong)
+
+
+async def _patiently(cell: Cell, folder: Path, engines: Nursery, book: Template) -> int:
+    """Play a cell; again, a few times, where the machine was too slow to prove anything."""
+    for attempt in range(4):
+        again = folder / str(attempt)
+        again.mkdir(parents=True)
+        try:
+            return await play(cell, again, engines, book)
+        except TooSlow as error:
+            print(f"{cell.name}: too slow, again; {error}")
+    raise AssertionError("the machine was too slow, four times")
 
 
 async def _book(side: str, engines: Nursery, folders: pytest.TempPathFactory) -> Template:
