@@ -95,6 +95,8 @@ takes five inputs a bar, and finding the two functions would cost as much as the
 
 
 def _on_started(state: State) -> Decision:
+    if state.session_state is not SessionState.CREATED:
+        return NOTHING  # asked to stop before it began
     draft = Draft()
     draft.add(
         ev.SessionStateChanged(

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.decide import NOTHING, decide
 from engine.domain import event as ev
+from engine.domain.ids import RequestId
+from engine.domain.input import Requested, Started
 from engine.domain.order import OrderStatus
+from engine.domain.request import Request, RequestKind
 from engine.domain.session import FillRule, SessionState, TradingState, Verdict
 from engine.exchange.costs import Costs
 from storage.controls import SqliteRequestBox
 from tests.engine.desk import D, Desk, Killed, day, script, step
+from tests.engine.ibkr.core import AT, Core
 from tests.engine.props import FLAT_MARKET, Market, buys
 
 _S = OrderStatus
@@ -92,3 +97,15 @@ async def test_a_dry_run_leaves_a_waiting_halt_to_the_engine_it_was_meant_for(
     desk.dry_run, desk.box = False, SqliteRequestBox(desk.path)
     await desk.run()
     assert desk.answer(waiting) == ("DONE", "ACTIVE → HALTED")
+
+
+def test_a_stop_that_is_taken_before_the_start_stops() -> None:
+    """Asked while the engine connects, it may be read before the session has begun."""
+    core = Core()
+    core.state.session_state = SessionState.CREATED
+    stop = Request(
+        request_id=RequestId("req_1"), kind=RequestKind.STOP, actor="me", reason="", asked_at=AT
+    )
+    core.take(Requested(AT, stop))
+    assert core.state.session_state is SessionState.STOPPING
+    assert decide(core.state, Started(AT)) == NOTHING

@@ -10,6 +10,7 @@ its row; both follow from the restart table.
                                            did not                   0       CANCELED, never arrived
     after any answer                       fills, or works on        1       FILLED
     around a cancel                        whatever                  1       CANCELED, FILLED
+    around a change                        whatever                  1       FILLED, old or new
 
 Past midnight the broker shows nothing of the day before: what is not proven by then stays UNKNOWN
 until a person decides, and its instrument is blocked; a decision that was not taken is MISSED.
@@ -24,7 +25,8 @@ from typing import Any
 RESTARTS = ("plain", "gateway", "midnight", "night")
 """Engine alone; gateway too, its next ids rolled back; a day later; both."""
 
-SIDES = ("entry", "exit")
+SIDES = ("entry", "exit", "limit")
+"""Of the order: at the market; or an entry below it, which can be changed."""
 
 Hook = Mapping[str, Any]
 Fault = tuple[str, dict[str, Any]]
@@ -44,6 +46,9 @@ GATEWAYS: dict[str, tuple[Fault, ...]] = {
     "cancel lost": (("silent", {"client": 17, "kind": 4}),),
     "cancel late": (("slow", {"client": 17, "kind": 4, "ms": 8_000}),),
     "cancel fills": (("fill_on_cancel", {}),),
+    "change lost": (("silent", {"client": 17, "kind": 3, "nth": 2}),),
+    "change late": (("slow", {"client": 17, "kind": 3, "nth": 2, "ms": 8_000}),),
+    "change refused": (("false_error", {"on": "modify", "code": 110}),),
     "cancel refused": (("refuse_cancel", {"code": 10148}),),
 }
 """What the gateway makes of it, as faults of its script."""
@@ -56,7 +61,7 @@ class Point:
     name: str
     hook: Hook
     gateways: tuple[str, ...]
-    cancels: bool = False  # a person cancels the working order before
+    asks: str = ""  # what a person asks of the working order before: cancel, change
     second: Hook | None = None  # the next life dies too, here
     sent: bool = True  # the order may have reached the gateway
 
@@ -66,6 +71,7 @@ def _hook(at: str, what: str, nth: int = 1) -> Hook:
 
 
 _CALLED = ("got it", "did not", "late")
+_CHANGED = ("-", "change lost", "change late", "change refused")
 _CANCELED = ("-", "cancel lost", "cancel late", "cancel fills", "cancel refused")
 _QUESTIONS = ("orders", "completed", "executions", "positions", "account")
 
@@ -84,11 +90,16 @@ POINTS: tuple[Point, ...] = (
     Point("before the fee", _hook("before", "CommissionBooked"), ("fills", "fee late")),
     Point("filled", _hook("after", "OrderFilled"), ("fills", "fee late", "fee never")),
     Point("charged", _hook("after", "CommissionBooked"), ("fills", "rest works on")),
-    Point("before cancel", _hook("before", "CancelRequested"), ("-",), cancels=True),
-    Point("cancel noted", _hook("after", "CancelRequested"), ("-",), cancels=True),
-    Point("cancel called", _hook("after", "cancel"), _CANCELED, cancels=True),
-    Point("before canceled", _hook("before", "OrderCanceled"), ("-",), cancels=True),
-    Point("canceled", _hook("after", "OrderCanceled"), ("-",), cancels=True),
+    Point("before cancel", _hook("before", "CancelRequested"), ("-",), asks="cancel"),
+    Point("cancel noted", _hook("after", "CancelRequested"), ("-",), asks="cancel"),
+    Point("cancel called", _hook("after", "cancel"), _CANCELED, asks="cancel"),
+    Point("before canceled", _hook("before", "OrderCanceled"), ("-",), asks="cancel"),
+    Point("canceled", _hook("after", "OrderCanceled"), ("-",), asks="cancel"),
+    Point("before change", _hook("before", "ChangeRequested"), ("-",), asks="change"),
+    Point("change noted", _hook("after", "ChangeRequested"), ("-",), asks="change"),
+    Point("change called", _hook("after", "change"), _CHANGED, asks="change"),
+    Point("before changed", _hook("before", "OrderChanged"), ("-",), asks="change"),
+    Point("changed", _hook("after", "OrderChanged"), ("-",), asks="change"),
     *(
         Point(f"comparing, {what}", _hook("after", "call"), _CALLED, second=_hook("after", what))
         for what in _QUESTIONS
@@ -149,6 +160,8 @@ def cells() -> Iterator[Cell]:
     """Yield the whole matrix."""
     for side in SIDES:
         for point in POINTS:
+            if (side == "limit") is not (point.asks == "change"):
+                continue
             for gateway in point.gateways:
                 for restart in RESTARTS:
                     yield Cell(side, point, gateway, restart)

@@ -3,8 +3,8 @@
     {"at": "after", "what": "OrderAccepted", "nth": 1}
 
 `before` and `after` a commit that holds an event of a kind; `before`, `after` a call (`call`,
-`cancel`), `queued` (the order stays in the library's queue), or a question of the comparison
-(`orders`, `completed`, `executions`, `positions`, `account`). Nothing else is changed.
+`cancel`, `change`), `queued` (the order stays in the library's queue), or a question of the
+comparison (`orders`, `completed`, `executions`, `positions`, `account`). Nothing else is changed.
 """
 
 import asyncio
@@ -119,6 +119,12 @@ class Door:
         self.point.pass_by("before", "cancel")
         self.broker.cancel(order_id)
         self.point.pass_by("after", "cancel")
+
+    def change(self, order: Order) -> None:
+        """Ask for a change, and perhaps die."""
+        self.point.pass_by("before", "change")
+        self.broker.change(order)
+        self.point.pass_by("after", "change")
 
 
 def _fill_queue(client: Any) -> None:

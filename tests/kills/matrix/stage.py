@@ -123,7 +123,7 @@ class Stage:
         self.database = folder / "p.db"
         self._nursery = nursery
         self._ticks = 0
-        self._offered, self._offered_at = (5, False), float("inf")
+        self._offered, self._offered_at = (5, PRICE, False), float("inf")
         self.orders: dict[int, dict[str, Any]] = {}  # the truth, by permId, midnight or not
         self.executions: dict[str, dict[str, Any]] = {}  # likewise, by execId
         self.look()
@@ -192,25 +192,26 @@ class Stage:
     def look(self) -> None:
         """Note what the broker knows now: midnight will take it away."""
         if asyncio.get_running_loop().time() - self._offered_at > _TICK_S:
-            self.offer(self._offered[0], halted=self._offered[1])
+            size, price, halted = self._offered
+            self.offer(size, price=price, halted=halted)
         state: Any = self.gateway.state()
         for one in state["orders"]:
             self.orders[one["perm_id"]] = one
         for one in state["executions"]:
             self.executions[one["execution"]["exec_id"]] = one
 
-    def offer(self, size: int = 5, *, halted: bool = False) -> None:
+    def offer(self, size: int = 5, *, price: Decimal = PRICE, halted: bool = False) -> None:
         """Hold the market at a price, with some shares on either side, or halt it."""
-        self._offered = (size, halted)
+        self._offered = (size, price, halted)
         self._ticks += 1
         wide = D("0.01") + D("0.01") * (self._ticks % 2)  # a quote that never moves grows old
         self._offered_at = asyncio.get_running_loop().time()
         self.gateway.set_market(
             SYMBOL,
             {
-                "bid": PRICE - wide,
-                "ask": PRICE + wide,
-                "last": PRICE,
+                "bid": price - wide,
+                "ask": price + wide,
+                "last": price,
                 "bid_size": size,
                 "ask_size": size,
                 "halted": halted,
