@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
@@ -18,7 +18,7 @@ from engine.domain.ids import DecisionId, InstrumentId, short_hash
 from engine.domain.input import SlotDue
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
-from engine.domain.session import FillRule, JobOutcome, Mode, Slot
+from engine.domain.session import FillRule, JobOutcome, Mode
 from engine.domain.signal import EXITS, ORDERLESS, Signal, SignalKind, signal_id
 from engine.errors import BrokenInvariant
 from engine.strategy.base import StrategyVerdict, Wish
@@ -36,53 +36,24 @@ UNREPEATABLE = "strategy_not_repeatable"
 class Facts:
     """What a strategy may know at its slot (engine.strategy.base.SlotFacts over the state)."""
 
-    __slots__ = ("_book", "_equity", "_given", "_state")
+    __slots__ = (
+        "_book", "_equity", "_same_close", "_state",
+        "at", "fill_rule", "final_ordinal", "ordinal", "session_date", "slot", "wall_clock",
+    )  # fmt: skip
 
     def __init__(self, state: State, book: StrategyBook, given: SlotDue) -> None:
         self._state = state
         self._book = book
-        self._given = given
         self._equity: Decimal | None = None
-
-    @property
-    def at(self) -> datetime:
-        """The instant of the slot."""
-        return self._given.at
-
-    @property
-    def session_date(self) -> date:
-        """The session the slot belongs to."""
-        return self._given.session_date
-
-    @property
-    def ordinal(self) -> int:
-        """Its calendar number."""
-        return self._given.ordinal
-
-    @property
-    def slot(self) -> Slot:
-        """Which slot it is."""
-        return self._given.slot
-
-    @property
-    def fill_rule(self) -> FillRule:
-        """Where a simulation fills."""
-        return self._state.context.fill_rule
-
-    @property
-    def wall_clock(self) -> bool:
-        """True where time is not a recording."""
-        return not self._state.context.recorded_clock
-
-    @property
-    def _same_close(self) -> bool:
-        """The close rule of a simulation decides on this session's own bar."""
-        return self.fill_rule is FillRule.SAME_CLOSE and not self.wall_clock
-
-    @property
-    def final_ordinal(self) -> int:
-        """Calendar number of the last session whose bars must be there."""
-        return self._given.ordinal if self._same_close else self._given.ordinal - 1
+        self.at = given.at
+        self.session_date = given.session_date
+        self.ordinal = given.ordinal
+        self.slot = given.slot
+        self.fill_rule = state.context.fill_rule
+        self.wall_clock = not state.context.recorded_clock
+        # the close rule of a simulation decides on this session's own bar
+        self._same_close = self.fill_rule is FillRule.SAME_CLOSE and not self.wall_clock
+        self.final_ordinal = given.ordinal if self._same_close else given.ordinal - 1
 
     def price(self, instrument: InstrumentId) -> Decimal | None:
         """Return the quote of this instant; a last close never stands in for it."""

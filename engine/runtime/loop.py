@@ -589,7 +589,7 @@ class Loop:
 
 
 def _moves_session(entries: Sequence[Entry]) -> bool:
-    return any(type(entry.event) is SessionStateChanged for entry in entries)
+    return any([type(entry.event) is SessionStateChanged for entry in entries])
 
 
 def _answer_in(decision: Decision) -> tuple[str, str]:

@@ -371,8 +371,10 @@ def _data_step(series: tuple[SeriesFacts, ...], failed: GateVerdict | None) -> S
 
 def _priced(legs: list[_Leg], absent: tuple[str, ...]) -> GateVerdict:
     """Demand a price of every listed leg that is held or wanted, and of provisional elements."""
-    needed = [leg for leg in legs if leg.listed and (leg.owned or leg.target)]
-    missing = [*absent, *(leg.symbol for leg in needed if leg.price is None)]
+    missing = [*absent]
+    for leg in legs:
+        if leg.price is None and leg.listed and (leg.owned or leg.target):
+            missing.append(leg.symbol)
     if not missing:
         return _PRICED
     return GateVerdict(
