@@ -68,6 +68,7 @@ _STAYS = frozenset({LookAgain, LookUpOrder, PreviewOrder, ReadAccount, SetPace})
 for a kill only makes the exchange say again what it has said."""
 _YIELD_S = 0.005
 _POLL_S = 0.1  # request file, while waiting
+_EARLY_S = 0.0015  # a timer of the event loop may come a millisecond late: turn through the last
 _LOOKED_S = 0.25  # how old a look at the request file may be when an order is sent
 _STALL_S = 2.0  # a commit that takes longer halts
 
@@ -229,7 +230,8 @@ class Loop:
         delay = 0.0 if self._pacer.unlimited or self._steps else self._pacer.delay(given.at)
         if delay > 0:
             self._next = given
-            await self._idle(min(delay, _POLL_S))
+            wait = delay if self._recorded else max(0.0, delay - _EARLY_S)
+            await self._idle(min(wait, _POLL_S))
             return
         self._next = None
         self._steps = max(0, self._steps - 1)
@@ -246,10 +248,7 @@ class Loop:
             await self._take(given)
 
     async def _sprint(self) -> None:
-        """Take inputs of an unpaced feed until one leaves something to do, or for 5 ms.
-
-        The same steps as `_feed_one`, without a turn of the event loop for each input.
-        """
+        """Take inputs as `_feed_one` does, without a turn of the event loop for each, for 5 ms."""
         state, market, reports, steps = self.state, self._market, self.inbox.reports, STEPS
         deadline = self._breath + _YIELD_S
         for given in self._feed:
