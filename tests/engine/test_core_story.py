@@ -25,6 +25,7 @@ from engine.domain.report import (
     Submitted,
 )
 from engine.domain.request import RequestKind
+from engine.domain.session import SessionState
 from engine.domain.signal import SignalState
 from tests.engine.floor import QQQ, TLT
 from tests.engine.story import Story, Wisher, buy, sell, target
@@ -224,6 +225,7 @@ def test_cancel_that_a_kill_overtook_is_asked_again_at_the_start() -> None:
     oid = story.sent[0].order_id
     story.asked(RequestKind.CANCEL, order_id=oid)
     story.canceled.clear()
+    story.state.session_state = SessionState.CREATED  # of the session after the kill
     story.given(Started(story.at))
     assert story.canceled == [oid]
     assert isinstance(story.commands[-2], CancelOrder), "before the account is read"
