@@ -289,13 +289,12 @@ def _quiet_text(quiet: QuietDays) -> str:
 
 
 def _texts(values: list[Decimal]) -> list[str]:
-    """Return the text of each; what is not held, and most high waters, stand still."""
-    texts, last, text = [], None, ""
-    for value in values:
-        if value is not last:
-            last, text = value, str(value)
-        texts.append(text)
-    return texts
+    """Return the text of each; of what stands still (high waters, no price) it is made once."""
+    different = {id(value): value for value in values}
+    if len(different) > len(values) // 4:
+        return list(map(str, values))
+    texts = {key: str(value) for key, value in different.items()}
+    return [texts[id(value)] for value in values]
 
 
 def _snapshots(found: dict[str, Any]) -> SnapshotTaken:

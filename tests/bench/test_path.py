@@ -17,7 +17,7 @@ from tui.wiring import run_session
 pytestmark = pytest.mark.bench
 
 BARS = 50_000
-ROUNDS = 5
+ROUNDS = 9
 TARGET = 0.08  # of the plain loop
 
 CONFIG = f"""
