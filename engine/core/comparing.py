@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from engine.checks import reconcile
 from engine.core.draft import NOTHING, Decision, Draft
-from engine.core.state import State
+from engine.core.state import BROKEN_LINK, State
 from engine.domain import event as ev
 from engine.domain import report as rp
 from engine.domain.alert import Severity
@@ -30,6 +30,7 @@ from engine.domain.reconciliation import (
 )
 from engine.domain.report import QUIET
 from engine.domain.session import JobOutcome, Mode, SessionState, Verdict
+from engine.risk.latches import RECONCILED
 
 CONFIRM_AFTER = timedelta(seconds=20)
 SETTLE = timedelta(seconds=5)
@@ -75,7 +76,9 @@ def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
     doubtful = _doubtful(state, differences, at)
     verdict = _verdict(state, answer, differences)
     news = (verdict, differences, doubtful)
-    if quiet and news == state.compared and state.verdict in (verdict, Verdict.CLEAN):
+    is_over = BROKEN_LINK in state.latches and _is_whole(state, verdict, differences)
+    is_news = is_over or news != state.compared
+    if quiet and not is_news and state.verdict in (verdict, Verdict.CLEAN):
         return NOTHING
     draft = Draft()
     text = _words(answer, differences, matched)
@@ -92,6 +95,9 @@ def on_account(state: State, report: rp.AccountRead, at: datetime) -> Decision:
             doubtful=doubtful,
         )
     )
+    if is_over:
+        latch, scope = BROKEN_LINK
+        draft.add(ev.LatchReleased(latch=latch, scope=scope, by=RECONCILED))
     _tell(state, draft, verdict, differences, doubtful, text, quiet=quiet)
     _go_on(state, draft, report.trigger, verdict, text)
     return draft.done()
@@ -175,6 +181,13 @@ def _verdict(
         return Verdict.UNKNOWN
     is_open = any(state.accepted.get(one.item) != one.gap for one in differences)
     return Verdict.DIFFERENCES if is_open else Verdict.CLEAN
+
+
+def _is_whole(state: State, verdict: Verdict, differences: tuple[Difference, ...]) -> bool:
+    """Say whether a link that is back shows nothing that holds an entry; doubtful things do."""
+    if verdict is Verdict.UNKNOWN or not state.link.is_live:
+        return False
+    return not any(one.blocks and state.accepted.get(one.item) != one.gap for one in differences)
 
 
 def _words(

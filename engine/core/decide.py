@@ -15,6 +15,7 @@ from engine.core import (
     link,
     lost,
     manual,
+    quality,
     reports,
     requests,
     slot,
@@ -60,11 +61,7 @@ def decide(state: State, given: Input) -> Decision:  # noqa: C901  a case for ea
         case JobDue():
             return daily.on_job(state, given)
         case Reported():
-            if isinstance(given.report, NotFound):
-                return lost.on_not_found(state, given.report, given.at)
-            if isinstance(given.report, Changed | ChangeRefused):
-                return changing.on_changed(state, given.report)
-            return reports.on_report(state, given)
+            return quality.watch(state, _on_reported(state, given), given.at)
         case Tick():
             return _on_tick(state, given)
         case Requested():
@@ -92,6 +89,14 @@ STEPS: Mapping[type, Step] = {
 }
 """For each market input what `absorb` and `decide` come to: a feed that runs as fast as it goes
 takes five inputs a bar, and finding the two functions would cost as much as they do."""
+
+
+def _on_reported(state: State, given: Reported) -> Decision:
+    if isinstance(given.report, NotFound):
+        return lost.on_not_found(state, given.report, given.at)
+    if isinstance(given.report, Changed | ChangeRefused):
+        return changing.on_changed(state, given.report)
+    return reports.on_report(state, given)
 
 
 def _on_started(state: State) -> Decision:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from engine.core import alerting, compared, digest
+from engine.core import alerting, compared, digest, quality
 from engine.core.mark import mark, take_rows
 from engine.core.state import (
     NO_QUOTES,
@@ -124,6 +124,7 @@ def _replacement_ended(state: State, event: ev.ReplacementEnded, seq: int) -> No
 
 
 def _latch_set(state: State, event: ev.LatchSet, seq: int) -> None:
+    quality.latched(state, event)
     key = (event.latch, event.scope)
     state.latches[key] = LatchRow(
         event.latch, event.scope, event.until, event.text, event.session_date
@@ -134,6 +135,7 @@ def _latch_set(state: State, event: ev.LatchSet, seq: int) -> None:
 
 def _latch_released(state: State, event: ev.LatchReleased, seq: int) -> None:
     state.latches.pop((event.latch, event.scope), None)
+    quality.released(state, event)
 
 
 def _link(state: State, event: ev.LinkChanged, seq: int) -> None:
@@ -245,6 +247,7 @@ def _approved(state: State, event: ev.OrderApproved, seq: int) -> None:
     state.working[order.order_id] = row
     state.counts["orders"] += 1
     _count_order(state, order)
+    quality.approved(state, order)
     _bind(state, order)
 
 
@@ -334,7 +337,10 @@ def _change_refused(state: State, event: ev.ChangeRefused, seq: int) -> None:
 
 def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:
     row = state.orders[event.order_id]
+    quality.count(state, event.order_id, event)
     before, row.status = row.status, event.status
+    if event.status is OrderStatus.UNKNOWN and state.link.is_live:
+        row.timed_out = True
     row.filled, row.filled_value = event.filled, event.filled_value
     row.perm_id = event.perm_id or row.perm_id
     row.reason = event.text or row.reason
@@ -376,6 +382,7 @@ def _fill(state: State, event: ev.FillReceived, seq: int) -> None:
     state.counts["fills"] += 1
     state.active_since_reconciliation = True
     row = state.orders.get(fill.order_id)
+    quality.count(state, fill.order_id, event)
     if row is not None:
         state.fills_digest.update(digest.fill_line(row.order, number, fill))
     book = None if fill.strategy is None else state.books.get(fill.strategy)
@@ -399,6 +406,7 @@ def _corrected(state: State, event: ev.FillCorrected, seq: int) -> None:
     state.execs[root_of(event.fill.exec_id)] = event.fill.exec_id
     state.fills.pop(event.old_exec_id, None)
     state.fills[event.fill.exec_id] = event.fill
+    quality.count(state, event.fill.order_id, event)
     state.active_since_reconciliation = True
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
+from engine.core import quality
 from engine.core.compared import is_held
 from engine.core.draft import Draft
-from engine.core.state import State, StrategyBook, equity_of, last_equity, price_of
+from engine.core.state import BROKEN_LINK, State, StrategyBook, equity_of, last_equity, price_of
 from engine.domain.alert import Severity
 from engine.domain.ids import InstrumentId
 from engine.domain.money import ONE, ZERO
@@ -62,7 +63,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         trading_state=state.trading_state,
         session_state=state.session_state,
         link_live=state.link.is_live,
-        reconciled=state.verdict is not Verdict.UNKNOWN and not is_held(state, order.instrument),
+        reconciled=_is_reconciled(state, order.instrument),
         broker_quantity=_broker_quantity(state, book, order.instrument),
         qualified=stock is not None,
         listed=order.instrument in book.strategy.legs,
@@ -90,9 +91,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         values=values,
         entries_today=book.entries_today if state.today == state.session_date else 0,
         status="ACTIVE" if book.status.startswith("RAISED") else book.status,
-        latches=[
-            row.latch for row in state.latches.values() if row.scope in ("book", book.strategy.id)
-        ],
+        latches=_latches(state, book, order, ahead),
         loss_day=_fall(equity, last_equity(state, book)),
         drawdown=_fall(equity, book.high_water),
         book_equity=book_equity,
@@ -113,6 +112,26 @@ def alert_denied(state: State, draft: Draft, order: Order, code: str, text: str)
     """Raise one alert per instrument and code, however often it is denied."""
     severity = Severity.CRITICAL if code in _ALERTS_CRITICAL else Severity.WARNING
     draft.alert(state.context.book, severity, "order_denied", f"{order.instrument}.{code}", text)
+
+
+def _is_reconciled(state: State, instrument: InstrumentId) -> bool:
+    if state.verdict is Verdict.UNKNOWN or BROKEN_LINK in state.latches:
+        return False
+    return not is_held(state, instrument)
+
+
+def _latches(
+    state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ...]
+) -> tuple[str, ...]:
+    """Return the latches in the way of this order; a probe may pass its own."""
+    if not state.latches:
+        return ()
+    return tuple(
+        row.latch
+        for row in state.latches.values()
+        if row.scope in ("book", book.strategy.id)
+        and not quality.may_probe(state, book, row, order, ahead)
+    )
 
 
 def _open_orders(

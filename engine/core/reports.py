@@ -16,9 +16,9 @@ from engine.domain.input import Reported
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, OrderStatus, WorkingOrder, may_become
 from engine.domain.position import apply_commission, apply_fill
+from engine.risk.latches import is_bad_fill
 
 _S = OrderStatus
-_BAD_FILL_BPS = Decimal(100)
 
 _EVENT_OF: dict[OrderStatus, type[ev.OrderStatusChanged]] = {
     _S.SUBMITTED: ev.OrderSubmitted,
@@ -264,7 +264,7 @@ def _on_executed(state: State, report: rp.Executed, at: datetime) -> Decision:
     draft.add(ev.FillReceived(fill=fill))
     _book_fill(state, draft, row, fill)
     _move_by_fill(state, draft, row, fill)
-    if fill.slippage_bps is not None and fill.slippage_bps > _BAD_FILL_BPS:
+    if fill.slippage_bps is not None and is_bad_fill(fill.slippage_bps):
         draft.alert(
             state.context.book,
             Severity.WARNING,

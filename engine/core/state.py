@@ -36,6 +36,7 @@ from engine.domain.request import Request
 from engine.domain.session import SessionContext, SessionState, TradingState, Verdict
 from engine.domain.signal import Signal, SignalState
 from engine.domain.snapshot import QuietDays, Snapshot
+from engine.risk.latches import CONNECTIVITY, Quality
 from engine.risk.limits import Limits
 from engine.strategy.base import Strategy
 
@@ -117,7 +118,7 @@ class StrategyBook:
     written: list[Sequence[Snapshot]] = field(default_factory=list)  # recorded clock: its rows
     baseline_start: Decimal | None = None  # close of the signal instrument before the range
     entries_today: int = 0
-    rejections: int = 0  # in a row
+    quality: Quality = field(default_factory=Quality)  # how its orders went
 
     @property
     def snapshots(self) -> list[Snapshot]:
@@ -138,6 +139,10 @@ class LatchRow:
     until: str
     text: str
     session_date: date | None  # on which it was set
+
+
+BROKEN_LINK = (CONNECTIVITY, "book")
+"""Key of the latch from the loss of the link to the next clean reconciliation."""
 
 
 @dataclass(slots=True)

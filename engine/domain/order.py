@@ -143,6 +143,7 @@ class WorkingOrder:
     attempts: int = 0  # how often its sending has started
     accepted_at: datetime | None = None
     canceling: bool = False  # a cancel has been asked
+    timed_out: bool = False  # no answer came in time, though the link was there
     changing: Order | None = None  # how it is wanted, until the broker shows what it is
     broker_order_id: int = 0  # address it was sent to; means nothing in another epoch
     perm_id: int = 0

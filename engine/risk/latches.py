@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from engine.domain.ids import OrderId
 from engine.risk.limits import Limits
 
 LOSS_DAY, LOSS_SEVERE, DRAWDOWN = "loss_day", "loss_severe", "drawdown"
@@ -116,10 +117,41 @@ def quality_breach(
     if timed_out >= limit:
         return f"{timed_out} orders timed out in a row, limit {limit}"
     newest = slippage_bps[-_OF_FILLS:]
-    bad = sum(1 for bps in newest if bps is not None and not bps <= _BAD_SLIPPAGE_BPS)
+    bad = sum(1 for bps in newest if is_bad_fill(bps))
     if bad >= _BAD_FILLS:
         return f"{bad} of {len(newest)} fills slipped more than 1 %, limit {_BAD_FILLS}"
     return None
+
+
+class Quality(NamedTuple):
+    """How a strategy's orders went since its quality latch was last set or released."""
+
+    rejected: int = 0  # in a row
+    timed_out: int = 0  # in a row
+    fills: tuple[tuple[str, Decimal | None], ...] = ()  # the newest: execution, slippage
+    failed_probes: int = 0  # since the latch was set first
+    probe: OrderId | None = None  # the entry that is being tried
+
+    def breach(self, limit: int | None) -> str | None:
+        """Return why the latch sets, None if it does not."""
+        return quality_breach(self.rejected, self.timed_out, [bps for _, bps in self.fills], limit)
+
+    def fine(self, *, timed_out: bool) -> "Quality":
+        """Return it after an order that the broker took; one found late has timed out before."""
+        return self._replace(rejected=0, timed_out=self.timed_out if timed_out else 0)
+
+    def filled(self, execution: str, bps: Decimal | None) -> "Quality":
+        """Return it after another fill, or after the correction of one."""
+        if any(known == execution for known, _ in self.fills):
+            fills = tuple((k, bps if k == execution else b) for k, b in self.fills)
+        else:
+            fills = (*self.fills[1 - _OF_FILLS :], (execution, bps))
+        return self._replace(fills=fills)
+
+
+def is_bad_fill(slippage_bps: Decimal | None) -> bool:
+    """Say whether a fill was far worse than its reference; an unknown one is not."""
+    return slippage_bps is not None and not slippage_bps <= _BAD_SLIPPAGE_BPS
 
 
 def quality_until(since: datetime, failed_probes: int) -> datetime:

@@ -131,7 +131,7 @@ ALERTS: dict[str, Entry] = {
     # fills
     "bad_fill": Entry(
         "A fill was far worse than its reference price.",
-        "It is booked as it was; three bad ends in a row latch the strategy.",
+        "It is booked as it was; two of five such fills latch the strategy.",
         _LOOK,
         _SOON,
     ),
@@ -265,15 +265,15 @@ ALERTS: dict[str, Entry] = {
         "Before the next slot: decide whether it goes on.",
     ),
     "quality": Entry(
-        "Too many orders of a strategy ended badly in a row.",
-        f"{_ENTRIES_STOP} After half an hour it tries one order.",
+        "Too many orders of a strategy were rejected, got no answer or filled badly.",
+        f"{_ENTRIES_STOP} After half an hour it tries one entry; each failure doubles the wait.",
         "Look at the rejections (4) and fills (5) before that.",
         _SOON,
     ),
     "connectivity": Entry(
-        "The link to the broker was lost too often.",
-        f"{_ENTRIES_STOP} Entries may go on once the link has held.",
-        "Check gateway and network.",
+        "The link to the broker was lost.",
+        f"{_ENTRIES_STOP} They go on once the broker's account agrees with the ledger again.",
+        "Check gateway and network; if they are up, look at the differences.",
         _SOON,
     ),
     # time

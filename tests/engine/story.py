@@ -40,6 +40,7 @@ ROOMY = dict.fromkeys(
     (
         *("order_size", "symbol_exposure", "strategy_budget", "gross_exposure"),
         *("leveraged_exposure", "liquidity", "trades_day", "loss_day", "loss_severe", "drawdown"),
+        "quality",
     )
 )
 """Limits that a story is not about are off."""

@@ -52,14 +52,15 @@ def test_a_lost_link_is_over_when_it_has_been_back_for_thirty_seconds(seen: bool
     account.take(LinkSeen(account.at, DOWN))
     if seen:
         acknowledge(account)
-    assert after(account, 600) == ["link"]
+    assert after(account, 600) == ["connectivity", "link"]
     account.take(LinkSeen(account.at, UP))
+    account.says({}, "reconnect")
     assert after(account, CLEAR_FOR.total_seconds() - 1) == ["link"]
     assert after(account, 1) == []
-    (resolved,) = [
-        e for e in account.events if type(e) is ev.AlertStateChanged and e.actor == "engine"
+    resolved = [
+        e.state for e in account.events if type(e) is ev.AlertStateChanged and e.actor == "engine"
     ]
-    assert resolved.state is AlertState.RESOLVED
+    assert resolved == [AlertState.RESOLVED] * 2
 
 
 def test_a_link_that_is_lost_again_begins_its_thirty_seconds_anew() -> None:
@@ -67,6 +68,7 @@ def test_a_link_that_is_lost_again_begins_its_thirty_seconds_anew() -> None:
     for link in (DOWN, UP, DOWN, UP):
         account.at += timedelta(seconds=20)
         account.take(LinkSeen(account.at, link))
+    account.says({}, "reconnect")
     assert after(account, 29) == ["link"]
     assert after(account, 1) == []
 
@@ -118,10 +120,14 @@ def test_an_alert_that_comes_back_is_open_again() -> None:
     account = linked()
     account.take(LinkSeen(account.at, DOWN))
     account.take(LinkSeen(account.at, UP))
+    account.says({}, "reconnect")
     assert after(account, 60) == []
     account.take(LinkSeen(account.at, DOWN))
-    (row,) = account.state.alerts.values()
-    assert row.state is AlertState.OPEN
+    rows = account.state.alerts.values()
+    assert [(row.kind, row.state) for row in rows] == [
+        ("link", AlertState.OPEN),
+        ("connectivity", AlertState.OPEN),
+    ]
 
 
 def test_a_missing_commission_is_over_when_it_comes() -> None:

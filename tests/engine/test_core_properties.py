@@ -57,9 +57,11 @@ def projection(story: Story) -> dict[str, Any]:
     for row in found["orders"].values():
         row.pop("accepted_at")
         row.pop("reason")
+        row.pop("timed_out")
     for name in story.state.books:
         # where a session's return is split between two cells: by the plan, which a cancel ends
         found[f"book {name}"].pop("equity_at_fill")
+        found[f"book {name}"].pop("quality")  # what ended badly in a row is about the order
     found.pop("working")
     found["fills"] = dict(sorted(found["fills"].items()))
     return found
