@@ -275,7 +275,7 @@ def test_a_lost_link_holds_entries_until_a_clean_reconciliation() -> None:
     assert story.tries() == "unreconciled"
     assert isinstance(story.tries("SELL", 5), Order)
     story.again()
-    story.told(story.fill(story.sent[-1], 5)).reconciled("again")
+    story.told(story.fill(story.sent[-1], 5)).reconciled("request")
     assert story.latches == []
     assert story.of(ev.LatchReleased)[-1].by == "reconciled"
     story.filled()
@@ -291,5 +291,5 @@ def test_a_planned_loss_of_the_link_holds_entries_and_alarms_nobody() -> None:
 
 def test_an_answer_while_the_link_is_not_back_releases_nothing() -> None:
     story = Hand()
-    story.given(LinkSeen(story.at, DOWN)).reconciled("again")
+    story.given(LinkSeen(story.at, DOWN)).reconciled("request")
     assert len(story.latches) == 1

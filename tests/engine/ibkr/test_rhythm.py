@@ -108,4 +108,5 @@ def test_what_the_night_brings_is_no_alert_a_lost_link_is(reason: str, planned: 
     live = Link(state=LinkState.LIVE, epoch=1, account="DU0000001")
     core.take(LinkSeen(FRIDAY, live))
     core.take(LinkSeen(FRIDAY, replace(live, reason=reason, planned=planned)))
-    assert [row.kind for row in core.state.alerts.values()] == ([] if planned else ["link"])
+    told = [row.kind for row in core.state.alerts.values()]
+    assert told == ([] if planned else ["link", "connectivity"])

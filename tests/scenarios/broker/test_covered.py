@@ -28,6 +28,7 @@ BEHAVIOURS = {
     "F18": "test_an_answer_that_cannot_be_believed_is_unknown_and_nothing_is_closed",
     "F19": "test_a_trade_by_hand_blocks_its_instrument_until_a_person_accepts_it",
     "F20": "test_each_kind_of_rejection_ends_the_order",
+    "F20 latch": "test_three_rejections_are_three_orders_and_the_fourth_is_denied",
     "F21": "test_a_quote_that_means_unknown_sizes_nothing",
     "F22": "test_a_bar_that_is_late_or_another_decides_nothing_twice",
     "F22 missing": "test_a_bar_that_never_comes_is_told",

@@ -179,12 +179,26 @@ async def test_two_live_orders_of_one_reference_block_and_one_cancel_ends_both(
         await story.is_clean()
 
 
-async def test_three_rejections_are_three_orders_and_no_fourth(tmp_path: Path) -> None:
-    symbols = ("QQQ", "SPY", "TLT")
-    async with Story(tmp_path, *(f"{symbol} BUY 5" for symbol in symbols)) as story:
-        await story.fault("reject", code=201, text="no margin", count=0)
-        await story.slot()
-        for symbol in symbols:
-            await story.status_is("REJECTED", symbol)
-        await story.pass_(60)
+async def test_three_rejections_are_three_orders_and_the_fourth_is_denied(tmp_path: Path) -> None:
+    settings = {"run.strategy": "manual", "manual.symbols": "QQQ"}
+    buy = {"action": "BUY", "symbol": "QQQ", "quantity": "5"}
+    async with Story(tmp_path, settings=settings) as story:
+        await story.until(lambda: story.streams)
+        await story.fault("reject", code=201, text="no margin", count=3)
+        for number in range(1, 4):
+            assert await story.ask("ORDER", **buy) == "DONE"
+            await story.until(lambda n=number: story.statuses.count("REJECTED") == n)
+        (latch,) = story.status["latches"]
+        assert (latch["latch"], latch["scope"]) == ("quality", "manual")
+        assert latch["text"] == "3 orders rejected in a row, limit 3"
+        assert story.alerts["quality"].startswith("WARNING 3 orders rejected in a row")
+        await story.again()
+        assert await story.ask("ORDER", **buy) == "DENIED"
+        denied = story.order()
+        assert (denied["status"], denied["reason"]) == ("DENIED", "quality_latch")
         assert len(story.there) == 3
+        await story.pass_(1800, step_s=60)
+        await story.is_clean()
+        assert await story.ask("ORDER", **buy) == "DONE"
+        await story.status_is("FILLED")
+        await story.until(lambda: not story.status["latches"])
