@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
 
+from engine.domain.times import parse_utc
+
 Shown = NewType("Shown", str)
 Number = Decimal | int | float
 
@@ -202,6 +204,14 @@ def when(at: datetime | None, today: date | None) -> Shown:
     if today is not None and at.astimezone(EXCHANGE_ZONE).date() == today:
         return Shown(f"{local:%H:%M:%S}")
     return Shown(f"{local:%y-%m-%d}")
+
+
+def until(text: str | None, today: date | None) -> Shown:
+    """Return when a latch ends: an instant like `when`, else the word that is stored."""
+    try:
+        return when(parse_utc(text or ""), today)
+    except ValueError:
+        return word(text and text.replace("_", " "))
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from tui.format import (
     safe,
     say,
     short_id,
+    until,
     when,
     word,
 )
@@ -42,7 +43,7 @@ def messages(
     alerts = [row for row in view["alerts"].rows or () if row["state"] == "OPEN"]
     found += [_alert(row, "danger") for row in alerts if row["severity"] == "CRITICAL"]
     found.append(_link(view))
-    found += [_latch(row) for row in view["latches"].rows or ()]
+    found += [_latch(row, view) for row in view["latches"].rows or ()]
     found.append(_answer(view, own))
     found += [_alert(row, "warn") for row in alerts if row["severity"] == "WARNING"]
     found.append(news)
@@ -109,13 +110,13 @@ def _link(view: View) -> Span | None:
     return Span(say("Entries blocked: {}: {}", word(link), words), "warn")
 
 
-def _latch(row: Row) -> Span:
+def _latch(row: Row, view: View) -> Span:
     return Span(
         say(
             "Entries blocked: {} latch of {} until {}: {}",
             word(row["latch"]),
             word(row["scope"]),
-            word(row["until"]),
+            until(row["until"], view.moment.session_date),
             safe(row["text"], 120),
         ),
         "warn",

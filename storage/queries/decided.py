@@ -70,7 +70,9 @@ def strategies(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
         "SELECT t.*, (SELECT l.latch FROM latches AS l WHERE l.book = ?2 AND l.released_at IS NULL "
         "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch, "
         "(SELECT l.until FROM latches AS l WHERE l.book = ?2 AND l.released_at IS NULL "
-        "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch_until "
+        "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch_until, "
+        "(SELECT l.text FROM latches AS l WHERE l.book = ?2 AND l.released_at IS NULL "
+        "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch_text "
         "FROM v_strategies AS t WHERE t.session_id = ?1 ORDER BY t.strategy_id",
         session_id,
         book,

@@ -275,7 +275,7 @@ def strategies(**changes: Any) -> tuple[Row, ...]:
         {
             "strategy_id": "regime", "state": "ACTIVE", "reason": "", "since": ago(600),
             "preset": "default", "last_decision_at": ago(125), "last_decision": "cell 3 → 1",
-            "latch": None, "latch_until": None,
+            "latch": None, "latch_until": None, "latch_text": None,
         } | changes,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from tui.format import (
     say,
     short_id,
     slot,
+    until,
     when,
     whole,
     word,
@@ -173,9 +174,9 @@ class SignalsPane(Pane):
             Span(text),
         ]
         if row.get("latch"):
-            spans.append(
-                Span(say("  {} latch until {}", cell(row["latch"]), _until(row)), "warn")
-            )  # fmt: skip
+            end = until(row["latch_until"], view.moment.session_date)
+            why = safe(row["latch_text"], 60)
+            spans.append(Span(say("  {} latch until {}: {}", cell(row["latch"]), end, why), "warn"))
         elif row["state"] != "ACTIVE" and row["reason"]:
             spans.append(Span(say("  {}", safe(row["reason"], 60)), "quiet"))
         elif row["strategy_id"] == MANUAL:
@@ -221,7 +222,3 @@ class SignalsPane(Pane):
         self.refused_only = not self.refused_only
         if self.view is not None:
             self.show(self.view)
-
-
-def _until(row: Row) -> Shown:
-    return cell(str(row["latch_until"]).replace("_", " "), 20)

@@ -1,5 +1,6 @@
 """Orders that are lost, refused, held or doubled: what their rows say, and why."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -187,7 +188,7 @@ async def test_three_rejections_are_three_orders_and_the_fourth_is_denied(tmp_pa
         await story.fault("reject", code=201, text="no margin", count=3)
         for number in range(1, 4):
             assert await story.ask("ORDER", **buy) == "DONE"
-            await story.until(lambda n=number: story.statuses.count("REJECTED") == n)
+            await story.until(partial(rejected, story, number))
         (latch,) = story.status["latches"]
         assert (latch["latch"], latch["scope"]) == ("quality", "manual")
         assert latch["text"] == "3 orders rejected in a row, limit 3"
@@ -202,3 +203,8 @@ async def test_three_rejections_are_three_orders_and_the_fourth_is_denied(tmp_pa
         assert await story.ask("ORDER", **buy) == "DONE"
         await story.status_is("FILLED")
         await story.until(lambda: not story.status["latches"])
+
+
+def rejected(story: Story, times: int) -> bool:
+    """Say whether so many orders have been rejected."""
+    return story.statuses.count("REJECTED") == times
