@@ -11,6 +11,7 @@ from engine.domain.alert import Severity
 from engine.domain.order import Side
 from engine.domain.risk import Check, CheckResult
 from engine.domain.session import JobOutcome
+from engine.domain.times import utc_text
 from engine.ports import Unit
 from engine.risk.reasons import DenyReason
 from engine.risk.runbook import ALERTS
@@ -112,6 +113,22 @@ async def test_signals_tell_what_became_of_them_and_why(database: Path) -> None:
         await press(pilot, "d")
         await settled(pilot)
         assert set(app.dashboard.panes["signals"].keys) == {"sig_2c400c040007", "sig_2c400c040008"}
+
+
+async def test_a_latch_is_shown_with_its_end_and_its_reason(tmp_path: Path) -> None:
+    latch = facts.LatchSet(
+        latch="quality", scope="regime", until=utc_text(seed.ago(-1800)),
+        text="3 orders rejected in a row, limit 3",
+    )  # fmt: skip
+    app = application(seeded(tmp_path / "latched.db", [*whole_story(), unit(latch)]))
+    async with app.run_test(size=(130, 30)) as pilot:
+        await ready(pilot)
+        await press(pilot, "6")
+        await settled(pilot)
+        text = text_of(pilot)
+    assert "quality latch until 16:" in text.splitlines()[4]
+    assert "3 orders rejected in a row" in text.splitlines()[4]
+    assert "Entries blocked: quality latch of regime until 16:" in text
 
 
 async def test_the_detail_of_a_denial_marks_the_first_check_that_failed(database: Path) -> None:
