@@ -28,7 +28,7 @@ from engine.domain.ids import MANUAL, RequestId, StrategyId
 from engine.domain.input import Requested, Started
 from engine.domain.order import OrderStatus, OrderType, TimeInForce
 from engine.domain.request import Request, RequestKind
-from engine.domain.session import Mode
+from engine.domain.session import Mode, SessionState
 from engine.domain.unit import Entry
 from engine.risk.limits import Limits
 from engine.strategy import registry
@@ -554,6 +554,12 @@ def request(kind: str, number: int, args: Mapping[str, str]) -> Request:
 # -- joining a book ----------------------------------------------------------------------------
 
 
+def starts(story: Story) -> None:
+    """A new session of the book begins."""
+    story.state.session_state = SessionState.CREATED
+    story.given(Started(story.at))
+
+
 @pytest.mark.parametrize(("free", "cash"), [("250000", "50000"), ("49999", "0")])
 def test_a_strategy_that_joins_a_book_is_given_cash_that_nobody_owns(free: str, cash: str) -> None:
     story = Story(Wisher("regime"))
@@ -562,13 +568,13 @@ def test_a_strategy_that_joins_a_book_is_given_cash_that_nobody_owns(free: str, 
     story.state.books[MANUAL] = StrategyBook(newcomer, [], D(50_000), D("0.5"), Limits())
     known = BaselineAdopted(positions={"STK:SPY:USD": D(3)}, cash=D(free))
     story._write(Decision([Entry(known, -1)], ()))
-    story.given(Started(story.at))
+    starts(story)
     assert story.state.books[MANUAL].cash == D(cash)
     assert story.state.baseline_cash == D(free) - D(cash)
     assert story.state.books[StrategyId("regime")].cash == D(100_000)
     told = {e.alert.kind for e in story.of(AlertRaised)}
     assert ("no_capital" in told) is (cash == "0")
-    story.given(Started(story.at))
+    starts(story)
     assert story.state.books[MANUAL].cash == D(cash)
 
 

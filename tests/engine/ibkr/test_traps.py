@@ -22,6 +22,7 @@ from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import report as rp
 from engine.domain.order import DONE, OrderStatus
 from engine.domain.reconciliation import BrokerAccount
+from tests.architecture.sources import ROOT
 from tests.engine.ibkr.test_faults_over_tcp import LIMIT
 from tests.engine.ibkr.test_over_tcp import account, core_of, send
 from tests.engine.ibkr.test_translate import (
@@ -41,7 +42,7 @@ _S = OrderStatus
 
 TRAPS = {
     "most error codes mark a Trade Cancelled while the broker works it": (
-        "test_a_false_error_ends_no_order",
+        "test_a_code_that_looks_like_an_end_leaves_the_order_alive",
         "test_no_code_ends_an_order_that_lives",
         "test_a_refusal_that_was_none_does_not_color_a_later_cancel",
     ),
@@ -73,14 +74,14 @@ TRAPS = {
     ),
     "status repeated, missing or after the fill; fill before openOrder": (
         "test_any_order_and_repetition_of_what_is_said_leads_to_the_same_ledger",
-        "test_a_fill_before_its_acknowledgement_is_booked_once",
+        "test_a_fill_may_come_before_its_acknowledgement",
     ),
     "permId 0 until the first openOrder; one counter for requests and orders": (
         "test_a_permid_of_zero_overwrites_nothing",
         "test_requests_are_numbered_far_above_orders",
     ),
     "order ids roll back over a restart and are issued again": (
-        "test_ids_that_the_gateway_issues_again_mix_up_no_orders",
+        "test_after_a_restart_reissued_ids_mix_up_no_orders",
         "test_broker_order_ids_mean_nothing_in_another_epoch",
     ),
     "a modify on a lost link leaves two living orders": (
@@ -93,11 +94,11 @@ TRAPS = {
     ),
     "PendingCancel may still fill": (
         "test_a_pending_cancel_is_no_end",
-        "test_a_cancel_that_crosses_a_fill_is_booked_as_filled",
+        "test_a_fill_that_crosses_a_cancel_is_booked",
     ),
     "other clients' orders register once and go stale": (
         "test_orders_of_others_are_asked_for_anew_each_time",
-        "test_a_foreign_order_is_shown_and_not_touched",
+        "test_a_foreign_order_is_shown_and_never_touched",
     ),
     "an empty tif or account is refused": ("test_everything_that_matters_is_explicit",),
     "text is not escaped, nan and 1e-05 go out": (
@@ -122,13 +123,13 @@ TRAPS = {
 }
 """Trap → the tests of its defence."""
 
-FOLDER = Path(__file__).parent
+FOLDERS = (Path(__file__).parent, ROOT / "tests" / "scenarios" / "broker")
 
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_every_trap_has_its_tests(trap: str) -> None:
     names = set()
-    for path in FOLDER.glob("test_*.py"):
+    for path in (path for folder in FOLDERS for path in folder.glob("test_*.py")):
         names |= set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.M))
     assert set(TRAPS[trap]) <= names
 
