@@ -426,7 +426,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, strict=True)
 
-    storage: Storage = Storage()
+    storage: Storage = Field(default_factory=Storage)  # its default is the user of now
     run: Run = Run()
     sim: Sim = Sim()
     market: Market = Market()
@@ -436,7 +436,7 @@ class Settings(BaseSettings):
     live: Live = Live()
     ibkr: Ibkr = Ibkr()
     screen: Screen = Screen()
-    log: Log = Log()
+    log: Log = Field(default_factory=Log)
     regime: Mapping[str, Any] = key(dict, "parameters of the strategy regime")
     crossover: Mapping[str, Any] = key(dict, "parameters of the strategy crossover")
     manual: Mapping[str, Any] = key(dict, "parameters of orders by hand")

@@ -421,3 +421,12 @@ def test_a_key_that_nobody_reads_does_not_exist() -> None:
         if not key.startswith("risk.")
     }
     assert not [key for key, name in names.items() if not re.search(rf"\b{name}\b", code)]
+
+
+def test_the_default_folders_are_those_of_the_user_at_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    settings = load(here=tmp_path)
+    assert Path(settings.storage.path).is_relative_to(tmp_path)
+    assert Path(settings.log.path).is_relative_to(tmp_path)
