@@ -27,7 +27,7 @@ from storage.controls import SqliteRequestBox
 from tests.engine.desk import SLOT, Desk, script, step
 from tests.engine.test_manual import BUYS, PRICES, fill, manual
 from tests.tui.preview import PREVIEW
-from tests.tui.screens import handled, press, ready, text_of, until
+from tests.tui.screens import handled, press, ready, settled, text_of, until
 from tui import steering
 from tui.application import Pilothouse
 from tui.dialogs import confirm, ticket
@@ -68,6 +68,8 @@ class Floor:
         for each in pressed:
             for key in each if " " in each else (each,):
                 await press(self.pilot, key)
+            if each.isdigit() and self.app.dashboard.current != "help":
+                await settled(self.pilot)  # another pane has its rows before the next key
 
     async def sees(self, *words: str) -> None:
         """Wait until the screen shows all of these."""
@@ -114,6 +116,8 @@ async def floor(
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
         await until(pilot, lambda: step(1, SLOT) not in desk.before, "the session")
+        if strategies is None or len(strategies) > 1:
+            await until(pilot, lambda: positions(app) > 0, "what the script buys")
         if armed:
             app.arming.arm(5)
         yield Floor(app, pilot, desk, asked)
@@ -121,6 +125,12 @@ async def floor(
     with SqliteRequestBox(desk.path) as last:
         last.ask(desk.request("STOP"))
     await engine
+
+
+def positions(app: Pilothouse) -> int:
+    """How many positions the screen has heard of."""
+    counts = app.view["counts"].first()
+    return counts["positions"] if counts else 0
 
 
 async def test_a_buy_is_typed_previewed_confirmed_and_filled(tmp_path: Path) -> None:
@@ -355,8 +365,10 @@ async def test_after_the_row_under_the_cursor_left_the_next_key_is_refused_once(
 ) -> None:
     rows = (*BUYS, "2026-03-02,TLT,ENTER,BUY,10,,,,,1")
     async with floor(tmp_path, [script(*rows), manual()]) as on:
-        await on.keys("3", "j")
+        await on.keys("3")
         pane = on.app.dashboard.panes["positions"]
+        await until(on.pilot, lambda: len(pane.keys) == 2, "both rows")
+        await on.keys("j")
         assert pane.row is not None
         assert pane.row["symbol"] == "QQQ"
         given = {"action": "CLOSE", "strategy": "script", "symbol": "QQQ"}
