@@ -24,7 +24,7 @@ from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.driver import Driver
-from textual.events import Event, Key
+from textual.events import Event, Key, Resize
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -54,6 +54,7 @@ ALWAYS = frozenset({RequestKind.HALT, RequestKind.STOP})
 """What a read-only screen may ask too: the emergency stop, and the end of its own session."""
 
 HINT_S = 5.0
+RESIZE_LEAST_S, RESIZE_EVERY_S = 1 / 120, 0.1
 LAUNCH_S = 0.3
 """How long an engine's start waits for the first rows: both at once show them later."""
 QUIET_S = 1.5
@@ -313,6 +314,29 @@ class Shell(App[None], inherit_bindings=False):
             if self.begins_typing(event.key):
                 return
         await super().on_event(event)
+
+    async def _on_resize(self, event: Resize) -> None:
+        """Lay out at once, then every 100 ms at most: a window that is dragged sends dozens."""
+        event.prevent_default()
+        event.stop()
+        # a new one: what was prevented here would be prevented on the screens too
+        self._resize_event = Resize(
+            event.size, event.virtual_size, event.container_size, event.pixel_size
+        )
+        if self._size == event.size:
+            return
+        is_first, self._size = self._size is None, event.size
+        if is_first:
+            self._check_resize()
+        elif self._resize_timer is None:
+            wait = max(RESIZE_LEAST_S, self._resized_at + RESIZE_EVERY_S - monotonic())
+            self._resize_timer = self.set_timer(wait, self._lay_out)
+
+    def _lay_out(self) -> None:
+        self._resized_at = monotonic()
+        self._check_resize()
+
+    _resized_at = 0.0
 
     def begins_typing(self, key: str) -> bool:
         """Open at once what the keys after this one belong to; say whether it was such a key.
