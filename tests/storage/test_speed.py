@@ -102,9 +102,9 @@ async def test_a_trade_of_six_events_costs_a_fraction_of_a_millisecond(tmp_path:
     assert together < 0.0004
 
 
-@pytest.mark.parametrize(("events", "most"), [(1, 1.5), (2, 1.5), (6, 2.0)])
+@pytest.mark.parametrize("events", [1, 2, 6])
 async def test_a_durable_append_costs_little_more_than_the_disk(
-    tmp_path: Path, events: int, most: float
+    tmp_path: Path, events: int
 ) -> None:
     """In turn with a bare commit of as many bytes: both meet the same disk.
 
@@ -129,7 +129,7 @@ async def test_a_durable_append_costs_little_more_than_the_disk(
         f"\ndurable append of {events} events ({size} bytes of log): {took * 1e6:.0f} µs, a bare "
         f"commit of as many bytes {least * 1e6:.0f} µs, ratio {took / least:.2f}"
     )
-    assert took <= most * least
+    assert took <= 1.5 * least
 
 
 async def appended(journal: SqliteJournal, given: Unit) -> float:
