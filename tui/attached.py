@@ -99,6 +99,8 @@ class Attached(Guest):
 
     def on_changed(self, event: Changed) -> None:
         """Say which engine this is, and disarm when it is another one; the base class shows it."""
+        if not self.is_running:
+            return
         before, after = self.view["engine"].first(), event.view["engine"].first()
         if after is None or after["session_id"] is None:
             return

@@ -36,6 +36,8 @@ class Looking(Acting, inherit_bindings=False):
 
     def on_changed(self, event: Changed) -> None:
         """What was sought may have been found; the base class shows the rest."""
+        if not self.is_running:
+            return
         sought = self.dashboard.sought
         found = None if sought is None else event.view[sought].first()
         if found is None:

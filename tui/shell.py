@@ -228,6 +228,8 @@ class Shell(App[None], inherit_bindings=False):
 
     def on_changed(self, event: Changed) -> None:
         """Show what was read."""
+        if not self.is_running:
+            return  # on the way out there is no screen left to show it on
         self._read_failures = 0
         self._changed_at = monotonic()
         self.view = event.view
@@ -240,6 +242,8 @@ class Shell(App[None], inherit_bindings=False):
             self.call_after_refresh(self._start_engine)
 
     def _tick(self) -> None:
+        if not self.is_running:
+            return
         self.guard.tick(waiting=output_waits(self._driver))
         if self.arming.tick(self.guard.unseen_s):
             self.say_hint(Shown("disarmed: the screen stood still"), "warn")

@@ -1,5 +1,6 @@
 """The screen under the keyboard: every pane is reached, nothing happens by accident."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.tui.screens import (
 from tui import steering
 from tui.actions import ACTIONS, PANES
 from tui.dialogs import confirm
+from tui.messages import Changed
 from tui.shell import Left, ScreenOptions
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -90,6 +92,19 @@ async def test_tab_goes_round_all_panes(database: Path) -> None:
         assert seen == [name for _, name, _, _ in PANES]
         await press(pilot, "shift+tab")
         assert app.dashboard.current == "log"
+
+
+async def test_news_on_the_way_out_is_nobodys(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+
+        async def tell() -> None:
+            while app.post_message(Changed(app.view)):  # noqa: ASYNC110 - until it is closed
+                await asyncio.sleep(0)
+
+        telling = asyncio.create_task(tell())
+    await telling
 
 
 async def test_help_lists_every_key(database: Path) -> None:

@@ -116,6 +116,8 @@ async def test_every_pane_after_a_failed_read(story: Path, snapshot: SnapshotAss
             await press(pilot, key)
             await settled(pilot)
         source.broken = True
+        await press(pilot, WALK[0][0])
+        await until(pilot, lambda: bool(app_of(pilot).view["positions"].failed), "a failed read")
         said = await walked(pilot)
     assert said == snapshot
     for name in (pane for _, pane in WALK):
