@@ -6,7 +6,7 @@ pane wants is read at once, the rest when it is wanted.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,6 +26,7 @@ from tui.view import Moment, Reading, Row, View, Wanted, session_day
 
 CURVE_SESSIONS = 3_000
 SEARCH_S = 0.03  # at once, for what no index finds: then it looks what else is wanted
+CLOCKS_APART = timedelta(seconds=30)  # the wall's and the session's: no machine is that slow
 TELL_S = 0.25  # how often a search that goes on is told of
 
 READ_AFTER = {
@@ -260,13 +261,20 @@ class DatabaseSource:
         now = self._now()
         session, beat = self._readings["session"].first(), self._readings["beat"].first()
         day = session_day(beat, "session_date") if beat else None
-        if session is None or not session["recorded_clock"]:
+        if session is None or not (session["recorded_clock"] or _practises(beat)):
             return Moment(now, now, day)
         if beat is None or not beat["clock_at"]:
             return Moment(now, None, day)
         # ages count from the pulse, which was written together with the quotes
         newest = parse_utc(max(beat["clock_at"], beat["newest_at"] or ""))
         return Moment(now, parse_utc(beat["clock_at"]), newest.astimezone(EXCHANGE_ZONE).date())
+
+
+def _practises(beat: Row | None) -> bool:
+    """Whether the session's clock is a practice gateway's, far from the one on the wall."""
+    if beat is None or not beat["clock_at"]:
+        return False
+    return abs(parse_utc(beat["clock_at"]) - parse_utc(beat["wall_at"])) > CLOCKS_APART
 
 
 def page_name(window: Window) -> str:

@@ -333,7 +333,7 @@ async def _trade_at_broker(
         pacer=WallPacer(clock),
         clock=clock,
         pulse=Pulse(
-            clock, 0, lambda at: plans.next_slot(plan, at), partial(troubles, journal.path)
+            SystemClock(), 0, lambda at: plans.next_slot(plan, at), partial(troubles, journal.path)
         ),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         emergency=emergency,

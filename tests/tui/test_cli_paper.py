@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.tui.commands import Here
 from tests.tui.gateways import Running, order, placed, running, started
 from tests.tui.test_cli_control import start, until
+from tui.source import DatabaseSource
 
 SPEED = "20"
 SPY, CASH = "STK:SPY:USD", "cash"
@@ -59,6 +61,7 @@ def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answ
         flags = ("--no-ui", "--mode", "paper", *at(gateway))
         with start(here.folder, "run", *flags) as engine:
             until(lambda: state_of(here) == "RUNNING", WITHIN_S)
+            lives_by_the_clock_of_the_gateway(here)
             said = here("reconcile", "--json")
             assert (said.code, said.json["verdict"]) == (0, "CLEAN")
             settles_by_a_person(here, gateway)
@@ -91,6 +94,20 @@ def compares_without_an_engine(here: Here, gateway: Running) -> None:
     assert not here("status", "--json").json["engine"]["running"]
 
 
+def lives_by_the_clock_of_the_gateway(here: Here) -> None:
+    """Its date is no reason to call the engine silent; ages on the screen count by its clock."""
+    engine = here("status", "--json").json["engine"]
+    assert engine["heartbeat_age_s"] < WITHIN_S
+    assert engine["clock_at"].startswith("2026-11-20T")
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    source = DatabaseSource(here.folder / "state/pilothouse/pilothouse.db", None, lambda: now)
+    view = source.read(frozenset())
+    source.close()
+    assert view is not None
+    assert view.moment.clock is not None
+    assert view.moment.clock.date().isoformat() == "2026-11-20"
+
+
 def settles_by_a_person(here: Here, gateway: Running) -> None:
     """A trade by hand is seen by a timer, twice, and blocks until a person accepts it."""
     quiet = len(verdicts(here))
@@ -112,7 +129,7 @@ def settles_by_a_person(here: Here, gateway: Running) -> None:
 
 def fails_without_an_answer(here: Here, gateway: Running) -> None:
     """A failed query is exit 4 and changes nothing that is known."""
-    gateway.fault("error", kind=61, code=321, text="no positions today", count=1)
+    gateway.fault("error", kind=61, code=321, text="no positions today", count=0)
     failed = here("reconcile", "--json")
     assert (failed.code, failed.json["verdict"]) == (4, "UNKNOWN")
     gateway.ask(op="clear")
