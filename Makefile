@@ -71,9 +71,10 @@ soak: setup ## hours at a practice gateway, faults and a night: make soak HOURS=
 	@PILOTHOUSE_SOAK_HOURS=$(HOURS) PILOTHOUSE_SOAK_SPEED=$(SPEED) \
 		$(BIN)/python -m pytest -n 0 -m soak -s $(ARGS)
 
-kills: setup ## kill N engines, offline and at a gateway: make kills N=200, or one: make kills CELL=a/b/c/d
+kills: setup ## kill N engines, offline and at a gateway; 200 take 4 minutes: make kills N=200, or CELL=a/b/c/d
 	@PILOTHOUSE_KILLS=$(N) PILOTHOUSE_KILLS_CELL="$(CELL)" PILOTHOUSE_KILLS_SEED=$(KILLS_SEED) \
-		$(BIN)/python -m pytest -rP $(if $(CELL),-n 0 tests/kills/matrix,-n $(WORKERS) -m kills) $(ARGS)
+		$(BIN)/python -m pytest -q -m kills \
+		$(if $(CELL),-n 0 tests/kills/matrix,-n $(WORKERS) --maxschedchunk=1 tests/kills) $(ARGS)
 
 sequences: setup ## permute and repeat what a broker says in N ways: make sequences N=5000
 	@PILOTHOUSE_SEQUENCES=$(N) $(BIN)/python -m pytest -n 0 tests/engine/ibkr/test_sequences.py $(ARGS)

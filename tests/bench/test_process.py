@@ -9,6 +9,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 from tests.bench.screen import cpu_s, resident_mb
+from tests.kin import with_us
 from tests.tui.commands import home, process
 
 pytestmark = pytest.mark.bench
@@ -22,6 +23,7 @@ def test_an_idle_engine_costs_nothing(tmp_path: Path, how: str) -> None:
         [sys.executable, "-m", "tui", "run", "--no-ui", "--pace", "realtime"],
         cwd=tmp_path, env={**home(tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=with_us(),
     )  # fmt: skip
     try:
         limit = time.monotonic() + 30

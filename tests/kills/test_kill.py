@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,12 @@ def start(folder: Path, mode: str, pace: str) -> Victim:
 
 @pytest.mark.kills
 @pytest.mark.parametrize("run", range(max(1, -(-_KILLS // _EACH))))
-def test_kills_change_nothing(run: int, quiet: dict[str, Any], tmp_path: Path) -> None:
+def test_kills_change_nothing(
+    run: int,
+    quiet: dict[str, Any],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
     """Same hashes, no order twice, no fill twice, sessions INTERRUPTED and linked."""
     rng = random.Random(f"{_SEED} {run}")
     mode = "backtest" if run % 4 == 3 else "offline"
@@ -62,7 +68,7 @@ def test_kills_change_nothing(run: int, quiet: dict[str, Any], tmp_path: Path) -
         last = start(tmp_path, mode, "max")
         assert last.end() == 0, last.said()
     chain = sessions(database)
-    print(f"run {run}: {kills} kills, {len(chain)} sessions, seed {_SEED}")
+    record_property("kills", kills)
     assert kills, "nothing was killed: every start was faster"
     _check_chain(chain)
     assert chain[-1]["decisions_hash"] == quiet["decisions_hash"]
@@ -93,7 +99,9 @@ def _check_once(database: Path, quiet: dict[str, Any]) -> None:
 
 
 @pytest.mark.kills
-def test_halted_survives_a_kill(tmp_path: Path) -> None:
+def test_halted_survives_a_kill(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Once `halt` has returned nothing is sent, whatever dies; a person leaves it."""
     database = tmp_path / "p.db"
     victim = start(tmp_path, "offline", "100/s")
@@ -101,6 +109,7 @@ def test_halted_survives_a_kill(tmp_path: Path) -> None:
     said = process(tmp_path, "halt", "--reason", "prices look wrong", "--db", str(database))
     assert said.code == 0, said.err
     victim.kill()
+    record_property("kills", 1)
     sent = rows(database, "SELECT count(*) AS n FROM v_orders WHERE status <> 'DENIED'")
     again = start(tmp_path, "offline", "max")
     assert again.end() == 0, again.said()

@@ -12,9 +12,10 @@ from typing import Any
 from engine.errors import EngineError
 from storage.connect import open_reader
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 from tests.tui.commands import home
 
-_LOOK_S = 0.002
+_LOOK_S = 0.01
 _PATIENCE_S = 60.0
 
 
@@ -30,6 +31,7 @@ class Victim:
             env={**home(folder), "PYTHONPATH": str(ROOT)},
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
+            preexec_fn=with_us(),
         )
         self._folder = folder
 

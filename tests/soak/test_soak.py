@@ -26,6 +26,7 @@ from engine.runtime.clock import SystemClock
 from engine.runtime.ids import SystemIds, request_id
 from storage.controls import SqliteRequestBox
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 from tests.soak.engine import TASKS
 from tests.tui.commands import home, process
 from tests.tui.gateways import Running, running
@@ -286,7 +287,7 @@ def start(folder: Path, gateway: Running) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
         [sys.executable, "-m", "tests.soak.engine", *given], cwd=ROOT,
         env={**home(folder), "PYTHONPATH": str(ROOT), TASKS: str(folder / "tasks.json")},
-        stdout=log, stderr=subprocess.STDOUT,
+        stdout=log, stderr=subprocess.STDOUT, preexec_fn=with_us(),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from storage.emergency import EmergencyFile
 from storage.hashchain import last, verify
 from storage.room import log_bytes, troubles
 from storage.start import prepare
+from tests.kin import with_us
 from tests.storage.samples import AT, a_trade, context, created, open_journal, unit, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ def trader(path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=with_us(),
     )
     try:
         yield process

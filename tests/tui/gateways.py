@@ -15,6 +15,7 @@ from engine.brokers.practice.control import ask
 from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 from tests.tui.commands import Said, home
 
 _ENDS = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "INACTIVE"}
@@ -73,7 +74,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
     child = subprocess.Popen(
         [sys.executable, "-m", "tui", "gateway", "--port", "0", "--json", "--quiet", *arguments],
         cwd=folder, env={**home(folder), "PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=with_us(),
     )  # fmt: skip
     try:
         yield Running(child)

@@ -19,6 +19,7 @@ from typing import Any, Self
 import pyte
 
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 
 WAIT_S = 30.0
 _NOT_INHERITED = ("LINES", "COLUMNS", "NO_COLOR")  # they would speak for another terminal
@@ -44,7 +45,7 @@ class Terminal:
             [sys.executable, *arguments],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT,
             env={**_INHERITED, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
-            preexec_fn=_take_terminal,
+            preexec_fn=_take_terminal(with_us()),
         )  # fmt: skip
         self._open = True
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -144,9 +145,13 @@ class Terminal:
         assert termios.tcgetattr(self.slave) == self.before
 
 
-def _take_terminal() -> None:
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def _take_terminal(end_with_us: Callable[[], None]) -> Callable[[], None]:
+    def take() -> None:
+        end_with_us()
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    return take
 
 
 def home(folder: Path) -> dict[str, str]:

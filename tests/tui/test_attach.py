@@ -19,6 +19,7 @@ from storage.queries.lineage import lineage
 from storage.rewind import Rewind
 from storage.timeline import timeline
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 from tests.tui import sample, seed
 from tests.tui.ptys import Terminal, home
 from tests.tui.screens import seeded
@@ -36,6 +37,7 @@ def engine(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
          "--db", str(folder / "a.db")],
         cwd=ROOT, env={**os.environ, **home(folder)},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=with_us(),
     )  # fmt: skip
     try:
         yield process

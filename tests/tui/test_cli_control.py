@@ -19,6 +19,7 @@ from storage.connect import beside
 from storage.controls import requests_path
 from storage.emergency import EmergencyFile
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 from tests.storage.samples import AT, moved, unit, write
 from tests.tui.commands import Here, home
 
@@ -49,6 +50,7 @@ def start(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=with_us(),
     )
     try:
         yield process

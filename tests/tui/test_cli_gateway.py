@@ -17,6 +17,7 @@ from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.answer import read_answer
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
+from tests.kin import with_us
 from tests.tui.commands import Here, Said, home
 
 START = ("--start", "2026-11-20T15:00:00Z")
@@ -60,7 +61,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
     child = subprocess.Popen(
         [sys.executable, "-m", "tui", "gateway", "--port", "0", "--json", *arguments],
         cwd=folder, env={**home(folder), "PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=with_us(),
     )  # fmt: skip
     try:
         yield Running(child)

@@ -5,7 +5,8 @@
 Each line on stdin is a life: folder, overrides of the settings, and where to die. A child is
 forked, writes its stderr into the folder, runs `tui.wiring.run_engine` as the command line does,
 and dies where it was told to, by SIGKILL. A line on stdout says how it ended. Only the import
-is shared, which would take longer than the life.
+is shared, which would take longer than the life. A child ends with the nursery, and the nursery
+with the test that started it.
 """
 
 import asyncio
@@ -23,11 +24,14 @@ import ib_insync  # noqa: F401  slow to import; each child needs it
 from engine.settings.load import load
 from engine.settings.sources import Flag
 from tests.kills.matrix.point import TIMINGS, wire
+from tests.kin import end_with
 from tui import wiring
 
 
-def live(life: Mapping[str, Any]) -> None:
+def live(life: Mapping[str, Any], nursery: int) -> None:
     """Run one engine until it ends or dies. Never returns."""
+    end_with(nursery)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(life["folder"])
     code = 1
     try:
@@ -50,13 +54,15 @@ def live(life: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Fork a child for each line until stdin ends."""
+    """Fork a child for each line until stdin ends; Ctrl-C is the test's matter."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    me = os.getpid()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         life = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            live(life)
+            live(life, me)
         print(json.dumps({"pid": pid}), flush=True)
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)

@@ -26,6 +26,7 @@ from engine.schedule.calendar import FIRST, ExchangeCalendar, year_ahead
 from storage import controls
 from tests.architecture.sources import ROOT
 from tests.kills.victim import rows
+from tests.kin import with_us
 from tests.tui.commands import home
 
 SPEED = 20
@@ -79,7 +80,7 @@ async def nursery(folder: Path) -> AsyncIterator[Nursery]:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.kills.matrix.nursery",
         cwd=ROOT, env={**home(folder), "PYTHONPATH": str(ROOT)},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, preexec_fn=with_us(),
     )  # fmt: skip
     made = Nursery(child)
     await made.ready()
