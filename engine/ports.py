@@ -44,6 +44,7 @@ class Heartbeat:
     commit_p99_ms: float
     next_slot: str  # "open 2026-11-20T14:30:00.000000Z", "" when none
     note: str = ""  # what it is waiting for
+    compared_at: datetime | None = None  # session clock, when the broker's account last was
     inputs_done: int = 0
     inputs_total: int = 0  # 0: unknown
 

@@ -29,6 +29,7 @@ def write(db: sqlite3.Connection, beat: Heartbeat, quotes: Sequence[Quote]) -> N
     values: list[Any] = [getattr(beat, name) for name in _COLUMNS]
     values[_COLUMNS.index("wall_at")] = utc_text(beat.wall_at)
     values[_COLUMNS.index("clock_at")] = beat.clock_at and utc_text(beat.clock_at)
+    values[_COLUMNS.index("compared_at")] = beat.compared_at and utc_text(beat.compared_at)
     values[_COLUMNS.index("session_date")] = beat.session_date and beat.session_date.isoformat()
     db.execute(_BEAT, values)
     if quotes:
@@ -57,6 +58,7 @@ def heartbeat(db: sqlite3.Connection) -> Heartbeat | None:
     found["session_id"] = SessionId(row["session_id"])
     found["wall_at"] = parse_utc(row["wall_at"])
     found["clock_at"] = row["clock_at"] and parse_utc(row["clock_at"])
+    found["compared_at"] = row["compared_at"] and parse_utc(row["compared_at"])
     found["session_date"] = row["session_date"] and date.fromisoformat(row["session_date"])
     return Heartbeat(**found)
 

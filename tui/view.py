@@ -82,6 +82,15 @@ def instant(row: Row, name: str) -> datetime | None:
     return _instant(row.get(name))
 
 
+def compared_at(view: View) -> datetime | None:
+    """Return when the account was last compared, whether or not that found anything new."""
+    run, beat = view["reconciliation"].first(), view["beat"].first()
+    if run is None:
+        return None
+    seen = (instant(run, "at"), instant(beat or {}, "compared_at"))
+    return max((at for at in seen if at is not None), default=None)
+
+
 def session_day(row: Row, name: str) -> date | None:
     """Return a column that holds a session date."""
     return _day(row.get(name))

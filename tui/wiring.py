@@ -321,6 +321,7 @@ async def _trade_at_broker(
     )
     feed.seen = _last_seen(journal, context)
     warm_up(state, feed)
+    rounds = _rounds(state, plan, session, clock)
     loop = Loop(
         state=state,
         inbox=inbox,
@@ -333,7 +334,11 @@ async def _trade_at_broker(
         pacer=WallPacer(clock),
         clock=clock,
         pulse=Pulse(
-            SystemClock(), 0, lambda at: plans.next_slot(plan, at), partial(troubles, journal.path)
+            SystemClock(),
+            0,
+            lambda at: plans.next_slot(plan, at),
+            partial(troubles, journal.path),
+            lambda: rounds.answered_at,
         ),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         emergency=emergency,
@@ -341,7 +346,6 @@ async def _trade_at_broker(
     )
     inbox.put(Started(loop.now()))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
-    rounds = _rounds(state, plan, session, clock)
     try:
         async with _beside(inbox, clock, {"final bars": feed.run, "rounds": rounds.run}):
             await _run(loop, watched, clock)

@@ -30,8 +30,13 @@ class Pulse:
         inputs_total: int,
         next_slot: Callable[[datetime], str] = lambda at: "",
         troubles: Callable[[], Mapping[str, str | None]] = dict,
+        compared_at: Callable[[], datetime | None] = lambda: None,
     ) -> None:
-        """`troubles`: kinds of alerts with their texts, None where all is well."""
+        """`troubles`: kinds of alerts with their texts, None where all is well.
+
+        `compared_at`: when the broker's account was last compared with our ledger.
+        """
+        self._compared_at = compared_at
         self._clock = clock
         self._total = inputs_total
         self._last_turn = clock.monotonic()
@@ -99,6 +104,7 @@ class Pulse:
             next_slot="" if state.session_state in SESSION_ENDS else self._next_slot(loop.now()),
             inputs_done=loop.position,
             inputs_total=self._total,
+            compared_at=self._compared_at(),
         )
         self._gap = 0.0
         held = {i for b in state.books.values() for i, p in b.positions.items() if p.quantity}

@@ -18,6 +18,7 @@ class Status:
     trading_state: dict[str, Any]  # trading_state, since, actor, reason; ACTIVE by default
     heartbeat: dict[str, Any] | None  # of this session; wall_at says how old it is
     last_decision: dict[str, Any] | None  # as v_decisions
+    reconciliation: dict[str, Any] | None  # this session's last, as v_reconciliations
     strategies: list[dict[str, Any]]  # as v_strategies
     equity: float | None  # by the last snapshots of all strategies; None: one is missing
     cash: float | None
@@ -42,6 +43,11 @@ def status(db: sqlite3.Connection, session_id: str | None = None) -> Status:
         heartbeat=_row(db, "SELECT * FROM latest_heartbeat WHERE session_id = ?", chosen),
         last_decision=_row(
             db, "SELECT * FROM v_decisions WHERE book = ? ORDER BY seq DESC LIMIT 1", book
+        ),
+        reconciliation=_row(
+            db,
+            "SELECT * FROM v_reconciliations WHERE session_id = ? ORDER BY seq DESC LIMIT 1",
+            chosen,
         ),
         strategies=strategies,
         equity=equity,

@@ -64,6 +64,7 @@ def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answ
             lives_by_the_clock_of_the_gateway(here)
             said = here("reconcile", "--json")
             assert (said.code, said.json["verdict"]) == (0, "CLEAN")
+            is_compared_again_and_again(here)
             settles_by_a_person(here, gateway)
             fails_without_an_answer(here, gateway)
             panics_while_it_is_frozen(here, gateway, engine)
@@ -106,6 +107,18 @@ def lives_by_the_clock_of_the_gateway(here: Here) -> None:
     assert view is not None
     assert view.moment.clock is not None
     assert view.moment.clock.date().isoformat() == "2026-11-20"
+
+
+def is_compared_again_and_again(here: Here) -> None:
+    """What says nothing new is no row, but its age is seen."""
+    was = here("status", "--json").json["reconciliation"]
+    assert was["verdict"] == "CLEAN"
+
+    def later() -> bool:
+        now = here("status", "--json").json["reconciliation"]
+        return bool(now["run_id"] == was["run_id"] and now["compared_at"] > was["compared_at"])
+
+    until(later, WITHIN_S)
 
 
 def settles_by_a_person(here: Here, gateway: Running) -> None:

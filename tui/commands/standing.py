@@ -59,6 +59,7 @@ def collect(database: Path) -> dict[str, Any]:
         "link": (session["link"] or session["feed"]) if session and runs else None,
         "link_text": session["link_text"] if session and runs else None,
         "last_decision": found and found.last_decision,
+        "reconciliation": found and _reconciliation(found.reconciliation, beat),
         "next_slot": beat["next_slot"] or None if beat and runs else None,
         "equity": found and found.equity,
         "cash": found and found.cash,
@@ -106,6 +107,20 @@ def _engine(holder: "Holder | None", beat: dict[str, Any] | None) -> dict[str, A
         "inputs_done": beat["inputs_done"],
         "inputs_total": beat["inputs_total"] or None,
         "note": beat["note"],
+    }
+
+
+def _reconciliation(
+    run: dict[str, Any] | None, beat: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Return the last comparison that said something new, and when the last of all was."""
+    if run is None:
+        return None
+    newest = max(run["at"], (beat or {}).get("compared_at") or "")
+    return {
+        **{key: run[key] for key in ("run_id", "verdict", "at")},
+        "compared_at": newest,
+        "text": run["text"],
     }
 
 
@@ -162,6 +177,7 @@ def _lines(document: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "mode", f"{session['mode']}{dry}, {session['strategy_ids']}, {session['source']}"
     yield "trading state", _state_line(state)
     yield "link", _link_line(document)
+    yield "reconciled", _reconciled_line(document["reconciliation"])
     yield "last decision", _decision_line(document["last_decision"])
     yield "next slot", document["next_slot"]
     yield "equity", _equity_line(document)
@@ -197,6 +213,13 @@ def _link_line(document: dict[str, Any]) -> str | None:
     """Say what the link is, and why nothing can be sent where that is so."""
     link, text = document["link"], document["link_text"]
     return f"{link}: {text}" if link and text else link
+
+
+def _reconciled_line(run: dict[str, Any] | None) -> str:
+    if run is None:
+        return "not compared yet"
+    since = f" since {run['at']}" if run["at"] != run["compared_at"] else ""
+    return f"{run['verdict']}{since}, compared at {run['compared_at']}: {run['text']}"
 
 
 def _decision_line(decision: dict[str, Any] | None) -> str | None:

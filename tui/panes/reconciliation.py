@@ -6,7 +6,7 @@ from tui.actions import bindings
 from tui.format import Shown, age, cell, money, say, when, whole, word
 from tui.messages import AcceptWanted, ReconcileWanted
 from tui.panes.pane import Pane
-from tui.view import Row, View, instant
+from tui.view import Row, View, compared_at
 from tui.widgets.lines import Line, Span, line
 from tui.widgets.table import Column
 
@@ -57,7 +57,7 @@ class ReconciliationPane(Pane):
         run = view["reconciliation"].first()
         if run is None:
             return []
-        return [word(run["verdict"]), say("{} ago", age(view.moment.age(instant(run, "at"))))]
+        return [word(run["verdict"]), say("{} ago", age(view.moment.age(compared_at(view))))]
 
     def nothing(self) -> tuple[Line, ...]:
         """The verdict in words, with its time and what was compared."""
@@ -65,7 +65,7 @@ class ReconciliationPane(Pane):
         run = view["reconciliation"].first() if view is not None else None
         if view is None or run is None or self.reading.failed:
             return super().nothing()
-        at = when(instant(run, "at"), view.moment.session_date)
+        at = when(compared_at(view), view.moment.session_date)
         verdict = run["verdict"]
         ink = "gain" if verdict == "CLEAN" else "danger" if verdict == "UNKNOWN" else "warn"
         words = {"CLEAN": Shown("nothing differs")}.get(verdict, cell(run.get("text") or ""))

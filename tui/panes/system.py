@@ -9,7 +9,7 @@ from typing import NamedTuple
 from engine.checks.health import Health, Level, Vitals, examine
 from engine.domain.session import Verdict
 from tui.format import BLANK, UNKNOWN, Shown, age, fit, safe, say, slot, when, whole
-from tui.view import Row, View, instant
+from tui.view import Row, View, compared_at, instant
 from tui.widgets.lines import Line, Span, line
 
 ALL_FROM = 30  # rows of a pane that has room for every item
@@ -106,7 +106,7 @@ def _facts(view: View, session: Row, beat: Row | None) -> list[Item]:
     facts.append(Item(Shown("database"), UNKNOWN if size is None else _megabytes(size)))
     run = view["reconciliation"].first()
     if run is not None:
-        since = say("compared {} ago", age(view.moment.age(instant(run, "at"))))
+        since = say("compared {} ago", age(view.moment.age(compared_at(view))))
         facts.append(Item(Shown("compared"), say("{} items", whole(run["matched"])), note=since))
     return facts
 

@@ -23,7 +23,7 @@ from tui.format import (
     percent,
     say,
 )
-from tui.view import Moment, Row, View, instant
+from tui.view import Moment, Row, View, compared_at, instant
 from tui.widgets.lines import Lines, Span, line
 
 WIDE = 120
@@ -83,14 +83,12 @@ def status_fields(view: View, armed: Shown, *, read_only: bool, now: datetime) -
 def wide_fields(view: View) -> list[Field]:
     """Return what joins from 120 columns on: zone, next slot, reconciliation, pace, session."""
     session, beat = view["session"].first(), view["beat"].first()
-    run = view["reconciliation"].first()
     if session is None:
         return []
-    reconciled = instant(run, "at") if run else None
     return [
         Field(2, Shown("ET")),
         Field(21, _pace(beat) if session["recorded_clock"] else _next_slot(beat, view.moment)),
-        Field(9, say("rec {}", age(view.moment.age(reconciled)))),
+        Field(9, say("rec {}", age(view.moment.age(compared_at(view))))),
         Field(8, cell(session["session_id"][-8:]), "quiet"),
     ]
 
