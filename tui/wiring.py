@@ -310,24 +310,19 @@ async def _trade_at_broker(
     state.instruments.update(history.instruments)
     session.market.watch(instruments)
     session.market.set_rank(lambda instrument: int(not is_at_stake(state, instrument)))
-    feed = LiveSource(
-        session.market,
-        history,
-        plan.calendar,
-        clock,
-        slots=list(plans.slots_of(plan.strategies).values()),
-        slot_at=slot_at,
-        jobs=plans.WALL_JOBS,
-    )
+    feed = _live_feed(plan, session, history, clock)
     feed.seen = _last_seen(journal, context)
     warm_up(state, feed)
     rounds = _rounds(state, plan, session, clock)
+    requests = controls.SqliteRequestBox(journal.path)
+    router = Router(session.broker, inbox.put, lambda: loop.now(), requests.changed)
+    session.set_last_look(router.last_look)
     loop = Loop(
         state=state,
         inbox=inbox,
         journal=journal,
-        router=Router(session.broker, inbox.put, lambda: loop.now()),
-        requests=controls.SqliteRequestBox(journal.path),
+        router=router,
+        requests=requests,
         feed=iter(feed),
         position=0,
         market=lambda given: None,
@@ -351,6 +346,20 @@ async def _trade_at_broker(
             await _run(loop, watched, clock)
     finally:
         await session.stop()
+
+
+def _live_feed(
+    plan: plans.Plan, session: "IbkrSession", history: MarketHistory, clock: Clock
+) -> LiveSource:
+    return LiveSource(
+        session.market,
+        history,
+        plan.calendar,
+        clock,
+        slots=list(plans.slots_of(plan.strategies).values()),
+        slot_at=slot_at,
+        jobs=plans.WALL_JOBS,
+    )
 
 
 async def _connected(

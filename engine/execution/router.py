@@ -32,11 +32,17 @@ class Router:
     """Carries out commands of the core."""
 
     def __init__(
-        self, broker: Broker, put: Callable[[Input], None], now: Callable[[], datetime]
+        self,
+        broker: Broker,
+        put: Callable[[Input], None],
+        now: Callable[[], datetime],
+        asked: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`asked` says whether somebody has asked for something that was not taken yet."""
         self._broker = broker
         self._put = put
         self._now = now
+        self._asked = asked
         self.barred = ""  # why nothing is sent; may be set from any thread
         self.entries_barred = ""  # why no entry is sent
 
@@ -58,8 +64,17 @@ class Router:
         except Exception as error:  # noqa: BLE001  whatever it was: not known
             self._say(Previewed(order_id=order.order_id, text=_words(error)))
 
+    def last_look(self) -> str:
+        """Say what has come since an order was handed to the broker; asked as its bytes leave.
+
+        What is asked is believed only where it can be read: an exit must not wait for that.
+        """
+        if self.barred:
+            return self.barred
+        return "" if self.entries_barred or not self._asked() else "a request came"
+
     def _withheld(self, order: Order, state: State) -> str:
-        """Say what came between the approval of an order and its sending."""
+        """Say what came between the approval of an order, or its change, and its sending."""
         if self.barred or state.trading_state is TradingState.HALTED:
             return self.barred or "HALTED"
         row = state.orders.get(order.order_id)
@@ -80,18 +95,21 @@ class Router:
         except Exception as error:  # noqa: BLE001  whatever it was: not certainly canceled
             self._say(CancelRefused(order_id=order_id, text=_words(error)))
 
-    def change(self, order: Order) -> None:
-        """Ask for a change; one that failed in the call is settled by what the broker shows."""
-        why = self.barred
+    def change(self, order: Order, state: State) -> None:
+        """Ask for a change unless something of this very instant forbids it.
+
+        One that failed in the call is settled by what the broker shows.
+        """
+        why = self._withheld(order, state)
+        if why:
+            text = f"{why} before it was sent"
+            self._say(ChangeRefused(order_id=order.order_id, text=text))
+            return
         try:
-            if not why:
-                self._broker.change(order)
+            self._broker.change(order)
         except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
             self.look_up(order.order_id)
-            why = ""
             _log.warning("change of %s: %s", order.order_ref, _words(error))
-        if why:
-            self._say(ChangeRefused(order_id=order.order_id, text=why))
 
     def look_up(self, order_id: OrderId) -> None:
         """Find out what became of an order; a failed question leaves it UNKNOWN."""

@@ -100,6 +100,10 @@ class IbkrSession:
         self.broker.ledger = ledger
         self.broker.ledger_cost = cost
 
+    def set_last_look(self, look: Callable[[], str]) -> None:
+        """Say what may still keep an order back as its bytes leave (Router.last_look)."""
+        self.broker.connection.last_look = look
+
     async def start(self, instruments: Sequence[InstrumentId] = ()) -> None:
         """Connect, compare, qualify; return when orders could be sent.
 

@@ -351,9 +351,9 @@ class Loop:
         todo = deque(commands)
         while todo:
             match command := todo.popleft():
-                case SubmitOrder():
-                    todo += await self._submit(command)
-                case PreviewOrder() | CancelOrder() | ChangeOrder() | LookUpOrder() | ReadAccount():
+                case SubmitOrder() | ChangeOrder():
+                    todo += await self._send(command)
+                case PreviewOrder() | CancelOrder() | LookUpOrder() | ReadAccount():
                     self._ask_broker(command)
                 case LookAgain():
                     self.inbox.put(Tick(self.now()))
@@ -364,41 +364,40 @@ class Loop:
                 case EndSession():
                     self.ended = command.state
 
-    def _ask_broker(
-        self, command: PreviewOrder | CancelOrder | ChangeOrder | LookUpOrder | ReadAccount
-    ) -> None:
+    def _ask_broker(self, command: PreviewOrder | CancelOrder | LookUpOrder | ReadAccount) -> None:
         router = self._router
         match command:
             case PreviewOrder():
                 router.preview(command.order)
             case CancelOrder():
                 router.cancel(command.order_id)
-            case ChangeOrder():
-                router.change(command.order)
             case LookUpOrder():
                 router.look_up(command.order_id)
             case ReadAccount():
                 router.read_account(command.trigger)
 
-    async def _submit(self, command: SubmitOrder) -> Sequence[Command]:
-        """Send an order; return what requests that came before it ask for besides.
-
-        What they ask for comes after these orders, which the router may hold back.
-        """
-        asked = await self._take_requests() if self._requests.changed() else ()
-        self._router.submit(command.order, self.state)
+    async def _send(self, command: SubmitOrder | ChangeOrder) -> Sequence[Command]:
+        """Send it, unless what was asked before forbids it; return what that asks for besides."""
+        asked = await self._look()
+        if isinstance(command, ChangeOrder):
+            self._router.change(command.order, self.state)
+        else:
+            self._router.submit(command.order, self.state)
         return asked
 
     async def _look(self) -> list[Command]:
-        """Take what is asked at this moment; a process that was stopped meanwhile looks again."""
+        """Take all that is asked by now; a process that was stopped meanwhile looks again."""
         found: list[Command] = []
         while True:
             looked = self._clock.monotonic()
-            if self._requests.changed():
+            is_news = self._requests.changed()
+            if is_news:
                 found += await self._take_requests()
-            if self._clock.monotonic() - looked < _LOOKED_S:
+            is_fresh = self._clock.monotonic() - looked < _LOOKED_S
+            if not is_fresh:
+                await asyncio.sleep(0.02)  # a signal that came meanwhile is heard first
+            if self._router.entries_barred or (is_fresh and not is_news):
                 return found
-            await asyncio.sleep(0.02)  # a signal that came meanwhile is heard first
 
     def _set_pace(self, pace: str) -> None:
         if pace == "step":

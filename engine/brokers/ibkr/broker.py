@@ -174,7 +174,7 @@ class IbkrBroker:
         """
         looked = self._clock.monotonic()
         try:
-            fields = self._checked(order)
+            doubt = self._place(order, broker_order_id, self._checked(order), looked)
         except _MayNever as error:
             self.translator.closed(order.order_id)
             self.tell(rp.Canceled(order_id=order.order_id, text=f"{error} before it was sent"))
@@ -182,26 +182,22 @@ class IbkrBroker:
         except BrokerError as error:
             self.tell(rp.NotSent(order_id=order.order_id, text=str(error)))
             return
-        contract = self.contracts.object_of(order.instrument)
-        made = _library_order(fields)
-        failed: Exception | None = None
-        self.connection.send_by = looked + self.terms.timings.send
-        try:
-            self.connection.ib.client.placeOrder(broker_order_id, contract, made)
-        except TooLate as error:
-            self.tell(rp.NotSent(order_id=order.order_id, text=str(error)))
-            return
-        except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
-            failed = error
-        finally:
-            self.connection.send_by = None
         self.translator.sent(order, broker_order_id, self._clock.wall())
         self.machine.took_id(broker_order_id)
-        if failed is not None:
-            raise BrokerError(f"the call failed: {failed}") from failed
-        if not self.connection.is_open:
-            raise BrokerError("the link was lost in the call")
+        if doubt:
+            raise BrokerError(doubt)
         self.tell(rp.Submitted(order_id=order.order_id))
+
+    def _place(self, order: Order, address: int, fields: OrderFields, looked: float) -> str:
+        """Put it on the wire; return why it is not certain that it left. TooLate: it did not."""
+        contract, made = self.contracts.object_of(order.instrument), _library_order(fields)
+        try:
+            self.connection.place(address, contract, made, looked)
+        except TooLate:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it was: perhaps sent
+            return f"the call failed: {error}"
+        return "" if self.connection.is_open else "the link was lost in the call"
 
     def preview(self, order: Order) -> None:
         """Ask what an order would do; the answer comes as Previewed."""
@@ -287,15 +283,17 @@ class IbkrBroker:
         trace = self.translator.traces.get(order.order_id)
         if trace is None:
             raise BrokerError(f"{order.order_id} is not known here")
+        looked = self._clock.monotonic()
         try:
             fields = self._changeable(trace, order)
+            doubt = self._place(order, trace.address, fields, looked)
         except BrokerError as error:
             self.tell(rp.ChangeRefused(order_id=order.order_id, text=f"{error}; nothing was sent"))
             return
         self.translator.changing(_as_sent(order, fields))
         self.watch.changes(order.order_id)
-        contract = self.contracts.object_of(order.instrument)
-        self.connection.ib.client.placeOrder(trace.address, contract, _library_order(fields))
+        if doubt:
+            raise BrokerError(doubt)
 
     def _changeable(self, trace: Trace, order: Order) -> OrderFields:
         if not trace.address:

@@ -28,7 +28,7 @@ for _name in ("ib_insync", "eventkit", "pilothouse.ibkr"):
 
 
 class TooLate(BrokerError):
-    """Nothing was written: too much time had passed since the last look."""
+    """Nothing was written: something had come, or too much time had passed since the checks."""
 
 
 class ClientIdInUse(BrokerUnreachable):
@@ -64,7 +64,8 @@ class Connection:
         self.client_id = client_id
         self.clock = clock
         self.limiter = Limiter(terms.message_limit, clock.monotonic)
-        self.send_by: float | None = None  # monotonic; nothing is written after it
+        self.last_look: Callable[[], str] = lambda: ""  # why an order may not leave after all
+        self._send_by: float | None = None  # monotonic; an order is not written after it
         self.epoch = 0
         self.last_heard = 0.0  # monotonic
         self.asked_time_at: datetime | None = None  # wall; None: no answer is awaited
@@ -112,15 +113,29 @@ class Connection:
         return opened
 
     def _hold_late(self, ib: Any) -> None:
-        """A process may be stopped anywhere: what wakes too late for its checks is not sent."""
+        """A process may be stopped anywhere: what wakes too late for its checks is not sent.
+
+        The time is looked at last, as near to the bytes as can be.
+        """
         write = ib.client.conn.sendMsg
 
         def send(data: bytes) -> None:
-            if self.send_by is not None and self.clock.monotonic() > self.send_by:
-                raise TooLate("its checks were too old")
+            if self._send_by is not None:
+                if why := self.last_look():
+                    raise TooLate(why)
+                if self.clock.monotonic() > self._send_by:
+                    raise TooLate("its checks were too old")
             write(data)
 
         ib.client.conn.sendMsg = send
+
+    def place(self, order_id: int, contract: Any, order: Any, checked_at: float) -> None:
+        """Put an order or its change on the wire; TooLate if it did not leave."""
+        self._send_by = checked_at + self.terms.timings.send
+        try:
+            self.ib.client.placeOrder(order_id, contract, order)
+        finally:
+            self._send_by = None
 
     def _watch_socket(self, ib: Any) -> None:
         """Events hold their listeners weakly: these belong to this long-lived object."""

@@ -5,6 +5,7 @@
 `before` and `after` a commit that holds an event of a kind; `before`, `after` a call (`call`,
 `cancel`, `change`), `queued` (the order stays in the library's queue), or a question of the
 comparison (`orders`, `completed`, `executions`, `positions`, `account`). Nothing else is changed.
+At `stopped` before a call the process does not die, it is stopped until somebody lets it go on.
 """
 
 import asyncio
@@ -57,6 +58,11 @@ class Point:
         if self.is_at(at, what):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def stand_still(self, what: str) -> None:
+        """Be stopped, if it is here."""
+        if self.is_at("stopped", what):
+            os.kill(os.getpid(), signal.SIGSTOP)
+
 
 def wire(of: Mapping[str, Any] | None) -> None:
     """Put the hooks around what `tui.wiring` names."""
@@ -106,6 +112,7 @@ class Door:
     def submit(self, order: Order, broker_order_id: int) -> None:
         """Send, and perhaps die."""
         self.point.pass_by("before", "call")
+        self.point.stand_still("call")
         queued = self.point.is_at("queued", "call")
         if queued:
             _fill_queue(self.broker.connection.ib.client)
@@ -123,6 +130,7 @@ class Door:
     def change(self, order: Order) -> None:
         """Ask for a change, and perhaps die."""
         self.point.pass_by("before", "change")
+        self.point.stand_still("change")
         self.broker.change(order)
         self.point.pass_by("after", "change")
 
