@@ -18,6 +18,7 @@ SPEED ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
+SOURCES := $(shell find engine storage tui tests -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check format bench docs sim soak kills sequences fuzz clients lock clean
@@ -28,7 +29,7 @@ help: ## say what each target does
 run: setup ## run pilothouse: make run ARGS="status --json"
 	@$(BIN)/pilothouse $(ARGS)
 
-setup: $(VENV)/.installed ## make the environment that the other targets need
+setup: $(VENV)/.compiled ## make the environment that the other targets need
 
 $(VENV)/.locked: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -42,6 +43,11 @@ $(VENV)/.locked: requirements.lock
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A third of a start, where the environment keeps Python from noting it by itself.
+$(VENV)/.compiled: $(VENV)/.installed $(SOURCES)
+	@$(BIN)/python -m compileall -q engine storage tui tests
 	@touch $@
 
 test: setup ## run the tests: make test ARGS="-k fill"

@@ -8,6 +8,9 @@ from hypothesis import settings
 # What can be worked out again, an exchange's sessions, is worked out once for all tests.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "cache")
 
+# A program that is started is a user's: what it has compiled once it has not to compile again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # The machines are shared: a slow example is no failure. The night looks for new ones:
 # PILOTHOUSE_EXAMPLES=random.
 settings.register_profile("fixed", deadline=None, derandomize=True)
