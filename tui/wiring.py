@@ -220,6 +220,7 @@ async def _trade(
         feed=inputs,
         position=cursor,
         ahead=inputs if isinstance(inputs, RecordedInputs) else None,
+        exchange_within=True,
         market=broker.on_market,
         pacer=pacer,
         clock=clock,

@@ -58,14 +58,12 @@ from engine.domain.stretch import Stretch
 from engine.errors import JournalError
 from engine.execution.router import Router
 from engine.ports import Clock, Entry, Journal, RequestBox, Unit
+from engine.runtime.commands import all_stay
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.inbox import Inbox
 
 _GROUP = 256  # units that may wait for one commit
 _GROUP_S = 0.1  # and for how long
-_STAYS = frozenset({LookAgain, LookUpOrder, PreviewOrder, ReadAccount, SetPace})
-"""Commands that change nothing outside: on a recorded clock their cause may wait for company,
-for a kill only makes the exchange say again what it has said."""
 _YIELD_S = 0.005
 _POLL_S = 0.1  # request file, while waiting
 _EARLY_S = 0.0015  # a timer of the event loop may come a millisecond late: turn through the last
@@ -137,6 +135,7 @@ class Loop:
         feed: Iterator[Input],
         position: int,
         ahead: Ahead | None = None,
+        exchange_within: bool = False,
         market: Callable[[QuotesSeen | BarsClosed], None],
         pacer: Pacing,
         clock: Clock,
@@ -146,7 +145,8 @@ class Loop:
         emergency: Emergency | None = None,
         machine_time: Callable[[], datetime] | None = None,
     ) -> None:
-        """`ahead`: the feed, where it can leave out what is quiet. `machine_time`: what other
+        """`ahead`: the feed, where it can leave out what is quiet. `exchange_within`: the exchange
+        dies with this process and remembers what the journal does. `machine_time`: what other
         processes stamp their requests with; a practice market may run by another clock than the
         machine."""
         self.state = state
@@ -156,6 +156,7 @@ class Loop:
         self._requests = requests
         self._feed = feed
         self._ahead = ahead
+        self._exchange_within = exchange_within
         self._market = market
         self._pacer = pacer
         self._clock = clock
@@ -346,7 +347,8 @@ class Loop:
     # -- act ---------------------------------------------------------------------------------
 
     async def _act(self, commands: Sequence[Command]) -> None:
-        if not self._recorded or any(type(command) not in _STAYS for command in commands):
+        within = self._exchange_within and self._pacer.unlimited
+        if not (self._recorded and all_stay(commands, within=within)):
             await self._commit()  # nothing is sent before it is written
         todo = deque(commands)
         while todo:

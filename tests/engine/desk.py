@@ -145,6 +145,7 @@ class Desk:
         self.costs = costs
         self.terms = terms
         self.dry_run = False
+        self.exchange_within = False  # every order on file before it is sent, as at a broker
         self.before: dict[int, Callable[[], object]] = {}  # by number of the input
         self.sessions = 0
         self.asked = 0
@@ -205,6 +206,7 @@ class Desk:
             requests=self.box,
             feed=self._watched(feed, cursor),
             position=cursor,
+            exchange_within=self.exchange_within,
             market=broker.on_market,
             pacer=Pacer(self.pace, clock.monotonic),
             clock=clock,

@@ -45,13 +45,20 @@ class Door:
     """Stands before either broker: looks at every send, and the process may die around it."""
 
     def __init__(
-        self, inner: Broker, killer: Killer, box: MemoryBox, sent: Counter[str], state: State
+        self,
+        inner: Broker,
+        killer: Killer,
+        box: MemoryBox,
+        sent: Counter[str],
+        state: State,
+        is_on_file: Callable[[], bool],
     ) -> None:
         self._inner = inner
         self._killer = killer
         self._box = box
         self._sent = sent
         self._state = state
+        self._is_on_file = is_on_file
 
     def submit(self, order: Order, broker_order_id: int) -> None:
         """Check what must hold at a send, then send."""
@@ -65,6 +72,7 @@ class Door:
         state = self._state
         self._sent[order.order_ref] += 1
         assert self._sent[order.order_ref] == 1, f"{order.order_ref} is sent again (I1)"
+        assert self._is_on_file(), f"{order.order_ref} goes out before it is written"
         row = state.orders[order.order_id]
         assert row.sent, f"{order.order_ref} goes out before SendStarted"
         assert not row.canceling, f"{order.order_ref} goes out after its cancel was asked"

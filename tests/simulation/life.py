@@ -174,16 +174,19 @@ class Life:
             self.exchange = world._exchange()
             restore_exchange(self.exchange, state, world.feed, cursor, world.clock.wall())
             broker = near = SimulatedBroker(self.exchange, inbox.put, lambda: self.loop.now())
+            if of.within:  # what was sent and was not on file has died with its exchange
+                world.sent = Counter(r.order.order_ref for r in state.orders.values() if r.sent)
         else:
             self.exchange = world.far.exchange
             world.far.connect(inbox.put, lambda: self.loop.now())
             broker = world.far
-        door = self._door = Door(broker, killer, box, world.sent, state)
+        door = self._door = Door(broker, killer, box, world.sent, state, self._is_on_file)
         self._rounds = Rounds(
             state, world.clock, is_open=lambda at: True, ask=door.read_account,
             is_asked=lambda: getattr(broker, "is_reading", False),
         )  # fmt: skip
         inputs = iter(world.feed)
+        pacer = self._pacer = Pacer(of.pace, world.clock.monotonic)
         self.loop = Loop(
             state=state,
             inbox=inbox,
@@ -193,8 +196,9 @@ class Life:
             feed=fragile(inputs, killer),
             position=cursor,
             ahead=inputs,
+            exchange_within=of.within,
             market=self._far_market if near is None else near.on_market,
-            pacer=Pacer(of.pace, world.clock.monotonic),
+            pacer=pacer,
             clock=world.clock,
             pulse=Pulse(world.clock, len(world.feed)),
             jobs=NoJobs(),
@@ -206,6 +210,10 @@ class Life:
             world.far.resume(state)
 
     # -- watching ----------------------------------------------------------------------------
+
+    def _is_on_file(self) -> bool:
+        """Say whether all is written, or may be late: at an exchange that dies with us."""
+        return not self._stored.waiting or (self._world.of.within and self._pacer.unlimited)
 
     def _on_put(self, seq: int, unit: Unit) -> None:
         self._events += [(entry.event, unit, seq + n) for n, entry in enumerate(unit.entries)]

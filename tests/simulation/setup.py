@@ -61,6 +61,11 @@ class Setup:
         """Say whether nothing but kills happens: then the result is that of a quiet run."""
         return not self.far and not self.requests
 
+    @property
+    def within(self) -> bool:
+        """Say whether the loop knows that the near exchange dies with it: it may do without."""
+        return not self.far and self.seed % 2 == 0
+
 
 def setup(seed: int) -> Setup:
     """Return what this seed means."""
