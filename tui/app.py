@@ -4,6 +4,7 @@ terminal check → settings are there → what the library reads on import → t
 paint → engine. Nothing here imports the screen's library before `run_app` runs.
 """
 
+import gc
 import locale
 import os
 import sys
@@ -111,6 +112,7 @@ def _fit_for_a_screen() -> bool:
     if why is not None:
         print(why, file=sys.stderr)  # noqa: T201  there is no screen to show it on
         return False
+    gc.disable()  # until the first paint: what is made for it stays
     terminal.prepare(os.environ)
     from tui.decoder import forgive_bad_bytes
 

@@ -4,11 +4,14 @@ The journal says what the engine did; the log says what the journal cannot: when
 began and ended, under which settings, and how it failed. Tracebacks carry no local variables.
 """
 
+import json
 import logging.handlers
+import traceback
 from pathlib import Path
 from typing import Any
 
-import structlog
+from engine.domain.times import utc_text
+from engine.runtime.clock import SystemClock
 
 NAME = "pilothouse"
 MEGABYTE = 1_000_000
@@ -20,9 +23,6 @@ class Log:
     def __init__(self, path: Path, *, max_mb: int = 10, keep: int = 5) -> None:
         self.path = path
         self._handler = _open(path, max_mb, keep)
-        self._processors = structlog.processors.JSONRenderer(sort_keys=False)
-        self._stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-        self._trace = structlog.processors.ExceptionRenderer()
 
     @property
     def is_open(self) -> bool:
@@ -33,11 +33,15 @@ class Log:
         """Write one line; `exc_info` may hold an exception."""
         if self._handler is None:
             return
-        line: dict[str, Any] = {"event": event, **facts}
-        line = dict(self._stamp(None, "", line))
-        line = dict(self._trace(None, "", line))
-        record = logging.makeLogRecord({"msg": self._processors(None, "", line)})
-        self._handler.emit(record)
+        error = facts.pop("exc_info", None)
+        line: dict[str, Any] = {
+            "event": event,
+            **facts,
+            "timestamp": utc_text(SystemClock().wall()),
+        }
+        if error is not None:
+            line["exception"] = "".join(traceback.format_exception(error)).rstrip("\n")
+        self._handler.emit(logging.makeLogRecord({"msg": json.dumps(line, default=repr)}))
 
     def close(self) -> None:
         """Let go of the file."""

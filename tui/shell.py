@@ -190,6 +190,7 @@ class Shell(App[None], inherit_bindings=False):
 
     def _begin(self) -> None:
         gc.freeze()  # the library and the widgets are there to stay
+        gc.enable()
         self._reader = Reader(self, self._make_source, lambda: self.dashboard.wanted)
         self._start_reader()
         self.set_interval(1.0, self._tick)
