@@ -39,7 +39,7 @@ class Heartbeat:
     state: str
     trading_state: str
     pace: str
-    tick_gap_ms: float  # largest gap between two turns of the loop since the last beat
+    tick_gap_ms: float  # since the last beat, the longest that the loop was held up for a turn
     reports_waiting: int
     commit_p99_ms: float
     next_slot: str  # "open 2026-11-20T14:30:00.000000Z", "" when none

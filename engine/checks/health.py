@@ -43,7 +43,7 @@ class Vitals:
     """What is measured of a running engine; None where it does not apply."""
 
     heartbeat_age_s: float | None = None
-    tick_gap_ms: float | None = None  # largest gap between two turns of the loop
+    tick_gap_ms: float | None = None  # the longest that the loop was held up
     reports_waiting: int | None = None
     commit_p99_ms: float | None = None
     quote_age_s: float | None = None  # oldest of the instruments in use, in open hours

@@ -10,6 +10,7 @@ from engine.domain.input import Fault
 from engine.domain.session import SESSION_ENDS
 from engine.errors import JournalError
 from engine.ports import Clock, Heartbeat, Journal
+from engine.runtime.inbox import Inbox
 
 if TYPE_CHECKING:
     from engine.runtime.loop import Loop
@@ -22,7 +23,7 @@ _SILENT_S = 15.0  # without a beat that could be written, the engine is not seen
 
 
 class Pulse:
-    """Measures gaps between turns of the loop and writes the heartbeat."""
+    """Measures what holds the loop up between two turns, and writes the heartbeat."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Pulse:
         self._last_beat = 0.0
         self._written = self._last_turn
         self._gap = 0.0
+        self._rest = 0.0  # of this turn, what the loop itself wanted to wait
         self._commits: deque[float] = deque(maxlen=_COMMITS)
         self._troubles = troubles
         self._known: dict[str, str | None] = {}
@@ -51,15 +53,31 @@ class Pulse:
 
     async def beat_if_due(self, loop: "Loop", journal: Journal) -> None:
         """Note this turn; write a heartbeat once a second."""
-        now = self._clock.monotonic()
-        self._gap = max(self._gap, now - self._last_turn)
-        self._last_turn = now
+        now = self.turn()
         if now - self._last_beat >= _BEAT_S:
             await self.beat(loop, journal)
             if now - self._last_look >= _LOOK_S:
                 self._last_look = now
                 for fault in self.news(loop.now()):
                     loop.inbox.put(fault)
+
+    def turn(self) -> float:
+        """Note a turn of the loop; return its instant."""
+        now = self._clock.monotonic()
+        self._gap = max(self._gap, now - self._last_turn - self._rest)
+        self._last_turn, self._rest = now, 0.0
+        return now
+
+    @property
+    def gap_ms(self) -> float:
+        """How long the loop was held up between two turns since the last beat, at most."""
+        return round(1000 * self._gap, 1)
+
+    async def rest(self, inbox: Inbox, until: float) -> None:
+        """Wait for news until a monotonic instant; a turn that comes later than that is held up."""
+        began = self._clock.monotonic()
+        await inbox.wait(max(0.0, until - began))
+        self._rest += max(0.0, min(until, self._clock.monotonic()) - began)
 
     def committed(self, took_s: float) -> None:
         """Note how long a commit took."""
@@ -98,7 +116,7 @@ class Pulse:
             state=state.session_state.value,
             trading_state=state.trading_state.value,
             pace=loop.pace,
-            tick_gap_ms=round(self._gap * 1000, 1),
+            tick_gap_ms=self.gap_ms,
             reports_waiting=len(loop.inbox),
             commit_p99_ms=self.commit_p99_ms,
             next_slot="" if state.session_state in SESSION_ENDS else self._next_slot(loop.now()),

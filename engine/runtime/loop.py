@@ -528,7 +528,7 @@ class Loop:
         await self._poll()
         self._give_up_late()
         await self._pulse.beat_if_due(self, self._journal)
-        await self.inbox.wait(max(0.0, until - self._clock.monotonic()))
+        await self._pulse.rest(self.inbox, until)
         self._breath = self._clock.monotonic()
 
     def _give_up_late(self) -> None:

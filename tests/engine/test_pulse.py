@@ -7,6 +7,7 @@ from engine.domain.alert import AlertState, Severity
 from engine.domain.session import TradingState
 from engine.runtime.clock import SystemClock
 from engine.runtime.heartbeat import Pulse
+from engine.runtime.inbox import Inbox
 from tests.engine.story import Story
 
 AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -40,3 +41,36 @@ def test_the_slowest_of_a_hundred_commits_is_told() -> None:
     for n in range(100):
         pulse.committed(n / 1000)
     assert pulse.commit_p99_ms == 98.0
+
+
+class SetClock(SystemClock):
+    """A clock that is set."""
+
+    at = 1000.0
+
+    def monotonic(self) -> float:
+        """Return what was set."""
+        return self.at
+
+
+class HeldUp(Inbox):
+    """Comes half a second late out of every wait."""
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    async def wait(self, timeout_s: float) -> None:
+        """Be late."""
+        self.clock.at += timeout_s + 0.5
+
+
+async def test_a_gap_is_what_held_the_loop_up_and_not_what_it_wanted_to_wait() -> None:
+    clock = SetClock()
+    pulse = Pulse(clock, 0)
+    await pulse.rest(HeldUp(clock), clock.at + 2.0)
+    pulse.turn()
+    assert pulse.gap_ms == 500.0
+    clock.at += 3.0  # busy all the while
+    pulse.turn()
+    assert pulse.gap_ms == 3000.0

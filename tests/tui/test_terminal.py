@@ -13,6 +13,7 @@ from storage import controls
 from storage.connect import open_reader
 from tests.architecture.sources import ROOT
 from tests.tui.ptys import Terminal, home
+from tests.tui.pulses import assert_nothing_is_doubled, watched
 
 SIZES = {"small": (80, 24), "large": (120, 40)}
 
@@ -59,28 +60,37 @@ def test_without_its_terminal_the_engine_goes_on(tmp_path: Path) -> None:
         terminal.shows("Positions")
         terminal.shows("next_open")
         terminal.until(lambda: value(tmp_path, "SELECT count(*) FROM fills"), "fills")
-        terminal.hang_up()
-        log = tmp_path / "pilothouse.log"
-        terminal.until(lambda: log.exists() and "pilothouse stop" in log.read_text(), "the log")
-        seen = value(tmp_path, "SELECT max(seq) FROM events")
-        terminal.until(
-            lambda: value(tmp_path, "SELECT max(seq) FROM events") != seen, "more events"
-        )
+        with watched(tmp_path, terminal.process.pid) as pulse:
+            terminal.hang_up()
+            log = tmp_path / "pilothouse.log"
+            terminal.until(lambda: log.exists() and "pilothouse stop" in log.read_text(), "the log")
+            seen = value(tmp_path, "SELECT max(seq) FROM events")
+            terminal.until(
+                lambda: value(tmp_path, "SELECT max(seq) FROM events") != seen, "more events"
+            )
+            terminal.until(lambda: pulse.beats > 2, "heartbeats")
+        pulse.assert_small()
         assert terminal.process.poll() is None
         ask_stop(tmp_path)
         terminal.until(lambda: terminal.process.poll() is not None, "the end")
         assert terminal.process.returncode == 0
     assert value(tmp_path, "SELECT state FROM sessions") == "STOPPED"
     assert "ended: STOPPED" in log.read_text()
+    assert_nothing_is_doubled(tmp_path)
 
 
 def ask_stop(folder: Path) -> None:
     """Stop from outside."""
+    ask(folder, RequestKind.STOP, "enough", "req_1")
+
+
+def ask(folder: Path, kind: RequestKind, reason: str, id: str) -> None:
+    """Ask the engine from outside."""
     request = Request(
-        request_id=RequestId("req_1"),
-        kind=RequestKind.STOP,
+        request_id=RequestId(id),
+        kind=kind,
         actor="test",
-        reason="enough",
+        reason=reason,
         asked_at=datetime.now(UTC),  # noqa: TID251  another process
     )
     controls.ask(folder / "a.db", request)
@@ -89,11 +99,15 @@ def ask_stop(folder: Path) -> None:
 def test_a_signal_stops_the_session_and_gives_the_terminal_back(tmp_path: Path) -> None:
     with started(tmp_path) as terminal:
         terminal.shows("ACTIVE")
-        terminal.process.send_signal(signal.SIGTSTP)  # ignored: the engine would stand still
-        terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.exit_code() == 0
+        with watched(tmp_path, terminal.process.pid) as pulse:
+            terminal.process.send_signal(signal.SIGTSTP)  # ignored: the engine would stand still
+            terminal.until(lambda: pulse.beats > 1, "heartbeats")
+            terminal.process.send_signal(signal.SIGTERM)
+            assert terminal.exit_code() == 0
         terminal.assert_restored()
+        pulse.assert_small()
     assert value(tmp_path, "SELECT state FROM sessions") == "STOPPED"
+    assert_nothing_is_doubled(tmp_path)
 
 
 CRASH = """
