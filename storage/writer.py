@@ -97,6 +97,7 @@ class WritingConnection(sqlite3.Connection):
     wall: Callable[[], datetime]
     given: Callable[[], None] | None = None
     link: Link
+    durable: Link | None = None  # what has reached the disk since the start; the head file's
     running: Running | None = None
     quick = False  # the last group took no time to speak of
     _full: bool | None = None  # not set yet
@@ -142,10 +143,10 @@ class WritingConnection(sqlite3.Connection):
     def write_group(self, group: Group, *, patient: bool = True) -> None:
         """Write units in one transaction; if one of them fails, those before it.
 
-        patient: wait for a lock of somebody else's.
+        patient: wait for a lock of somebody else's, and for the head file if it is due.
         """
         began = time.monotonic()
-        head_due = self.head_due
+        head_due = self.head_due and patient
         self._ready(full=group.durable or head_due, patient=patient)
         try:
             self._write(group.units)
@@ -154,6 +155,8 @@ class WritingConnection(sqlite3.Connection):
                 raise
             for unit in group.units:  # alone; the first that fails ends it: numbers have no gaps
                 self._write([unit])
+        if self._full:
+            self.durable = self.link
         if head_due:
             self.write_head()
         self.quick = time.monotonic() - began < QUICK_S
@@ -243,8 +246,9 @@ class WritingConnection(sqlite3.Connection):
         self._anchored = self.link.seq
 
     def write_head(self) -> None:
-        """Replace the head file with the last row, which is durable."""
-        head.write(self.path, self.link)
+        """Replace the head file with the last row that is durable."""
+        if self.durable is not None:
+            head.write(self.path, self.durable)
         self._head_at = time.monotonic()
 
     def truncate_log(self) -> None:
@@ -256,6 +260,7 @@ class WritingConnection(sqlite3.Connection):
         if self.link.seq:
             self._ready(full=True, patient=True)
             self._in_transaction(lambda: self.anchor("writer"))
+            self.durable = self.link
             self.truncate_log()
             self.write_head()
 
@@ -272,6 +277,7 @@ class Writer:
         self._db = db
         self._connection = connection
         self._turn = asyncio.Lock()
+        self._head: asyncio.Task[None] | None = None  # the head file is being written
         self.began_at: float | None = None  # monotonic; None: nothing is being written
 
     @classmethod
@@ -316,11 +322,13 @@ class Writer:
         """Write a group in this thread if no wait is to be feared; return whether it was written.
 
         To cross to the other thread and back costs 50 µs, 250 after a wait for the disk: more
-        than all the rest. So only what may take its time crosses: every second a group with the
-        head file, anything after a slow one, and what somebody else's lock holds up.
+        than all the rest. So only what may take its time crosses: anything after a slow group, and
+        what somebody else's lock holds up. Every second the head file is due: it takes two more
+        waits for the disk, and is written after a durable group, which an order may wait for.
         """
         connection = self._connection
-        if self._turn.locked() or connection.head_due or not connection.quick:
+        head_due = connection.head_due
+        if self._turn.locked() or not connection.quick or (head_due and not group.durable):
             return False
         try:
             connection.write_group(group, patient=False)
@@ -328,7 +336,15 @@ class Writer:
             if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
                 return False  # nothing has begun: wait for the lock in the other thread
             raise
+        if head_due and self._head is None:
+            self._head = asyncio.create_task(self._run(connection.write_head), name="head file")
+            self._head.add_done_callback(self._head_written)
         return True
+
+    def _head_written(self, task: "asyncio.Task[None]") -> None:
+        self._head = None
+        if not task.cancelled() and task.exception() is not None:
+            self._connection.quick = False  # the next group tries again, and tells if it fails
 
     async def write(self, group: Group) -> None:
         """Write units in one transaction."""
@@ -348,6 +364,8 @@ class Writer:
 
     async def close(self) -> None:
         """End cleanly where the file still allows it; the thread ends in any case."""
+        if self._head is not None:
+            await asyncio.wait({self._head})
         try:
             await self._run(self._connection.finish)
         finally:

@@ -249,10 +249,15 @@ async def _trade(
         )
 
 
+def calm_collector() -> None:
+    """Let the collector look seldom; the history is there to stay, it need not walk that at all."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
+
+
 async def _run(loop: Loop, watched: Watched, clock: Clock) -> float:
     """Run the loop to the end of its session, say how it ended; return how long it took."""
-    gc.freeze()  # the history is there to stay: the collector need not walk it, not even once
-    gc.set_threshold(*_COLLECT)
+    calm_collector()
     watched.reached = Reached(asyncio.get_running_loop(), loop)
     for say in watched.early:
         say(loop)

@@ -67,6 +67,7 @@ class IbkrSession:
             self._hear_data,
             self._on_data_closed,
             tap=self._tap,
+            sliced=True,
         )
         self.contracts = Contracts(self._data, self._look_at_hours)
         self.broker.contracts = self.contracts

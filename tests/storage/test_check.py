@@ -1,5 +1,6 @@
 """`db check` and the start of an engine find what was changed behind their backs."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import pytest
 
 from engine.domain.event import CashChanged, Event, OrderApproved
 from engine.domain.money import ONE
-from engine.errors import DatabaseUnusable
+from engine.errors import DatabaseUnusable, JournalError
 from storage import head, start
 from storage.backup import make_backup
 from storage.check import COMPARED, Finding, check
@@ -202,6 +203,46 @@ async def test_the_head_file_never_names_more_than_is_written(tmp_path: Path) ->
     db = open_reader(path)
     assert head.read(path) == last(db)
     db.close()
+
+
+async def test_an_order_does_not_wait_for_the_head_file_which_follows(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    async with await open_journal(path) as journal:
+        connection = journal._writer._connection
+        journal.put(created())
+        await journal.commit()
+        before = head.read(path)
+        connection._head_at, connection.quick = float("-inf"), True
+        journal.put(unit(*a_trade(1), durable=True))
+        with pytest.raises(StopIteration):  # written without a turn of the loop
+            journal.commit().send(None)
+        assert head.read(path) == before
+        db = open_reader(path)
+        async with asyncio.timeout(5):
+            while head.read(path) != last(db):  # noqa: ASYNC110  another thread writes it
+                await asyncio.sleep(0.001)
+        db.close()
+
+
+async def test_a_head_file_that_cannot_be_written_is_told_by_the_next_commit(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "p.db"
+    async with await open_journal(path) as journal:
+        connection = journal._writer._connection
+        journal.put(created())
+        await journal.commit()
+        (tmp_path / "p.db.head.new").mkdir()
+        connection._head_at, connection.quick = float("-inf"), True
+        journal.put(unit(*a_trade(1), durable=True))
+        await journal.commit()
+        async with asyncio.timeout(5):
+            while connection.quick:  # noqa: ASYNC110  another thread tries
+                await asyncio.sleep(0.001)
+        journal.put(unit(*a_trade(2), durable=True))
+        with pytest.raises(JournalError, match="directory"):
+            await journal.commit()
+        (tmp_path / "p.db.head.new").rmdir()
 
 
 def test_an_unreadable_head_file_is_as_good_as_none(tmp_path: Path) -> None:

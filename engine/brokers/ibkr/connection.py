@@ -15,6 +15,7 @@ from typing import Any
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.limiter import Limiter
 from engine.brokers.ibkr.said import Heard, Said
+from engine.brokers.ibkr.slices import Slices
 from engine.brokers.ibkr.taps import Taps
 from engine.brokers.ibkr.terms import REQUEST_BASE, Terms
 from engine.errors import BrokerError, BrokerUnreachable
@@ -57,8 +58,12 @@ class Connection:
         closed: Callable[[str], None],
         *,
         tap: Callable[[Any], None] | None = None,
+        sliced: bool = False,
     ) -> None:
-        """`closed` is told once when an open connection ends; `tap` may add taps of its own."""
+        """`closed` is told once when an open connection ends; `tap` may add taps of its own.
+
+        `sliced`: heaps of messages are decoded with pauses, in which orders have their turn.
+        """
         self.name = name
         self.terms = terms
         self.client_id = client_id
@@ -73,6 +78,8 @@ class Connection:
         self._hear = hear
         self._closed = closed
         self._tap = tap
+        self._slices: Slices | None = None
+        self._is_sliced = sliced
         self._seq = 0
         self._is_open = False
         self._throttled = False
@@ -142,6 +149,11 @@ class Connection:
         ib.client.conn.disconnected += self._on_disconnected
         ib.client.throttleStart += self._on_throttle
         ib.client.throttleEnd += self._on_free
+        if self._is_sliced:
+            read = ib.client._onSocketHasData
+            self._slices = Slices(read, self.clock.monotonic)
+            ib.client.conn.hasData -= read
+            ib.client.conn.hasData += self._slices.feed
 
     async def _dial(self, ib: Any) -> None:
         times, terms = self.terms.timings, self.terms
@@ -185,6 +197,8 @@ class Connection:
 
     def _drop(self) -> None:
         self._is_open = False
+        if self._slices is not None:
+            self._slices.end()
         ib, self.ib = self.ib, None
         if ib is None:
             return
@@ -223,6 +237,8 @@ class Connection:
         self.last_heard = self.clock.monotonic()
 
     def _on_disconnected(self, text: str) -> None:
+        if self._slices is not None:
+            self._slices.end()
         why = text or "the gateway closed the connection"
         if self._start is not None:
             if not self._start.done():
