@@ -69,13 +69,14 @@ bench: setup ## measure against the targets, nothing else running
 docs: setup ## make the pictures and tables of docs/ again, from the snapshot tests
 	@$(BIN)/python -m tests.docs.pages
 
-sim: setup ## random faults: make sim SEEDS=1000 FIRST=0, or one: make sim SEED=7
+sim: setup ## random faults, six seeds a second on two cores: make sim SEEDS=10000 FIRST=0, or SEED=7
 	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) PILOTHOUSE_SIM_FIRST=$(FIRST) PILOTHOUSE_SIM_SEED=$(SEED) \
-		$(BIN)/python -m pytest -n $(if $(SEED),0,$(WORKERS)) -m sim $(ARGS)
+		$(BIN)/python -m pytest -q -m sim -n $(if $(SEED),0,$(WORKERS) --maxschedchunk=1) \
+		tests/simulation $(ARGS)
 
 soak: setup ## hours at a practice gateway, faults and a night: make soak HOURS=24 SPEED=60
 	@PILOTHOUSE_SOAK_HOURS=$(HOURS) PILOTHOUSE_SOAK_SPEED=$(SPEED) \
-		$(BIN)/python -m pytest -n 0 -m soak -s $(ARGS)
+		$(BIN)/python -m pytest -n 0 -m soak -s -q tests/soak $(ARGS)
 
 kills: setup ## kill N engines, offline and at a gateway; 200 take 4 minutes: make kills N=200, or CELL=a/b/c/d
 	@PILOTHOUSE_KILLS=$(N) PILOTHOUSE_KILLS_CELL="$(CELL)" PILOTHOUSE_KILLS_SEED=$(KILLS_SEED) \

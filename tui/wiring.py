@@ -30,6 +30,7 @@ from engine.execution.router import Router
 from engine.market.replay import RecordedInputs
 from engine.ports import Clock, Entry, MarketHistory, Unit
 from engine.research.backtest import result
+from engine.runtime import memory
 from engine.runtime.clock import PracticeClock, SystemClock
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.ids import SystemIds
@@ -62,8 +63,8 @@ _FEW_EVENTS = 100  # a database that has hardly been used needs no copy yet
 
 _FINDINGS = 7
 _COLLECT = (20_000, 20, 50)
-"""When the collector looks: almost nothing here goes in circles, and what a run remembers of its
-bars it would otherwise walk time and again, for a tenth of the run."""
+"""When the collector looks in a recorded run: almost nothing here goes in circles, and what a run
+remembers of its bars it would otherwise walk time and again, for a tenth of the run."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -249,15 +250,15 @@ async def _trade(
         )
 
 
-def calm_collector() -> None:
+def calm_collector(is_recorded: bool = False) -> None:
     """Let the collector look seldom; the history is there to stay, it need not walk that at all."""
     gc.freeze()
-    gc.set_threshold(*_COLLECT)
+    gc.set_threshold(*(_COLLECT if is_recorded else memory.IN_A_LIVE_SESSION))
 
 
 async def _run(loop: Loop, watched: Watched, clock: Clock) -> float:
     """Run the loop to the end of its session, say how it ended; return how long it took."""
-    calm_collector()
+    calm_collector(loop.state.context.recorded_clock)
     watched.reached = Reached(asyncio.get_running_loop(), loop)
     for say in watched.early:
         say(loop)
@@ -476,6 +477,7 @@ class Jobs:
             await asyncio.to_thread(
                 backup.prune, folder, self._settings.storage.keep, self._journal.path
             )
+            await asyncio.to_thread(memory.give_back)  # of the copy, and of the day
             ok, detail = True, str(made.path)
         except Exception as error:  # noqa: BLE001  a job that fails says so, whatever it was
             ok, detail = False, str(error) or type(error).__name__

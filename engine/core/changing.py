@@ -17,9 +17,16 @@ from engine.core.state import State
 from engine.domain import event as ev
 from engine.domain import report as rp
 from engine.domain.alert import Severity
-from engine.domain.command import ChangeOrder
+from engine.domain.command import CancelOrder, ChangeOrder
 from engine.domain.ids import OrderId
-from engine.domain.order import Order, OrderStatus, TimeInForce, WorkingOrder
+from engine.domain.order import (
+    DONE,
+    Order,
+    OrderStatus,
+    TimeInForce,
+    WorkingOrder,
+    may_become,
+)
 from engine.domain.request import Request
 from engine.domain.session import TradingState, Verdict
 
@@ -71,16 +78,44 @@ def words(before: Order, after: Order) -> str:
 def on_changed(state: State, report: rp.Changed | rp.ChangeRefused) -> Decision:
     """Take what the broker shows."""
     row = state.orders.get(report.order_id)
-    if row is None or row.changing is None:
+    if row is None:
+        return NOTHING
+    if isinstance(report, rp.Changed):
+        return _on_shown(state, row, report)
+    if row.changing is None:
         return NOTHING
     draft = reports.opened(row, report)
-    if isinstance(report, rp.Changed):
-        draft.add(ev.OrderChanged(order_id=report.order_id, order=row.changing))
-        return draft.done()
     draft.add(ev.ChangeRefused(order_id=report.order_id, text=report.text))
     where, text = state.context.book, f"{words(row.order, row.changing)}: {report.text}"
     draft.alert(where, Severity.WARNING, "change_refused", row.order.order_ref, text)
+    _look_if_full(state, draft, row, row.order.quantity)
     return draft.done()
+
+
+def _on_shown(state: State, row: WorkingOrder, report: rp.Changed) -> Decision:
+    """Take the new order, also where a look-up had shown the old one before the change arrived."""
+    after = report.order or row.changing
+    if after is None or (row.changing is None and not words(row.order, after)):
+        return NOTHING
+    draft = reports.opened(row, report)
+    if row.status not in DONE:
+        draft.add(ev.OrderChanged(order_id=report.order_id, order=after))
+        _look_if_full(state, draft, row, after.quantity)
+        return draft.done()
+    if row.status is not OrderStatus.FILLED or after.quantity <= row.filled:
+        return NOTHING
+    text = f"filled {row.filled}, and a late change made it {after.quantity}: the rest is canceled"
+    where = state.context.book
+    draft.alert(where, Severity.CRITICAL, "contradiction", row.order.order_ref, text)
+    draft.do(CancelOrder(report.order_id))
+    return draft.done()
+
+
+def _look_if_full(state: State, draft: Draft, row: WorkingOrder, quantity: Decimal) -> None:
+    """What was filled while the change was under way may be all of it."""
+    if row.filled >= quantity and may_become(row.status, OrderStatus.FILLED):
+        reports.move(draft, row, OrderStatus.FILLED, row.filled, row.filled_value)
+        reports.order_ended(state, draft, row, OrderStatus.FILLED)
 
 
 def _row(state: State, args: Mapping[str, str]) -> WorkingOrder:

@@ -116,6 +116,8 @@ def _on_status(
             f"{now.value} cannot become {status.value}",
         )
         return draft.done()
+    if status in DONE and row.changing is not None and row.filled >= row.order.quantity:
+        draft.add(ev.OrderChanged(order_id=report.order_id, order=row.changing))  # it was taken
     move(draft, row, status, row.filled, row.filled_value, perm_id=perm_id, text=text, code=code)
     if status in DONE:
         order_ended(state, draft, row, status, f"{code} {text}" if code else text)
@@ -324,10 +326,14 @@ def _book_cash(draft: Draft, book: StrategyBook, change: Decimal, reason: str) -
 
 
 def _move_by_fill(state: State, draft: Draft, row: WorkingOrder, fill: Fill) -> None:
-    order = row.order
+    order, wanted = row.order, row.changing
     filled = row.filled + fill.quantity
     value = row.filled_value + fill.quantity * fill.price
     now = row.status
+    is_raised = wanted is not None and wanted.quantity > order.quantity
+    if wanted is not None and is_raised and filled > order.quantity:  # so it was taken
+        draft.add(ev.OrderChanged(order_id=order.order_id, order=wanted))
+        order, is_raised = wanted, False
     over = filled > order.quantity
     if over or now in (_S.REJECTED, _S.DENIED, _S.DRY_RUN):
         draft.alert(
@@ -338,7 +344,7 @@ def _move_by_fill(state: State, draft: Draft, row: WorkingOrder, fill: Fill) -> 
             f"filled {filled} of {order.quantity} while {now.value}; entries of "
             f"{order.instrument} are blocked until it is reconciled",
         )
-    if filled >= order.quantity and may_become(now, _S.FILLED):
+    if filled >= order.quantity and not is_raised and may_become(now, _S.FILLED):
         move(draft, row, _S.FILLED, filled, value)
         order_ended(state, draft, row, _S.FILLED)
     elif may_become(now, _S.PARTIALLY_FILLED) and now is not _S.PENDING_CANCEL:

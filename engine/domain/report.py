@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from engine.domain.ids import ExecId, OrderId
+from engine.domain.order import Order
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount
 
 
@@ -62,9 +63,10 @@ class CancelRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """The broker shows the order as the last change wanted it."""
+    """The broker shows the order as the last change wanted it, perhaps after it seemed refused."""
 
     order_id: OrderId
+    order: Order | None = None  # as it is then; None: as the change that is under way wants it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,13 @@ class _Followed:
     filled: Decimal = ZERO
     value: Decimal = ZERO
     sent: bool = False
+    wanted: Order | None = None  # a change into this is under way
+
+    @property
+    def most(self) -> Decimal:
+        """What may be filled of it."""
+        wanted = self.order if self.wanted is None else self.wanted
+        return max(self.order.quantity, wanted.quantity)
 
 
 @dataclass
@@ -131,6 +138,28 @@ class Auditor:
         assert followed.status is _S.APPROVED
         followed.sent = False
 
+    def _change(self, event: ev.ChangeRequested) -> None:
+        followed = self.orders[event.order_id]
+        assert followed.wanted is None, "two changes of one order at a time"
+        assert followed.sent, "changed, and never sent"
+        assert followed.status in (_S.ACCEPTED, _S.PARTIALLY_FILLED), f"changed: {followed.status}"
+        assert event.before == followed.order, "changed from what it is not"
+        assert event.after.order_ref == followed.order.order_ref
+        assert event.after.quantity > followed.filled
+        followed.wanted = event.after
+        if not event.after.is_exit:
+            assert self.trading is TradingState.ACTIVE, f"an entry changed in {self.trading} (I6)"
+        assert self.trading is not TradingState.HALTED, "changed while HALTED (I6)"
+
+    def _changed(self, event: ev.OrderChanged) -> None:
+        followed = self.orders[event.order_id]
+        followed.order, followed.wanted = event.order, None
+
+    def _unchanged(self, event: ev.ChangeRefused) -> None:
+        followed = self.orders[event.order_id]
+        assert followed.wanted is not None, "no change was asked"
+        followed.wanted = None
+
     def _decision(self, event: ev.DecisionMade) -> None:
         key = (event.strategy, event.session_date)
         assert key not in self.decisions, f"{key} is decided twice"
@@ -202,8 +231,9 @@ class Auditor:
         if then is _S.FILLED:
             assert event.filled >= followed.order.quantity
         elif then in DONE or then is _S.PARTIALLY_FILLED:
-            assert event.filled < followed.order.quantity or now is then, f"{then} but full"
+            assert event.filled < followed.most or now is then, f"{then} but full"
         followed.status, followed.filled = then, event.filled
+        followed.wanted = None if then in DONE else followed.wanted
         followed.value = event.filled_value
 
     # -- money and shares --------------------------------------------------------------------
@@ -273,6 +303,9 @@ _CHECK: dict[type, Callable[[Auditor, Any], None]] = {
     ev.RiskChecked: Auditor._checks,
     ev.SendStarted: Auditor._sent,
     ev.SendClosed: Auditor._closed,
+    ev.ChangeRequested: Auditor._change,
+    ev.OrderChanged: Auditor._changed,
+    ev.ChangeRefused: Auditor._unchanged,
     ev.FillReceived: Auditor._fill,
     ev.FillCorrected: Auditor._fill,
     ev.CommissionBooked: Auditor._fill,

@@ -104,8 +104,16 @@ class Door:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
 
     def change(self, order: Order) -> None:
-        """Refuse a change."""
+        """Check what must hold at a change, then ask for it."""
+        self._killer.point("before change")
+        row = self._state.orders[order.order_id]
+        assert row.changing == order, f"{order.order_ref} is changed before ChangeRequested"
+        assert row.sent, f"{order.order_ref} is changed and was never sent"
+        assert self._state.trading_state is not TradingState.HALTED, "changed while HALTED (I6)"
+        waiting = {request.kind for request in self._box.unread()}
+        assert RequestKind.HALT not in waiting, "changed although a halt has returned (I6)"
         self._inner.change(order)
+        self._killer.point("after change")
 
     def read_account(self, trigger: str) -> None:
         """Read the account."""
@@ -176,7 +184,7 @@ class FarBroker:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
 
     def change(self, order: Order) -> None:
-        """Refuse a change."""
+        """Refuse a change: this broker has none."""
         raise NotImplementedError
 
     def read_account(self, trigger: str) -> None:

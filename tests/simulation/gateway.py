@@ -26,7 +26,7 @@ from engine.domain.input import BarsClosed, Fault, Input, LinkSeen, QuotesSeen, 
 from engine.domain.instrument import symbol_of
 from engine.domain.link import Link, LinkState
 from engine.domain.money import ZERO
-from engine.domain.order import Order
+from engine.domain.order import Order, TimeInForce
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder
 from engine.domain.report import Executed, Report
 from engine.errors import BrokerError
@@ -178,8 +178,57 @@ class GatewayBroker:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
 
     def change(self, order: Order) -> None:
-        """Refuse a change."""
-        raise NotImplementedError
+        """Put a change on the wire; it may not arrive, or late, and the call may fail."""
+        trace = self._translator.traces.get(order.order_id)
+        if trace is None:
+            raise BrokerError(f"{order.order_id} is not known here")
+        if not self._live or not trace.address:
+            self._report(rp.ChangeRefused(order_id=order.order_id, text="nothing was sent"))
+            return
+        self._translator.changing(order)
+        luck = self._luck()
+        if 0.06 <= luck < 0.2:
+            self._later(self._rng.randrange(1, 40), lambda: self._take_change(order), keep=True)
+        elif luck >= 0.2:
+            self._take_change(order)
+        if luck < 0.03 or 0.15 <= luck < 0.24:
+            raise BrokerError("the link was lost in the call")
+
+    def _take_change(self, order: Order) -> None:
+        """The broker has read a change: it takes it, or the order lives on as it was."""
+        placed = self._placed[order.order_id]
+        resting = self.exchange._resting.get(order.order_id)
+        if resting is None:
+            code = 104 if placed.status == "Filled" else self._rng.choice((161, 10147, 10148))
+            self._say(self._error(placed, code))
+            return
+        if self._luck() < 0.15 or not self._may_become(order, resting.filled):
+            self._say(self._error(placed, self._rng.choice((201, 201, 110, 161))))
+            return
+        before = replace(placed)
+        resting.order = placed.order = order
+        words: list[Said] = []
+        if self._luck() < 0.15:  # both are shown for a while; the new one is what fills
+            placed.perm_id += 500_000
+            words += self._shown(before)
+            gone = self._status(replace(before, status="Cancelled"))
+            self._later(self._rng.randrange(2, 40), lambda: self._hear(gone))
+        words += self._shown(placed)
+        if self._luck() > 0.2:  # else what it says of it is lost
+            self._say(*words)
+        if self._luck() < 0.15:
+            self._say(self._error(placed, self._rng.choice((201, 10349, 161))))
+        if order.time_in_force is TimeInForce.IOC:
+            self._expired.add(order.order_id)
+            self._happen(self.exchange.cancel(order.order_id, self._now()))
+
+    def _may_become(self, order: Order, filled: Decimal) -> bool:
+        resting = self.exchange._resting.pop(order.order_id)
+        try:
+            rest = replace(order, quantity=order.quantity - filled)
+            return rest.quantity > 0 and not self.exchange._refusal(rest)
+        finally:
+            self.exchange._resting[order.order_id] = resting
 
     def look_up(self, order_id: OrderId) -> None:
         """Ask all three lists for an order, and conclude what the answers allow."""
@@ -376,7 +425,8 @@ class GatewayBroker:
             action=order.side.value,
             quantity=order.quantity,
             type="MKT",
-            tif="DAY",
+            tif=order.time_in_force.value,
+            limit_price=order.limit_price,
             status=placed.status,
         )
         yield self._status(placed)
@@ -586,6 +636,9 @@ class GatewayBroker:
             for trace in translator.living():
                 if trace.is_canceling:
                     self._send_cancel(trace.order.order_id)
+                if trace.is_changing:
+                    translator.settles(trace, "not shown after a look-up")
+                    self.look_up(trace.order.order_id)
         if self._turn % 64 == 0:
             self._all_executions()
             for trace in translator.living():

@@ -83,7 +83,7 @@ class World:
         self.rng = random.Random(f"world {of.seed}")
         self.clock = VirtualClock(of.step_s)
         self.store = store
-        self.person = Person(self.rng, of.requests, looks)
+        self.person = Person(self.rng, of.requests, looks, of.changes)
         self.feed = made.feed(of)
         self.sent: Counter[str] = Counter()
         self.outcome = Outcome()
@@ -333,11 +333,14 @@ class Life:
 def run_seed(seed: int) -> Outcome:
     """Run a seed and return how it ended; AssertionError names the invariant that broke."""
     of = made.setup(seed)
-    calm = replace(of, kills=0, requests=0, far=False, on_disk=False)
+    calm = replace(of, kills=0, requests=0, changes=0, far=False, on_disk=False)
     quiet = _drive(World(calm, [], MemoryStore(), 0))
     if of.kills == 0 and of.is_comparable:
         return quiet
     kills = kill_points(random.Random(f"kills {seed}"), quiet.seen, of.kills)
+    chance = random.Random(f"change kills {seed}")
+    if of.changes and chance.random() < 0.4:  # a quiet run has none to pick from
+        kills.insert(0, (chance.choice(("before change", "after change")), chance.randint(1, 3)))
     if of.on_disk:
         outcome = asyncio.run(_on_disk(of, kills, quiet.looks))
     else:

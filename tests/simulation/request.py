@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine.core.state import State, price_of
 from engine.domain.ids import MANUAL, RequestId
 from engine.domain.instrument import symbol_of
-from engine.domain.order import OrderStatus
+from engine.domain.order import OrderStatus, WorkingOrder
 from engine.domain.request import Request, RequestKind
 from engine.domain.session import SessionState
 
@@ -64,9 +64,11 @@ class MemoryBox:
 class Person:
     """Asks at given moments, counted over all lives."""
 
-    def __init__(self, rng: random.Random, count: int, horizon: int) -> None:
+    def __init__(self, rng: random.Random, count: int, horizon: int, changes: int = 0) -> None:
+        """`changes`: how often a working order is changed, when one works."""
         self.asked = Asked()
         self._rng = rng
+        self._changes, self._other = changes, random.Random(f"changes {rng.random()}" * changes)
         self._moments = sorted(rng.randrange(1, max(horizon, 2)) for _ in range(count))
         self._moment = 0
         self.stops = rng.random() < 0.15
@@ -77,6 +79,7 @@ class Person:
         if self.is_silent:
             return
         self._moment += 1
+        self._change(state, now)
         while self._moments and self._moments[0] <= self._moment:
             self._moments.pop(0)
             if not self._moments and self.stops:
@@ -115,6 +118,25 @@ class Person:
         elif kind in (_K.ACKNOWLEDGE, _K.SNOOZE):
             args = {"alert_id": "*", "minutes": rng.choice(("5", "", "long", "9" * 30))}
         self.ask(kind, now, reason=rng.choice(("because", "because", "x")), **args)
+
+    def _change(self, state: State, now: datetime) -> None:
+        """Perhaps change an order that works, well or badly; one that lasts is made before."""
+        if not self._changes:
+            return
+        rest = self._other.random() < 0.9  # the others are over before they can be changed
+        working = [
+            row
+            for row in state.working.values()
+            if row.status in _WORKS and (row.order.limit_price or row.order.stop_price or not rest)
+        ]
+        if not working or self._other.random() > _CHANGES_AT:
+            if self._other.random() < _TICKETS_AT and MANUAL in state.books:
+                self.ask(_K.ORDER, now, **_lasting(self._other, state))
+            return
+        self._changes -= 1
+        self.ask(_K.CHANGE, now, **_change(self._other, self._other.choice(working)))
+        if self._other.random() < 0.1:
+            self.asked.rows.append(self.asked.rows[-1])  # a double press
 
     def ask(self, kind: RequestKind, now: datetime, reason: str = "because", **args: str) -> None:
         """Write a request down; sometimes the same one twice."""
@@ -170,4 +192,35 @@ def _ticket(rng: random.Random, state: State) -> dict[str, str]:
     return args
 
 
+def _change(rng: random.Random, row: WorkingOrder) -> dict[str, str]:
+    """Return what a working order should become: a price, a quantity, a time."""
+    order, args = row.order, {"order_id": str(row.order.order_id)}
+    price = "stop" if order.limit_price is None and rng.random() < 0.9 else "limit"
+    what = rng.choice((price, price, "quantity", "quantity", "quantity", "both", "tif"))
+    if what in ("limit", "stop", "both"):
+        name = "limit" if what == "both" else what
+        now = order.stop_price if name == "stop" else order.limit_price
+        times = Decimal(rng.choice(("0.97", "0.99", "1.001", "1.02", "1.02", "-1")))
+        args[name] = str(((now or Decimal(100)) * times).quantize(Decimal("0.01")))
+    if what in ("quantity", "both"):
+        wanted = rng.choice((order.quantity * 2, order.quantity + 3, row.filled + 1, row.filled))
+        args["quantity"] = str(rng.choice((wanted, wanted, order.quantity // 2)))
+    if what == "tif":
+        args["tif"] = "IOC"
+    return args
+
+
+def _lasting(rng: random.Random, state: State) -> dict[str, str]:
+    """Return a limit order by hand that may work for days."""
+    instrument = rng.choice(sorted(state.instruments))
+    price = (price_of(state, instrument) or Decimal(100)) * Decimal(rng.choice(("0.93", "0.99")))
+    return {
+        "action": "BUY", "symbol": symbol_of(instrument), "strategy": MANUAL, "type": "LIMIT",
+        "quantity": rng.choice(("5", "12", "40")), "limit": str(price.quantize(Decimal("0.01"))),
+        "tif": rng.choice(("GTC", "GTC", "DAY")),
+    }  # fmt: skip
+
+
+_WORKS = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+_CHANGES_AT, _TICKETS_AT = 0.2, 0.05
 _NEAR = (("limit", "0.95"), ("stop", "1.03"))

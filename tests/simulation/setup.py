@@ -51,6 +51,7 @@ class Setup:
     kills: int
     far: bool  # the broker is far away: it outlives kills, its reports are late or doubled
     requests: int
+    changes: int  # of working orders, by a person
     gateway: bool  # the far one speaks as Interactive Brokers does, and has its faults
     on_disk: bool  # a real database instead of memory
     dry_run: bool
@@ -59,7 +60,7 @@ class Setup:
     @property
     def is_comparable(self) -> bool:
         """Say whether nothing but kills happens: then the result is that of a quiet run."""
-        return not self.far and not self.requests
+        return not self.far and not self.requests and not self.changes
 
     @property
     def within(self) -> bool:
@@ -87,7 +88,11 @@ def setup(seed: int) -> Setup:
         far, own = True, random.Random(f"gateway {seed}")
         kills, requests = own.choice((0, 0, 1, 2)), own.choice((0, 0, 2, 6))
     script = _script(rng, made, first, last) if "script" in names else ""
-    if requests and seed % 7 in (0, 3):  # a residue that no kept seed has: they stay as they were
+    changes = random.Random(f"changes {seed}").choice((0, 3, 8, 20)) if gateway else 0
+    if (requests or changes) and seed % 7 in (
+        0,
+        3,
+    ):  # a residue that no kept seed has: they stay as they were
         names = (*names, "manual")
     return Setup(
         seed=seed,
@@ -105,6 +110,7 @@ def setup(seed: int) -> Setup:
         kills=kills,
         far=far,
         requests=requests,
+        changes=changes,
         gateway=gateway,
         on_disk=kind < 0.04,
         dry_run=rng.random() < 0.04,

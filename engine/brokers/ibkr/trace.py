@@ -89,6 +89,15 @@ class Trace:
         return shares_of(self.executions)
 
     @property
+    def is_whole(self) -> bool:
+        """Say whether nothing is left to fill; after a change the broker knows of how many."""
+        if self.wanted is None or self.wanted.quantity == self.order.quantity:
+            return self.executed >= self.order.quantity
+        if self.status == "Filled" and self.filled:
+            return self.executed >= self.filled
+        return self.executed >= max(self.order.quantity, self.wanted.quantity)
+
+    @property
     def living_addresses(self) -> list[int]:
         """Where to send a cancel: every incarnation's address that may live; often one."""
         found = {

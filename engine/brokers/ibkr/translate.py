@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from engine.brokers.ibkr import said
+from engine.brokers.ibkr import changed, said
 from engine.brokers.ibkr.codes import (
     CODES,
     INACTIVE_MEANS_REJECTED,
@@ -163,22 +163,6 @@ class Translator:
         """What is shown next settles a change: its refusal came, or an answered look-up."""
         trace.is_settling, trace.refusal = True, trace.refusal or why
 
-    def _settled(self, trace: Trace, one: said.OpenOrder) -> Sequence[Out]:
-        """Compare what is shown with what a change wanted; the old fields alone settle nothing."""
-        wanted = trace.wanted
-        if wanted is None:
-            return ()
-        order_id = trace.order.order_id
-        if _is_shown(wanted, one):
-            trace.order, trace.wanted, trace.is_changing = wanted, None, False
-            trace.refusal = ""
-            return (rp.Changed(order_id=order_id),)
-        if not trace.is_changing or not trace.is_settling:
-            return ()
-        text, trace.refusal = trace.refusal, ""
-        trace.is_changing = trace.is_settling = False
-        return (rp.ChangeRefused(order_id=order_id, text=text),)
-
     def shown_alive(self, order_id: OrderId) -> None:
         """An answered look-up shows the order working: a refusal before it was none."""
         trace = self.traces[order_id]
@@ -278,7 +262,7 @@ class Translator:
             self._address(trace, one.order_id)
             if one.order_id > 0 and one.perm_id:
                 trace.places[one.perm_id] = one.order_id
-        out = [*self._settled(trace, one)]
+        out: list[Out] = [*changed.by_fields(trace, one)]
         out += self._on_status(trace, one.status, at, perm_id=one.perm_id, is_whole=False)
         orphan = self._orphans.pop(one.perm_id, None)
         return out if orphan is None else [*out, *self._on_order_status(orphan, at)]
@@ -295,6 +279,7 @@ class Translator:
         if one.filled is not None and one.filled > trace.filled:
             trace.filled, trace.average = one.filled, one.average_price
         out += self._on_status(trace, one.status, at, perm_id=one.perm_id, why_held=one.why_held)
+        out += changed.by_size(trace)
         self._note_gap(trace, at)
         return [*out, *self._cut_short(trace)]
 
@@ -406,7 +391,10 @@ class Translator:
             return self._rejected(trace, code, text)
         if one.status in CANCELED:
             trace.canceled_text = trace.canceled_text or one.completed_status
-        out = self._on_status(trace, one.status, at, perm_id=one.perm_id)
+        out = [
+            *self._on_status(trace, one.status, at, perm_id=one.perm_id),
+            *changed.by_size(trace),
+        ]
         self._note_gap(trace, at)
         return [*out, *self._cut_short(trace)]
 
@@ -435,10 +423,10 @@ class Translator:
         trace.executions[root] = (one.exec_id, one.quantity, one.price)
         self._owner[one.exec_id] = trace
         self._note_gap(trace, at)
-        trace.is_done = trace.is_done or trace.executed >= trace.order.quantity
+        trace.is_done = trace.is_done or trace.is_whole
         executed = _executed(trace, one.exec_id, one.quantity, one.price, one.at)
         out = (executed, *self._charge(one.exec_id), *self._less_inferred(trace, at))
-        return (*out, *self._cut_short(trace))
+        return (*out, *changed.by_size(trace), *self._cut_short(trace))
 
     def _cut_short(self, trace: Trace) -> Sequence[Out]:
         """The broker filled all of an order, and shares were taken back: nothing more comes."""
@@ -485,7 +473,7 @@ class Translator:
         self._owner[exec_id] = trace
         self._charged.add(exec_id)  # nobody will tell its commission
         self._note_gap(trace, at)
-        trace.is_done = trace.is_done or trace.executed >= order.quantity
+        trace.is_done = trace.is_done or trace.is_whole
         text = f"{order.order_ref}: {missing} @ {price}, its executions are of an earlier day"
         return (
             _executed(trace, exec_id, missing, price, at),
@@ -588,9 +576,3 @@ def _executed(
         commission=None,  # always on its own: what comes late must book alike
         at=at,
     )
-
-
-def _is_shown(wanted: Order, one: said.OpenOrder) -> bool:
-    """Say whether the broker shows an order as a change wanted it; unset prices are not shown."""
-    limit = wanted.limit_price is None or one.limit_price == wanted.limit_price
-    return limit and one.quantity == wanted.quantity and one.tif == wanted.time_in_force.value
