@@ -36,7 +36,7 @@ def order_line(order: Order, status: OrderStatus) -> bytes:
 def decision_line(made: DecisionMade) -> bytes:
     """Return the line of a decision: what was known, wanted and concluded."""
     targets = _weights(tuple(made.targets.items()))
-    legs = ",".join(f"{leg.instrument}:{leg.pass_no}" for leg in made.legs)
+    legs = ",".join([f"{leg.instrument}:{leg.pass_no}" for leg in made.legs]) if made.legs else ""
     read = "" if made.reading_date is None else made.reading_date.isoformat()
     return (
         f"decision|{made.strategy}|{made.parameter_hash}|{made.session_date.isoformat()}"

@@ -13,11 +13,13 @@ from engine.core.state import Plan, PlanLeg, State, StrategyBook, equity_of, las
 from engine.core.vetting import refusal
 from engine.domain import event as ev
 from engine.domain.alert import Severity
+from engine.domain.auction import mid_of
 from engine.domain.decision import GateVerdict, PlannedLeg
 from engine.domain.ids import DecisionId, InstrumentId, short_hash
 from engine.domain.input import SlotDue
 from engine.domain.instrument import symbol_of
 from engine.domain.money import ZERO
+from engine.domain.position import FLAT
 from engine.domain.session import FillRule, JobOutcome, Mode
 from engine.domain.signal import EXITS, ORDERLESS, Signal, SignalKind, signal_id
 from engine.errors import BrokenInvariant
@@ -30,6 +32,7 @@ _NOTHING_CHANGED = StrategyVerdict(result="no_change", text="nothing changed")
 _WISHES_MAX = 1_000  # of one decision
 _TEXT_MAX = 500
 _RAISED = "RAISED"
+_SAME_CLOSE = FillRule.SAME_CLOSE
 UNREPEATABLE = "strategy_not_repeatable"
 
 
@@ -52,14 +55,14 @@ class Facts:
         self.fill_rule = state.context.fill_rule
         self.wall_clock = not state.context.recorded_clock
         # the close rule of a simulation decides on this session's own bar
-        self._same_close = self.fill_rule is FillRule.SAME_CLOSE and not self.wall_clock
+        self._same_close = self.fill_rule is _SAME_CLOSE and not self.wall_clock
         self.final_ordinal = given.ordinal if self._same_close else given.ordinal - 1
 
     def price(self, instrument: InstrumentId) -> Decimal | None:
         """Return the quote of this instant; a last close never stands in for it."""
-        quote = self._state.quotes.get(instrument)
-        if quote is not None:
-            return quote.mid
+        price = mid_of(self._state.quotes, instrument)
+        if price is not None:
+            return price
         if self._same_close:
             bar = self._state.bars.get(instrument)
             if bar is not None and bar.session_date == self.session_date:
@@ -76,7 +79,7 @@ class Facts:
 
     def owned(self, instrument: InstrumentId) -> Decimal:
         """Return owned plus working shares, signed."""
-        total = self._book.position(instrument).quantity
+        total = self._book.positions.get(instrument, FLAT).quantity
         if self._state.working:
             total += trade.working_quantity(self._state, self._book, instrument)
         return total
@@ -181,6 +184,9 @@ class _Vetted:
     again: list[tuple[Signal, bool]] = field(default_factory=list)  # True: with other fields
 
 
+_NO_WISHES = _Vetted()
+
+
 def on_slot(state: State, given: SlotDue) -> Decision:
     """Let every strategy whose slot this is decide once for this session date."""
     draft: Draft | None = None
@@ -280,17 +286,16 @@ def _decided(
     equity: Decimal | None,
     claims: dict[InstrumentId, str],
 ) -> None:
-    decision_id = DecisionId(
-        "dec_"
-        + short_hash(
-            f"{state.context.book}|{book.strategy.id}|{given.session_date}|{given.slot.value}"
-        )
-    )
-    try:
-        vetted = _vet(state, book, given, verdict, decision_id, claims)
-    except Exception as error:  # noqa: BLE001  values of the strategy's own making
-        _isolate(state, draft, book, error)
-        return
+    where, slot = state.context.book, given.slot.value
+    told = f"{where}|{book.strategy.id}|{given.session_date.isoformat()}|{slot}"
+    decision_id = DecisionId("dec_" + short_hash(told))
+    vetted = _NO_WISHES
+    if verdict.wishes:
+        try:
+            vetted = _vet(state, book, given, verdict, decision_id, claims)
+        except Exception as error:  # noqa: BLE001  values of the strategy's own making
+            _isolate(state, draft, book, error)
+            return
     if book.status.startswith(_RAISED):
         _recovered(draft, book)
     signals = vetted.good
@@ -309,7 +314,8 @@ def _decided(
             ),
             cause,
         )
-    _alert_hold(state, draft, book, verdict)
+    if verdict.held:
+        _alert_hold(state, draft, book, verdict)
     if not verdict.wishes:
         return
     _note(state, draft, book, vetted, cause)
@@ -382,17 +388,17 @@ def _made(
     equity: Decimal | None,
 ) -> ev.DecisionMade:
     reading = verdict.reading
-    prices = {}
-    for instrument, symbol in _symbols(book.strategy.legs, book.strategy.inputs):
+    strategy, prices = book.strategy, {}
+    for instrument, symbol in _symbols(strategy.legs, strategy.inputs):
         price = price_of(state, instrument)
         if price is not None:
             prices[symbol] = price
-    late = (given.at - given.due_at).total_seconds()
+    late = 0.0 if given.at is given.due_at else (given.at - given.due_at).total_seconds()
     return ev.DecisionMade(
         decision_id=decision_id,
-        strategy=book.strategy.id,
-        parameter_hash=book.strategy.parameter_hash,
-        preset=book.strategy.preset,
+        strategy=strategy.id,
+        parameter_hash=strategy.parameter_hash,
+        preset=strategy.preset,
         session_date=given.session_date,
         slot=given.slot.value,
         fill_rule=state.context.fill_rule.value,
@@ -412,19 +418,20 @@ def _made(
         prices=prices,
         equity=equity if equity is not None else last_equity(state, book),
         cash=book.cash,
-        legs=tuple(
-            PlannedLeg(
-                leg=s.leg,
-                instrument=s.instrument,
-                signal_id=s.signal_id,
-                target_weight=s.target_weight,
-                quantity=s.quantity,
-                pass_no=s.pass_no,
-                price=s.price if s.price is not None else ZERO,
-            )
-            for s in signals
-        ),
+        legs=tuple([_planned(signal) for signal in signals]) if signals else (),
         late_s=late if late > 1 else None,
+    )
+
+
+def _planned(signal: Signal) -> PlannedLeg:
+    return PlannedLeg(
+        leg=signal.leg,
+        instrument=signal.instrument,
+        signal_id=signal.signal_id,
+        target_weight=signal.target_weight,
+        quantity=signal.quantity,
+        pass_no=signal.pass_no,
+        price=signal.price if signal.price is not None else ZERO,
     )
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from engine.domain.alert import AlertState
+from engine.domain.auction import mid_of
 from engine.domain.ids import (
     AlertId,
     DecisionId,
@@ -275,9 +276,9 @@ def price_of(state: State, instrument: InstrumentId) -> Decimal | None:
     None if there is neither; never another instrument's price, nor a close that has a session
     after it from which this instrument is missing.
     """
-    quote = state.quotes.get(instrument)
-    if quote is not None:
-        return quote.mid
+    price = mid_of(state.quotes, instrument)
+    if price is not None:
+        return price
     bar = state.bars.get(instrument)
     if bar is None or bar.session_date != state.history[-1].session_date:
         return None

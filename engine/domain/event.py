@@ -367,7 +367,7 @@ class CashChanged:
     reason: str  # capital, fill, commission, correction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SnapshotTaken:
     """Final rows of one or more session dates, ascending. The journal may join neighbors."""
 

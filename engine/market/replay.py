@@ -18,15 +18,15 @@ are made as they are taken; session dates with nothing but bars can be had many 
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
-from typing import Any
 
+from engine.domain.auction import AuctionQuotes
 from engine.domain.ids import InstrumentId
 from engine.domain.input import CLOSE_OUT, BarsClosed, Input, JobDue, QuotesSeen, SlotDue
-from engine.domain.market import Bar, DataFinding, Feed, Quote
+from engine.domain.market import Bar, DataFinding, Quote
 from engine.domain.money import ZERO
 from engine.domain.session import FillRule, Slot
 from engine.domain.stretch import Stretch
@@ -41,71 +41,6 @@ Jobs = Sequence[tuple[str, timedelta]]
 _NONE: frozenset[InstrumentId] = frozenset()
 _NO_FINDINGS: tuple[DataFinding, ...] = ()
 _STRETCH = 512  # session dates at a time: a fraction of a millisecond's work
-
-
-class AuctionQuotes(Mapping[InstrumentId, Quote]):
-    """The opening prices of a session date as quotes, bid = ask.
-
-    Made when asked for: on most sessions nobody trades and nobody asks.
-    """
-
-    __slots__ = ("_at", "_bars", "_feeds", "_held_back", "_made")
-
-    def __init__(
-        self,
-        bars: Mapping[InstrumentId, Bar],
-        at: datetime,
-        feeds: Mapping[InstrumentId, Feed],
-        held_back: Collection[InstrumentId],
-    ) -> None:
-        self._bars = bars
-        self._at = at
-        self._feeds = feeds
-        self._held_back = held_back
-        self._made: dict[InstrumentId, Quote] | None = None
-
-    def __getitem__(self, key: InstrumentId) -> Quote:
-        quote: Quote | None = self.get(key)
-        if quote is None:
-            raise KeyError(key)
-        return quote
-
-    def get(self, key: InstrumentId, default: Any = None) -> Any:
-        """Return a quote, or the default: asked a dozen times at a slot."""
-        made = self._made
-        if made is None:
-            made = self._made = {}
-        quote = made.get(key)
-        if quote is None:
-            bar = self._bars.get(key)
-            if bar is None or key in self._held_back:
-                return default
-            price = self._price(bar)
-            quote = made[key] = Quote(
-                instrument=key, bid=price, ask=price, at=self._at, feed=self._feeds[key]
-            )
-        return quote
-
-    def _price(self, bar: Bar) -> Decimal:
-        return bar.open
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._bars and key not in self._held_back
-
-    def __iter__(self) -> Iterator[InstrumentId]:
-        return (key for key in self._bars if key not in self._held_back)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class ClosingQuotes(AuctionQuotes):
-    """The closing prices of a session date as quotes."""
-
-    __slots__ = ()
-
-    def _price(self, bar: Bar) -> Decimal:
-        return bar.close
 
 
 class Days:
@@ -137,12 +72,13 @@ class Days:
 
     def opening(self, day: date, at: datetime) -> Mapping[InstrumentId, Quote]:
         """Return the opening prices of a session date as quotes."""
-        return AuctionQuotes(self.bars[day], at, self._feeds, self._no_open.get(day, _NONE))
+        held_back = self._no_open.get(day, _NONE)
+        return AuctionQuotes(self.bars[day], "open", at, self._feeds, held_back)
 
     def closing(self, day: date, at: datetime) -> Mapping[InstrumentId, Quote]:
         """Return the closing prices of a session date as quotes."""
         held_back = self._no_close.get(day, _NONE)
-        return ClosingQuotes(self.bars[day], at, self._feeds, held_back)
+        return AuctionQuotes(self.bars[day], "close", at, self._feeds, held_back)
 
     def between(self, day: date, at: datetime, part: Decimal) -> dict[InstrumentId, Quote]:
         """Return prices a part (0..1) of the way from open to close, in cents."""

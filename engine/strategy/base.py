@@ -118,6 +118,7 @@ class StrategyVerdict:
     days_in_cell: int = 0
     series: tuple[SeriesFacts, ...] = ()
     gates: tuple[GateVerdict, ...] = ()
+    held: bool = False  # one of them failed
     steps: tuple[Step, ...] = ()
     carried: Mapping[str, Decimal] = field(default_factory=dict)
     targets: Mapping[str, Decimal] = field(default_factory=dict)

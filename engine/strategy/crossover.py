@@ -222,7 +222,7 @@ class CrossoverStrategy:
         gates = (*facts.blocked, *self._gates(memory, facts))
         failed = next((gate for gate in gates if not gate.passed), None)
         if failed is not None:
-            return StrategyVerdict(result=failed.reason, text=failed.text, gates=gates)
+            return StrategyVerdict(result=failed.reason, text=failed.text, gates=gates, held=True)
         if not rising:
             wish = Wish(
                 leg=0, instrument=self.instrument, kind=SignalKind.EXIT, pass_no=1, reason=means

@@ -1,47 +1,38 @@
 """Averages, volatility and the oscillator, each over one explicit window.
 
 Running sums of floats drift: after years of bars their residue decides ties. So there are two
-ways here, and no third. A short window is summed whole, in two passes, by `math.fsum`, which is
+ways here, and no third. A short window is summed whole, in two passes, by `fsum`, which is
 correctly rounded. A long one slides, but its sums are whole numbers of 2^-256, of which every
 float of at least 1e-61 is a multiple: no price or volatility is rounded until the end, and there
 once. Either way a window gives the same bits whether it was reached bar by bar or in one batch,
 and on every machine.
 """
 
-import math
 from collections import deque
 from collections.abc import Sequence
+from math import fsum, sqrt
 from operator import mul
 from typing import NamedTuple
 
 SESSIONS_A_YEAR = 252
-YEAR_ROOT = math.sqrt(SESSIONS_A_YEAR)
+YEAR_ROOT = sqrt(SESSIONS_A_YEAR)
 SPREAD_MIN = 1e-12  # below it a deviation counts as zero
 _UNIT = 256  # binary places: four times as many would hold every float, and take thrice as long
 _SCALE = 2.0**_UNIT
+_make = tuple.__new__  # for every bar: half the time of calling the class
 
 
-def tail(values: list[float], n: int, newest: float) -> list[float]:
-    """Return the window of the last n values when `newest` comes next; shorter at the start."""
-    window = values[max(0, len(values) - n + 1) :]
-    window.append(newest)
-    return window
-
-
-def mean(window: Sequence[float]) -> float:
-    """Return the arithmetic mean."""
-    return math.fsum(window) / len(window)
-
-
-def deviation(window: Sequence[float], center: float) -> float:
+def deviation(window: Sequence[float]) -> float:
     """Return the sample deviation (n - 1) about the window's own mean."""
-    squares = [(off := value - center) * off for value in window]
-    return math.sqrt(math.fsum(squares) / (len(window) - 1))
+    count = len(window)
+    center = fsum(window) / count
+    off = [value - center for value in window]
+    return sqrt(fsum(map(mul, off, off)) / (count - 1))
 
 
 def realized_volatility(returns: Sequence[float]) -> float:
     """Return the annualised deviation of log returns, a fraction."""
-    return deviation(returns, mean(returns)) * YEAR_ROOT
+    return deviation(returns) * YEAR_ROOT
 
 
 def exact(value: float) -> int:
@@ -49,18 +40,29 @@ def exact(value: float) -> int:
     return int(value * _SCALE)
 
 
-def slid(total: int, past: list[float], n: int, newest: float) -> int:
-    """Return the exact sum of the last n values once `newest` has come.
+def slid(
+    fast: int, slow: int, past: list[float], n_fast: int, n_slow: int, newest: float
+) -> tuple[int, int]:
+    """Return the exact sums of the last n_fast and n_slow values once `newest` has come.
 
-    total: of the last n of `past`, or of all while there are fewer.
+    fast, slow: of the last ones of `past`, or of all while there are fewer.
     """
-    total += int(newest * _SCALE)  # `exact`, without a call
-    return total - int(past[-n] * _SCALE) if len(past) >= n else total
+    unit, count = int(newest * _SCALE), len(past)  # `exact`, without a call
+    fast += unit
+    slow += unit
+    if count >= n_fast:
+        fast -= int(past[-n_fast] * _SCALE)
+    if count >= n_slow:
+        slow -= int(past[-n_slow] * _SCALE)
+    return fast, slow
 
 
-def mean_of(total: int, count: int) -> float:
-    """Return the mean of that many values with an exact sum, correctly rounded."""
-    return total / (count << _UNIT)
+def units(count: int) -> int:
+    """Return what the exact sum of that many values is to be divided by for their mean.
+
+    The quotient is correctly rounded.
+    """
+    return count << _UNIT
 
 
 class Moments(NamedTuple):
@@ -77,9 +79,9 @@ class Moments(NamedTuple):
         total += value
         squares += value * value
         if count < n:
-            return Moments(count + 1, total, squares)
+            return _make(Moments, (count + 1, total, squares))
         value = int(past[-n] * _SCALE)
-        return Moments(count, total - value, squares - value * value)
+        return _make(Moments, (count, total - value, squares - value * value))
 
     def z_score(self, newest: float) -> float:
         """Standardise the newest value against its own recent past, itself included.
@@ -88,8 +90,10 @@ class Moments(NamedTuple):
         """
         count, total, squares = self
         spread = count * squares - total * total  # n (n - 1) variances
-        deviation = math.sqrt(spread / (count * (count - 1) << 2 * _UNIT))
-        return 0.0 if deviation < SPREAD_MIN else (newest - mean_of(total, count)) / deviation
+        deviation = sqrt(spread / (count * (count - 1) << 2 * _UNIT))
+        if deviation < SPREAD_MIN:
+            return 0.0
+        return (newest - total / (count << _UNIT)) / deviation
 
 
 NO_MOMENTS = Moments()
@@ -115,11 +119,11 @@ class Smoother:
         missing = len(values) - self.n
         if missing < 0:
             return None
-        return math.fsum(map(mul, self._weights, values[missing:])) / self._total
+        return fsum(map(mul, self._weights, values[missing:])) / self._total
 
 
 class RollingMax:
-    """Maximum of the last `window` values in amortised constant time, with a look ahead.
+    """Maximum of the last `window` values in amortised constant time.
 
     Keeps only values that can still become the maximum: each is larger than all after it.
     """
@@ -131,20 +135,19 @@ class RollingMax:
         self.count = 0
         self._rivals: deque[tuple[int, float]] = deque()
 
-    def with_next(self, value: float) -> float:
-        """Return the maximum as it would be after `value`; changes nothing."""
-        oldest = self.count + 1 - self.window
-        for index, rival in self._rivals:
-            if index >= oldest:
-                return max(rival, value)
-        return value
-
-    def push(self, value: float) -> None:
-        """Take in the next value."""
-        rivals = self._rivals
+    def push(self, value: float) -> float:
+        """Take in the next value; return the maximum with it."""
+        rivals, count = self._rivals, self.count
         while rivals and rivals[-1][1] <= value:
             rivals.pop()
-        rivals.append((self.count, value))
-        self.count += 1
-        if rivals[0][0] < self.count - self.window:
+        rivals.append((count, value))
+        self.count = count + 1
+        if rivals[0][0] <= count - self.window:
             rivals.popleft()
+        return rivals[0][1]
+
+    def copy(self) -> "RollingMax":
+        """Return another one that has seen the same values."""
+        other = RollingMax(self.window)
+        other.count, other._rivals = self.count, self._rivals.copy()
+        return other

@@ -8,6 +8,8 @@ the steps: regime-strategy.md, section 3.
 
 from typing import NamedTuple
 
+_make = tuple.__new__  # one for every bar: half the time of calling its class
+
 RATIO_MIN = 0.05
 RATIO_MAX = 20.0  # neither end bites on real data; without them a zero volume gives gain 1
 
@@ -40,28 +42,40 @@ def first(close: float, volume: float) -> Filter:
 
 def observation_noise(noise: Noise, volume_before: float, volume: float) -> float:
     """Return R of a bar. A missing or non-positive volume on either side leaves R0."""
+    measurement, _, _, symmetric = noise
     if not (volume_before > 0.0 and volume > 0.0):
-        return noise.measurement
-    base = volume if noise.symmetric else max(volume_before, volume)
-    return noise.measurement * min(max(volume_before / base, RATIO_MIN), RATIO_MAX)
+        return measurement
+    base = volume_before if volume_before > volume and not symmetric else volume
+    ratio = volume_before / base
+    if ratio < RATIO_MIN:
+        ratio = RATIO_MIN
+    elif ratio > RATIO_MAX:
+        ratio = RATIO_MAX
+    return measurement * ratio
 
 
 def step(before: Filter, close: float, volume: float, noise: Noise) -> Filter:
     """Return the belief after one more bar: predict, weigh, correct."""
-    predicted = before.level + before.slope
-    q11 = before.p11 + 2.0 * before.p12 + before.p22 + noise.level
-    q12 = before.p12 + before.p22
-    q22 = before.p22 + noise.slope
-    spread = q11 + observation_noise(noise, before.volume, volume)
+    level, slope, p11, p12, p22, volume_before, _ = before
+    predicted = level + slope
+    _, of_level, of_slope, _ = noise
+    q11 = p11 + 2.0 * p12 + p22 + of_level
+    q12 = p12 + p22
+    q22 = p22 + of_slope
+    spread = q11 + observation_noise(noise, volume_before, volume)
     innovation = close - predicted
     gain_level = q11 / spread
     gain_slope = q12 / spread
-    return Filter(
-        predicted + gain_level * innovation,
-        before.slope + gain_slope * innovation,
-        (1.0 - gain_level) * q11,
-        (1.0 - gain_level) * q12,
-        q22 - gain_slope * q12,
-        volume,
-        innovation,
+    left = 1.0 - gain_level
+    return _make(
+        Filter,
+        (
+            predicted + gain_level * innovation,
+            slope + gain_slope * innovation,
+            left * q11,
+            left * q12,
+            q22 - gain_slope * q12,
+            volume,
+            innovation,
+        ),
     )

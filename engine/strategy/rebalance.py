@@ -43,7 +43,30 @@ class _Leg(NamedTuple):
     price: Decimal | None  # of a leg that is held or wanted
 
 
+class _Seen(NamedTuple):
+    """What is there of one series."""
+
+    symbol: str
+    anchor: date | None
+    last: date | None
+    found: int
+    expected: int
+    bar: Bar | None  # the last
+    fault: str  # empty: exactly one bar per session from the anchor
+
+
+class _Gap(NamedTuple):
+    """How far the legs are from what the cell wants."""
+
+    deviation: Decimal  # Σ |m - target|
+    drift: Decimal | None  # Σ |actual - target|, to 6 decimals; None where a holding has no price
+    unpriced: list[str]  # listed, held or wanted
+
+
+_NO_GAP = _Gap(ZERO, ZERO, [])
 _PRICED = GateVerdict(gate="price", passed=True, text="every leg held or wanted has one")
+_OPEN = Slot.OPEN
+_make = tuple.__new__  # of these some are made at every slot: half the time of calling the class
 
 
 class _Look(NamedTuple):
@@ -83,7 +106,9 @@ class RegimeStrategy:
         key = "drift_threshold" if self._by_drift else "rebalance_threshold"
         self._threshold = Decimal(values[key])
         self._targets = {
-            (cell, bull): targets(cell, bull, self.model.parameters)
+            (cell, bull): dict(
+                zip(self._symbols, targets(cell, bull, self.model.parameters), strict=True)
+            )
             for cell in range(1, 7)
             for bull in (True, False, None)
         }
@@ -126,32 +151,49 @@ class RegimeStrategy:
     # -- decision --------------------------------------------------------------------------
 
     def decide(self, memory: RegimeMemory, facts: SlotFacts) -> StrategyVerdict:
-        """Decide at the slot. Every gate is looked at; the first that fails is the result."""
+        """Decide at the slot. Every gate is looked at; the first that fails is the result.
+
+        What explains the decision is worded when it is written.
+        """
         look = self._look(memory, facts)
-        reading = look.reading
-        gates = [*facts.blocked, *self._series_gates(memory, facts), self._warm(memory, reading)]
+        reading, blocked = look.reading, facts.blocked
+        seen = self._seen(memory, facts.final_ordinal)
         legs: list[_Leg] = []
+        gap = _NO_GAP
         if reading is not None:
-            equity = facts.equity
-            legs = self._legs(self._targets[reading.cell, reading.bond_bull], facts, equity)
-            gates.append(_priced(legs, look.missing))
-        failed = next((gate for gate in gates if not gate.passed), None)
-        series = self._series(memory, facts, look)
+            legs = self._legs(self._targets[reading.cell, reading.bond_bull], facts, facts.equity)
+            gap = _gap(legs)
+        missing = (*look.missing, *gap.unpriced)
+        present, needed = self.warming(memory)
+
+        def worded() -> tuple[GateVerdict, ...]:
+            if reading is None:
+                warm = _warming(present, needed)
+                return (*blocked, *map(_calendar_gate, seen), warm)
+            warm = GateVerdict(gate="warm-up", passed=True, text=f"{present} bars")
+            return (*blocked, *map(_calendar_gate, seen), warm, _priced(missing))
+
+        gates, failed = later(worded), None
+        if blocked or missing or reading is None or any([one.fault for one in seen]):
+            failed = next(gate for gate in gates if not gate.passed)
+        series = self._series(seen, facts, look)
         if reading is None:
+            assert failed is not None
             return StrategyVerdict(
-                result=failed.reason if failed else "warming_up",
-                text=failed.text if failed else "",
+                result=failed.reason,
+                text=failed.text,
                 series=series,
-                gates=tuple(gates),
+                gates=gates,
+                held=True,
                 steps=later(lambda: (_data_step(series, failed), *tree.unreached(2))),
             )
-        return self._verdict(reading, look.days, legs, facts, gates, failed, series)
+        return self._verdict(reading, look.days, legs, gap, facts, gates, failed, series)
 
     def _look(self, memory: RegimeMemory, facts: SlotFacts) -> _Look:
         """Return the final reading, or inside a session the one with today's quotes."""
         final = _Look(memory.reading, memory.days_in_cell)
         last = memory.signal.last
-        inside = facts.wall_clock and facts.slot is not Slot.OPEN
+        inside = facts.wall_clock and facts.slot is not _OPEN
         if not inside or last is None or last >= facts.session_date:
             return final
         signal = facts.price(self.signal)
@@ -165,22 +207,18 @@ class RegimeStrategy:
         same = reading and memory.reading and reading.cell == memory.reading.cell
         return _Look(reading, memory.days_in_cell if same else 0, (signal, bond))
 
-    def _series_gates(self, memory: RegimeMemory, facts: SlotFacts) -> list[GateVerdict]:
-        """Say for each series whether it has exactly one bar per session from its anchor."""
-        gates, final = [], facts.final_ordinal
+    def _seen(self, memory: RegimeMemory, final: int) -> list[_Seen]:
+        """Say for each series what is there, and whether that is one bar per session."""
+        seen = []
         for symbol, track in self._tracks(memory):
-            whole = track.whole(final)
-            gates.append(
-                GateVerdict(
-                    gate=f"calendar {symbol}",
-                    passed=whole,
-                    text=f"{symbol}: {track.found} bars, none missing"
-                    if whole
-                    else track.fault(symbol, final),
-                    reason="" if whole else "data_gap",
-                )
+            expected = found = track.found
+            fault = ""
+            if not track.whole(final):
+                expected, fault = track.expected(final), track.fault(symbol, final)
+            seen.append(
+                _make(_Seen, (symbol, track.anchor, track.last, found, expected, track.bar, fault))
             )
-        return gates
+        return seen
 
     def _tracks(self, memory: RegimeMemory) -> tuple[tuple[str, Track], ...]:
         signal, bond = self._names
@@ -188,26 +226,18 @@ class RegimeStrategy:
             return (signal, memory.signal), (bond, memory.bond)
         return ((signal, memory.signal),)
 
-    def _warm(self, memory: RegimeMemory, reading: RegimeReading | None) -> GateVerdict:
-        """Say whether there is a reading at all."""
-        present, needed = self.warming(memory)
-        if reading is not None:
-            return GateVerdict(gate="warm-up", passed=True, text=f"{present} bars")
-        return GateVerdict(
-            gate="warm-up",
-            passed=False,
-            text=f"warming up {present}/{needed}",
-            reason="warming_up",
-        )
-
     def _legs(
-        self, wanted: tuple[Decimal, ...], facts: SlotFacts, equity: Decimal | None
+        self, wanted: Mapping[str, Decimal], facts: SlotFacts, equity: Decimal | None
     ) -> list[_Leg]:
         """Look at the five legs: what was carried out, what is wanted, what is there."""
         legs = []
-        for instrument, symbol, target in zip(self.legs, self._symbols, wanted, strict=True):
+        for instrument, (symbol, target) in zip(self.legs, wanted.items(), strict=True):
+            owned, carried = facts.owned(instrument), facts.carried(instrument)
+            if not (owned or target or carried):  # most are neither there nor wanted
+                idle = (instrument, symbol, carried, target, target, ZERO, owned, True, None)
+                legs.append(_make(_Leg, idle))
+                continue
             listed = facts.listed(instrument)
-            owned = facts.owned(instrument)
             price = facts.price(instrument) if listed and (owned or target) else None
             reachable = target if listed else ZERO
             actual: Decimal | None = ZERO
@@ -215,19 +245,8 @@ class RegimeStrategy:
                 reachable = ZERO
             if owned:
                 actual = owned * price / equity if price is not None and equity else None
-            legs.append(
-                _Leg(
-                    instrument,
-                    symbol,
-                    facts.carried(instrument),
-                    target,
-                    reachable,
-                    actual,
-                    owned,
-                    listed,
-                    price,
-                )
-            )
+            leg = (instrument, symbol, carried, target, reachable, actual, owned, listed, price)
+            legs.append(_make(_Leg, leg))
         return legs
 
     def _verdict(
@@ -235,16 +254,14 @@ class RegimeStrategy:
         reading: RegimeReading,
         days: int,
         legs: list[_Leg],
+        gap: _Gap,
         facts: SlotFacts,
-        gates: list[GateVerdict],
+        gates: tuple[GateVerdict, ...],
         failed: GateVerdict | None,
         series: tuple[SeriesFacts, ...],
     ) -> StrategyVerdict:
         """Compare, and name the legs that have to move."""
-        deviation = ZERO
-        for leg in legs:
-            deviation += abs(leg.carried - leg.target)
-        drift = _drift(legs)
+        deviation, drift, _ = gap
         measured = drift if self._by_drift else deviation
         held_cell = facts.held_cell
         wishes: tuple[Wish, ...] = ()
@@ -282,10 +299,11 @@ class RegimeStrategy:
             reading=reading,
             days_in_cell=days,
             series=series,
-            gates=tuple(gates),
+            gates=gates,
+            held=failed is not None,
             steps=later(steps),
             carried={leg.symbol: leg.carried for leg in legs},
-            targets={leg.symbol: leg.target for leg in legs},
+            targets=self._targets[reading.cell, reading.bond_bull],
             deviation=deviation,
             drift=drift,
             threshold=self._threshold,
@@ -317,42 +335,25 @@ class RegimeStrategy:
             )
         return tuple(wishes)
 
-    def _series(
-        self, memory: RegimeMemory, facts: SlotFacts, look: _Look
-    ) -> tuple[SeriesFacts, ...]:
+    def _series(self, seen: list[_Seen], facts: SlotFacts, look: _Look) -> tuple[SeriesFacts, ...]:
         """State what was known of each series."""
-        final, at, source = facts.final_ordinal, facts.at, self._source
-        seen = [
-            (symbol, track.anchor, track.last, track.found, track.expected(final), track.bar)
-            for symbol, track in self._tracks(memory)
-        ]
-        prices = look.provisional or (None, None)
+        at, source, prices = facts.at, self._source, look.provisional or (None, None)
         return later(
             lambda: tuple(
-                _facts_of(*one, source, price, at) for one, price in zip(seen, prices, strict=False)
+                _facts_of(one, source, price, at) for one, price in zip(seen, prices, strict=False)
             )
         )
 
 
-def _facts_of(
-    symbol: str,
-    anchor: date | None,
-    last: date | None,
-    found: int,
-    expected: int,
-    bar: Bar | None,
-    source: str,
-    price: Decimal | None,
-    at: datetime,
-) -> SeriesFacts:
+def _facts_of(one: _Seen, source: str, price: Decimal | None, at: datetime) -> SeriesFacts:
     return SeriesFacts(
-        symbol=symbol,
-        anchor=anchor,
-        last=last,
-        found=found,
-        expected=expected,
-        last_close=None if bar is None else f"{bar.close:f}",
-        last_volume=None if bar is None else f"{bar.volume:f}",
+        symbol=one.symbol,
+        anchor=one.anchor,
+        last=one.last,
+        found=one.found,
+        expected=one.expected,
+        last_close=None if one.bar is None else f"{one.bar.close:f}",
+        last_volume=None if one.bar is None else f"{one.bar.volume:f}",
         source=source,
         provisional_price=None if price is None else text(price),
         provisional_at=None if price is None else utc_text(at),
@@ -369,31 +370,43 @@ def _data_step(series: tuple[SeriesFacts, ...], failed: GateVerdict | None) -> S
     )
 
 
-def _priced(legs: list[_Leg], absent: tuple[str, ...]) -> GateVerdict:
-    """Demand a price of every listed leg that is held or wanted, and of provisional elements."""
-    missing = [*absent]
-    for leg in legs:
-        if leg.price is None and leg.listed and (leg.owned or leg.target):
-            missing.append(leg.symbol)
-    if not missing:
-        return _PRICED
+def _calendar_gate(one: _Seen) -> GateVerdict:
+    """Say whether a series has exactly one bar per session from its anchor."""
     return GateVerdict(
-        gate="price",
-        passed=False,
-        text=f"no valid price of {', '.join(dict.fromkeys(missing))}",
-        reason="no_price",
+        gate=f"calendar {one.symbol}",
+        passed=not one.fault,
+        text=one.fault or f"{one.symbol}: {one.found} bars, none missing",
+        reason="data_gap" if one.fault else "",
     )
 
 
-def _drift(legs: list[_Leg]) -> Decimal | None:
-    """Return Σ |actual - target|, to 6 decimals; None where a holding has no price."""
-    total = ZERO
-    for leg in legs:
-        if leg.actual is None:
-            return None
-        if leg.owned or leg.target:
-            total += abs(leg.actual - leg.target)
-    return total.quantize(MICRO)
+def _warming(present: int, needed: int) -> GateVerdict:
+    text = f"warming up {present}/{needed}"
+    return GateVerdict(gate="warm-up", passed=False, text=text, reason="warming_up")
+
+
+def _priced(missing: tuple[str, ...]) -> GateVerdict:
+    """Demand a price of every listed leg that is held or wanted, and of provisional elements."""
+    if not missing:
+        return _PRICED
+    text = f"no valid price of {', '.join(dict.fromkeys(missing))}"
+    return GateVerdict(gate="price", passed=False, text=text, reason="no_price")
+
+
+def _gap(legs: list[_Leg]) -> _Gap:
+    """Add up how far the legs are from their targets."""
+    deviation = drift = ZERO
+    is_known, unpriced = True, []
+    for _, symbol, carried, target, _, actual, owned, listed, price in legs:
+        deviation += abs(carried - target)
+        if owned or target:
+            if actual is None:
+                is_known = False
+            else:
+                drift += abs(actual - target)
+            if price is None and listed:
+                unpriced.append(symbol)
+    return _make(_Gap, (deviation, drift.quantize(MICRO) if is_known else None, unpriced))
 
 
 def _shown(cell: int | None) -> str:

@@ -5,18 +5,18 @@
     close → realised volatility → z → latch ┐             │        ├→ one of six cells
                                    crush ───┴→ volatility ┴────────┘
 
-Everything that a bar adds is first worked out beside the memory (`_After`) and then taken
-over; a provisional element stops half-way. So a look at a quote can never leave a trace, and
-both ways give the same bits. Latch and days in cell move from the first reading on only:
-before that, no memory but the filter's advances. regime-strategy.md, sections 3 to 8.
+A provisional element goes the same way as a final one, through a copy of the memory that is
+thrown away. So a look at a quote can never leave a trace, and both ways give the same bits.
+Latch and days in cell move from the first reading on only: before that, no memory but the
+filter's advances. regime-strategy.md, sections 3 to 8.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from math import inf, log
+from typing import Any, Self
 
 from engine.domain.market import Bar
 from engine.domain.regime import RegimeReading, Trend, VolState
@@ -27,11 +27,10 @@ from engine.strategy.indicators import (
     Moments,
     RollingMax,
     Smoother,
-    mean_of,
     realized_volatility,
     relative_change,
     slid,
-    tail,
+    units,
 )
 from engine.strategy.track import Track
 
@@ -40,14 +39,10 @@ OSCILLATIONS = 20  # oscillator values kept for smoothing
 HISTORY_LOADED = 800  # bars of history a decision wants
 HISTORY_MIN = 750  # fewer are marked: T is off by up to 2.5e-4 at 750 bars, 0.05 at 600
 
-CELLS = {
-    (Trend.BULL, VolState.LOW): 1,
-    (Trend.BULL, VolState.HIGH): 2,
-    (Trend.SIDE, VolState.LOW): 3,
-    (Trend.SIDE, VolState.HIGH): 4,
-    (Trend.BEAR, VolState.LOW): 5,
-    (Trend.BEAR, VolState.HIGH): 6,
-}
+# by these names a member costs nothing to look at: as an attribute of its class it costs as much
+# as five of the filter's multiplications, and all of this is done for every bar
+_BULL, _SIDE, _BEAR = Trend.BULL, Trend.SIDE, Trend.BEAR
+_LOW, _HIGH = VolState.LOW, VolState.HIGH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +110,7 @@ class RegimeMemory:
     scale: RollingMax = field(default_factory=lambda: RollingMax(INNOVATIONS))
     oscillations: list[float] = field(default_factory=list)  # the last 20
     smoothed: list[float] = field(default_factory=list)  # the last 20
+    t_norm: float = 0.0  # of the last bar
     returns: list[float] = field(default_factory=list)
     volatilities: list[float] = field(default_factory=list)
     moments: Moments = NO_MOMENTS  # of the last vol_baseline_window volatilities
@@ -122,19 +118,17 @@ class RegimeMemory:
     reading: RegimeReading | None = None
     days_in_cell: int = 0
 
-
-class _After(NamedTuple):
-    """What one more element makes of the series part of a memory."""
-
-    belief: kalman.Filter
-    fast: int
-    slow: int
-    oscillations: list[float]
-    smoothed: list[float]
-    t_norm: float
-    log_return: float | None
-    volatility: float | None
-    moments: Moments
+    def copy(self) -> "RegimeMemory":
+        """Return what may be advanced without a trace in this one; of the bonds only the sums."""
+        return replace(
+            self,
+            closes=self.closes.copy(),
+            scale=self.scale.copy(),
+            oscillations=self.oscillations.copy(),
+            smoothed=self.smoothed.copy(),
+            returns=self.returns.copy(),
+            volatilities=self.volatilities.copy(),
+        )
 
 
 class RegimeModel:
@@ -149,6 +143,8 @@ class RegimeModel:
             p.process_noise_2,
             p.symmetric_volume_adjustment,
         )
+        self._fast, self._slow = units(p.sma_fast), units(p.sma_slow)
+        self._bond_fast, self._bond_slow = units(p.bond_sma_fast), units(p.bond_sma_slow)
         self._first_pass = Smoother(p.osc_smoothness)
         self._second_pass = Smoother(p.strength_smoothness) if p.double_smoothing else None
 
@@ -168,19 +164,8 @@ class RegimeModel:
         if signal is None or not memory.signal.take(session_date, ordinal, signal):
             return
         close = _price(signal.close)
-        after = self._after(memory, close, float(signal.volume))
-        reading = self._read(memory, after, session_date, close, None)
-        memory.closes.append(close)
-        memory.belief, memory.fast, memory.slow = after.belief, after.fast, after.slow
-        if memory.signal.found > 1:
-            memory.scale.push(abs(after.belief.innovation))
-        memory.oscillations = after.oscillations
-        memory.smoothed = after.smoothed
-        if after.log_return is not None:
-            memory.returns.append(after.log_return)
-        if after.volatility is not None:
-            memory.volatilities.append(after.volatility)
-            memory.moments = after.moments
+        self._take(memory, close, float(signal.volume))
+        reading = self._read(memory, session_date, close)
         if reading is not None:
             held = memory.reading
             same = held is not None and held.cell == reading.cell
@@ -198,73 +183,70 @@ class RegimeModel:
         """
         last = _price(close)
         bond = None if bond_close is None else _price(bond_close)
-        after = self._after(memory, last, 0.0)
-        return self._read(memory, after, session_date, last, bond, provisional=True)
+        after = memory.copy()
+        self._take(after, last, 0.0)
+        return self._read(after, session_date, last, bond, provisional=True)
 
-    def _after(self, memory: RegimeMemory, close: float, volume: float) -> _After:
-        """Work out filter, oscillator and volatility with one more element."""
-        p, closes, moments = self.parameters, memory.closes, memory.moments
-        fast = slid(memory.fast, closes, p.sma_fast, close)
-        slow = slid(memory.slow, closes, p.sma_slow, close)
-        if memory.belief is None:
-            first = kalman.first(close, volume)
-            return _After(first, fast, slow, [], [], 0.0, None, None, moments)
-        belief = kalman.step(memory.belief, close, volume, self._noise)
-        oscillations, smoothed, t_norm = memory.oscillations, memory.smoothed, 0.0
-        if memory.scale.count + 1 >= p.strength_smoothness:
-            largest = memory.scale.with_next(abs(belief.innovation))
-            swing = 100.0 * belief.innovation / largest if largest > 0.0 else 0.0
-            oscillations = tail(oscillations, OSCILLATIONS, swing)
-            strength = self._first_pass.of(oscillations) or 0.0
-            smoothed = tail(smoothed, OSCILLATIONS, strength)
+    def _take(self, memory: RegimeMemory, close: float, volume: float) -> None:
+        """Let one more element pass through averages, filter, oscillator and volatility."""
+        p, closes, before = self.parameters, memory.closes, memory.belief
+        memory.fast, memory.slow = slid(
+            memory.fast, memory.slow, closes, p.sma_fast, p.sma_slow, close
+        )
+        if before is None:
+            memory.belief = kalman.first(close, volume)
+            closes.append(close)
+            return
+        memory.belief = belief = kalman.step(before, close, volume, self._noise)
+        innovation = belief.innovation
+        largest = memory.scale.push(abs(innovation))
+        if memory.scale.count >= p.strength_smoothness:
+            swing = 100.0 * innovation / largest if largest > 0.0 else 0.0
+            strength = self._first_pass.of(_kept(memory.oscillations, swing)) or 0.0
+            smoothed = _kept(memory.smoothed, strength)
             if self._second_pass is not None:
                 second = self._second_pass.of(smoothed)
                 strength = strength if second is None else second
-            t_norm = min(1.0, max(-1.0, strength / p.t_max))
-        log_return = math.log(close / closes[-1])
-        volatility = None
-        if len(memory.returns) + 1 >= p.realized_vol_window:
-            window = tail(memory.returns, p.realized_vol_window, log_return)
-            volatility = realized_volatility(window)
-            moments = moments.slid(memory.volatilities, p.vol_baseline_window, volatility)
-        return _After(
-            belief, fast, slow, oscillations, smoothed, t_norm, log_return, volatility, moments
-        )
+            t_norm = strength / p.t_max
+            memory.t_norm = -1.0 if t_norm < -1.0 else 1.0 if t_norm > 1.0 else t_norm
+        returns, window = memory.returns, p.realized_vol_window
+        returns.append(log(close / closes[-1]))
+        closes.append(close)
+        if len(returns) >= window:
+            past, sigma = memory.volatilities, realized_volatility(returns[-window:])
+            memory.moments = memory.moments.slid(past, p.vol_baseline_window, sigma)
+            past.append(sigma)
 
     def _read(
         self,
         memory: RegimeMemory,
-        after: _After,
         session_date: date,
         close: float,
-        bond_close: float | None,
+        bond_close: float | None = None,
         *,
         provisional: bool = False,
     ) -> RegimeReading | None:
-        """Name the cell of the session that `after` describes; None while warming up."""
-        p = self.parameters
-        bars = len(memory.closes) + 1
-        if bars < self.warmup_bars or after.volatility is None:
+        """Name the cell of the session whose element came last; None while warming up."""
+        p, bars, past = self.parameters, len(memory.closes), memory.volatilities
+        belief = memory.belief
+        if bars < self.warmup_bars or belief is None or not past:
             return None
-        fast = mean_of(after.fast, p.sma_fast)  # warm: there are more than enough
-        slow = mean_of(after.slow, p.sma_slow)
-        sigma = after.volatility
-        past = memory.volatilities
-        z = after.moments.z_score(sigma)
-        k = p.vol_crush_lookback
+        fast, slow = memory.fast / self._fast, memory.slow / self._slow  # warm: enough of both
+        t_norm, sigma, k = memory.t_norm, past[-1], p.vol_crush_lookback + 1
+        z = memory.moments.z_score(sigma)
         change = relative_change(sigma, past[-k] if len(past) >= k else None)
         crush = change is not None and change < p.vol_crush_threshold
         vol, vol_by = self._latched(memory.latch, z, crush)
-        bare_trend = self._trend(after.t_norm, fast > slow)
-        trend = Trend.SIDE if crush and bare_trend is Trend.BEAR else bare_trend
+        bare_trend = self._trend(t_norm, fast > slow)
+        trend = _SIDE if crush and bare_trend is _BEAR else bare_trend
         bond_fast, bond_slow = self._bond_averages(memory, bond_close)
         return RegimeReading(
             session_date=session_date,
             close=close,
-            level=after.belief.level,
-            slope=after.belief.slope,
-            innovation=after.belief.innovation,
-            t_norm=after.t_norm,
+            level=belief.level,
+            slope=belief.slope,
+            innovation=belief.innovation,
+            t_norm=t_norm,
             sma_fast=fast,
             sma_slow=slow,
             sigma=sigma,
@@ -276,7 +258,7 @@ class RegimeModel:
             vol_crush=crush,
             trend_before_crush=bare_trend,
             trend=trend,
-            cell=CELLS[trend, vol],
+            cell=cell_of(trend, vol),
             bond_sma_fast=bond_fast,
             bond_sma_slow=bond_slow,
             bond_bull=None if bond_fast is None or bond_slow is None else bond_fast > bond_slow,
@@ -288,25 +270,22 @@ class RegimeModel:
     def _latched(self, before: VolState, z: float, crush: bool) -> tuple[VolState, str]:
         """Return the latch after a session and the rule that set it; crush has the last word."""
         if crush:
-            return VolState.LOW, "crush"
+            return _LOW, "crush"
         if z > self.parameters.upper_thresh_z:
-            return VolState.HIGH, "upper"
+            return _HIGH, "upper"
         if z < self.parameters.lower_thresh_z:
-            return VolState.LOW, "lower"
+            return _LOW, "lower"
         return before, "hold"
 
     def _trend(self, t_norm: float, averages_bull: bool) -> Trend:
         """Name the trend; equal averages count as falling."""
         if averages_bull:
-            return Trend.BULL if t_norm > self.parameters.t_norm_bull_thresh else Trend.SIDE
-        return Trend.BEAR if t_norm < self.parameters.t_norm_bear_thresh else Trend.SIDE
+            return _BULL if t_norm > self.parameters.t_norm_bull_thresh else _SIDE
+        return _BEAR if t_norm < self.parameters.t_norm_bear_thresh else _SIDE
 
     def _bond_sums(self, memory: RegimeMemory, newest: float) -> tuple[int, int]:
-        p, closes = self.parameters, memory.bond_closes
-        return (
-            slid(memory.bond_fast, closes, p.bond_sma_fast, newest),
-            slid(memory.bond_slow, closes, p.bond_sma_slow, newest),
-        )
+        p, sums = self.parameters, (memory.bond_fast, memory.bond_slow)
+        return slid(*sums, memory.bond_closes, p.bond_sma_fast, p.bond_sma_slow, newest)
 
     def _bond_averages(
         self, memory: RegimeMemory, newest: float | None
@@ -321,12 +300,26 @@ class RegimeModel:
             fast, slow = self._bond_sums(memory, newest)
         if bars < p.bond_sma_slow:
             return None, None
-        return mean_of(fast, p.bond_sma_fast), mean_of(slow, p.bond_sma_slow)
+        return fast / self._bond_fast, slow / self._bond_slow
+
+
+def cell_of(trend: Trend, vol: VolState) -> int:
+    """Return the cell: a trend's two stand one after the other, Low before High."""
+    low = 1 if trend is _BULL else 3 if trend is _SIDE else 5
+    return low + 1 if vol is _HIGH else low
+
+
+def _kept(values: list[float], newest: float) -> list[float]:
+    """Take the newest into the last oscillator values, in place, and return them."""
+    values.append(newest)
+    if len(values) > OSCILLATIONS:
+        del values[0]
+    return values
 
 
 def _price(value: Decimal) -> float:
     """Return a price as float64; the gates let nothing else than finite positive prices pass."""
     price = float(value)
-    if not 0.0 < price < math.inf:
+    if not 0.0 < price < inf:
         raise BrokenInvariant(f"price {value} reached the regime model")
     return price

@@ -41,7 +41,7 @@ def test_oscillator_reaches_the_clip_at_the_twenty_fifth_bar() -> None:
     assert rows[-1]["date"] == "2009-04-01"
     assert memory.belief is not None
     assert abs(memory.belief.innovation - 1.347905382) < HALF_DIGIT
-    assert abs(memory.scale.with_next(0.0) - 2.800371240) < HALF_DIGIT
+    assert abs(memory.scale.push(0.0) - 2.800371240) < HALF_DIGIT
     assert abs(memory.smoothed[-1] - 59.327061481) < HALF_DIGIT
     assert memory.smoothed[:-1] == [0.0] * (len(memory.smoothed) - 1)
 

@@ -86,10 +86,10 @@ def test_a_steady_ramp_is_no_surprise_for_long() -> None:
     ramp = [100 + 0.5 * t for t in range(221)]
     of, memory, t_at_25 = model(), RegimeMemory(), 0.0
     for n, close in enumerate(ramp):
-        if n == 24:
-            t_at_25 = of._after(memory, close, 1000.0).t_norm
         same = bar(close, START + n * DAY)
         of.advance(memory, same.session_date, n, same, same)
+        if n == 24:
+            t_at_25 = memory.t_norm
     assert t_at_25 == 1.0
     assert memory.reading is not None
     assert abs(memory.reading.t_norm - 0.003013) < 5e-7
