@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, cast
 
@@ -228,9 +229,8 @@ def _same(value: Any) -> Any:
 # -- snapshots -----------------------------------------------------------------------------
 # One row per bar of a long backtest: the only event whose size and speed matter. A row: eight
 # values that are always there, then an object of those that are not the default. Of quiet days
-# only the first has such a row, the others what changes: session date, equity, equity before,
-# high water, price of what is held, and the signal's where that is another instrument.
-# v_snapshots reads both shapes.
+# only the first has such a row, the others a text: session date, close of what is held, and the
+# signal's where that is another instrument. The rest follows from them, here and in v_snapshots.
 
 _FIXED = 8
 _HINTS = typing.get_type_hints(Snapshot)
@@ -249,7 +249,8 @@ _REST = sorted(
 )
 
 
-_QUIET = 5  # values of a quiet day that are always there
+_BETWEEN = '","'
+_OLD_CLOSES = 4  # where closes begin in a quiet day's array, as it was before schema 5
 
 
 def _snapshots_text(event: SnapshotTaken) -> str:
@@ -273,28 +274,14 @@ def _row_text(row: Snapshot) -> str:
 
 
 def _quiet_text(quiet: QuietDays) -> str:
-    """Write columns, each in one go: a long run has one of these lines for every bar."""
-    equities = _texts(quiet.equities)
-    columns = [
-        map(str, quiet.days[1:]),
-        equities[1:],
-        equities[:-1],
-        _texts(quiet.highs)[1:],
-        _texts(quiet.prices)[1:],
-    ]
-    if quiet.signals is not None:
-        columns.append(_texts(quiet.signals)[1:])
-    lines = '"],["'.join(map('","'.join, zip(*columns, strict=True)))
-    return f'["{lines}"]' if lines else ""
-
-
-def _texts(values: list[Decimal]) -> list[str]:
-    """Return the text of each; of what stands still (high waters, no price) it is made once."""
-    different = {id(value): value for value in values}
-    if len(different) > len(values) // 4:
-        return list(map(str, values))
-    texts = {key: str(value) for key, value in different.items()}
-    return [texts[id(value)] for value in values]
+    """Write a text for each day: a long run has one of these for every bar."""
+    days, prices = islice(map(date.isoformat, quiet.days), 1, None), quiet.prices[1:]
+    if quiet.signals is None:
+        lines = [f"{day} {price!s}" for day, price in zip(days, prices, strict=True)]
+    else:
+        signals = quiet.signals[1:]
+        lines = [f"{d} {p!s} {s!s}" for d, p, s in zip(days, prices, signals, strict=True)]
+    return f'"{_BETWEEN.join(lines)}"' if lines else ""
 
 
 def _snapshots(found: dict[str, Any]) -> SnapshotTaken:
@@ -302,18 +289,22 @@ def _snapshots(found: dict[str, Any]) -> SnapshotTaken:
     return SnapshotTaken(rows=_quiet(rows[0], **found["quiet"]) if "quiet" in found else rows)
 
 
-def _quiet(first: Snapshot, days: list[list[str]], start: str | None = None) -> QuietDays:
+def _quiet(
+    first: Snapshot, days: list[str] | list[list[str]], start: str | None = None
+) -> QuietDays:
     quiet = QuietDays(first)
     quiet.start = None if start is None else Decimal(start)
-    quiet.signals = [ZERO] if days and len(days[0]) > _QUIET else None
-    for day, *texts in days:
-        equity, _, high, price, *signal = map(Decimal, texts)
-        quiet.days.append(date.fromisoformat(day))
-        quiet.equities.append(equity)
-        quiet.highs.append(high)
-        quiet.prices.append(price)
-        if quiet.signals is not None:
-            quiet.signals += signal
+    told = [
+        day.split(" ") if isinstance(day, str) else [day[0], *day[_OLD_CLOSES:]] for day in days
+    ]
+    if told:
+        dates, prices, *signals = zip(*told, strict=True)
+        quiet.signals = [ZERO] if signals else None
+        quiet.take(
+            [date.fromisoformat(day) for day in dates],
+            list(map(Decimal, prices)),
+            [Decimal(close) for column in signals for close in column],
+        )
     return quiet
 
 

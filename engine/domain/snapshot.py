@@ -114,7 +114,7 @@ class QuietDays(Sequence[Snapshot]):
             if bar is None:
                 return False
             signal = bar.close
-        self._take([day], [price], [signal])
+        self.take([day], [price], [signal])
         return True
 
     def extend(self, days: Sequence[date], stretch: Stretch) -> None:
@@ -125,11 +125,12 @@ class QuietDays(Sequence[Snapshot]):
             prices = stretch.closes(self._priced)[: len(days)]
         if self._followed is not None:
             signals = stretch.closes(self._followed)[: len(days)]
-        self._take(days, prices, signals)
+        self.take(days, prices, signals)
 
-    def _take(
+    def take(
         self, days: Sequence[date], prices: Sequence[Decimal], signals: Sequence[Decimal]
     ) -> None:
+        """Take session dates with the closes of what is held, and of what is followed besides."""
         cash, quantity, high = self.first.cash, self._quantity, self.highs[-1]
         equities = [cash + quantity * price for price in prices] if quantity else [cash] * len(days)
         self.days += days

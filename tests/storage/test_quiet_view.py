@@ -1,7 +1,10 @@
 """v_snapshots of days that were written as what changed."""
 
+import json
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,9 @@ from engine.domain.ids import InstrumentId
 from engine.domain.instrument import stock_id
 from engine.domain.market import Bar
 from engine.domain.snapshot import Holding, QuietDays
+from storage.codec import VERSION, decode, encode
+from storage.connect import open_reader, open_writer
+from storage.queries.listing import rows
 from tests.storage.samples import DAY, QQQ, position, snapshot, unit
 from tests.storage.test_projections import tables
 
@@ -43,3 +49,23 @@ async def test_quiet_days_are_shown_as_the_rows_they_stand_for(
     assert len(short["snapshots"]) == 4
     assert short["snapshots"] == whole["snapshots"]
     assert short["jobs"] == whole["jobs"]
+    older = before_schema_5(quiet)
+    assert decode("SnapshotTaken", VERSION, older) == facts.SnapshotTaken(rows=quiet)
+    with closing(open_writer(tmp_path / "q.db")) as db:
+        db.execute("DROP TRIGGER events_are_never_changed")
+        db.execute("UPDATE events SET payload = ? WHERE kind = 'SnapshotTaken'", (older,))
+    with closing(open_reader(tmp_path / "q.db")) as db:
+        assert rows(db, "snapshots") == whole["snapshots"]
+
+
+def before_schema_5(quiet: QuietDays) -> str:
+    """The payload of these days as it was before: an array with all that changes."""
+    payload = json.loads(encode(facts.SnapshotTaken(rows=quiet)))
+    assert all(isinstance(day, str) for day in payload["quiet"]["days"])
+    columns = [quiet.days, quiet.equities, quiet.highs, quiet.prices]
+    days = zip(*columns, *([quiet.signals] if quiet.signals else []), strict=True)
+    told = [[str(value) for value in day] for day in days]
+    payload["quiet"]["days"] = [
+        [day, equity, before[1], *rest] for before, (day, equity, *rest) in pairwise(told)
+    ]
+    return json.dumps(payload, separators=(",", ":"))
