@@ -35,6 +35,10 @@ class Inbox:
     def __bool__(self) -> bool:
         return bool(self.reports)
 
+    async def rest(self, seconds: float) -> None:
+        """Let time pass, whatever has arrived."""
+        await asyncio.sleep(seconds)
+
     async def wait(self, timeout_s: float) -> None:
         """Return when something arrives or the time is over."""
         if self.reports:

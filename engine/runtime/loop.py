@@ -397,7 +397,7 @@ class Loop:
                 found += await self._take_requests()
             is_fresh = self._clock.monotonic() - looked < _LOOKED_S
             if not is_fresh:
-                await asyncio.sleep(0.02)  # a signal that came meanwhile is heard first
+                await self.inbox.rest(0.02)  # a signal that came meanwhile is heard first
             if self._router.entries_barred or (is_fresh and not is_news):
                 return found
 

@@ -72,6 +72,10 @@ class SimInbox(Inbox):
         self._on_turn(self.reports[0] if self.reports else None)
         return super().take()
 
+    async def rest(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self._clock.advance(seconds)
+
     async def wait(self, timeout_s: float) -> None:
         """Let virtual time pass."""
         if not self.reports:
