@@ -2,10 +2,13 @@
 
 It is a session of its own, under the instance lock and with the configured client id, that never
 becomes RUNNING: what was filled while nobody looked is booked, orders without an answer are asked
-for, and every wish to send or cancel is left to the next start.
+for, and every wish to send or cancel is left to the next start. What a person decides, to accept
+a difference or settle an order, needs no broker: a session that only writes it.
 """
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from engine.brokers.ibkr.terms import Timings
@@ -13,8 +16,14 @@ from engine.core.decide import decide
 from engine.core.evolve import evolve
 from engine.core.state import State, initial, shares_of
 from engine.domain.command import Command, LookUpOrder
-from engine.domain.event import Event, ReconciliationDone, SessionStateChanged
-from engine.domain.input import Input
+from engine.domain.event import (
+    Event,
+    ReconciliationDone,
+    RequestAnswered,
+    SessionStateChanged,
+)
+from engine.domain.input import Input, Requested
+from engine.domain.request import Request
 from engine.domain.session import SessionContext, SessionState
 from engine.errors import BrokerUnreachable, EngineError, SettingsError
 from engine.execution.router import Router
@@ -44,6 +53,22 @@ def compare_once(settings: Settings) -> None:
     Raises SettingsError where there is nothing to compare, SafetyRefusal (exit 3) where account,
     mode and gateway disagree, BrokerUnreachable, EngineRunning.
     """
+    _look_for_book(settings)
+    asyncio.run(run_engine(settings, Watched(), trade=_compare))
+
+
+def decide_alone(settings: Settings, request: Request) -> tuple[str, str]:
+    """Write what a person decides about a difference or an order; return what came of it.
+
+    Raises SettingsError where there is nothing to decide about, EngineRunning.
+    """
+    _look_for_book(settings)
+    answers: list[RequestAnswered] = []
+    asyncio.run(run_engine(settings, Watched(), trade=partial(_decide, request, answers)))
+    return answers[0].result, answers[0].text
+
+
+def _look_for_book(settings: Settings) -> None:
     mode, account = settings.run.mode.value, settings.ibkr.account
     if not plans.at_broker(settings):
         raise SettingsError(
@@ -57,7 +82,37 @@ def compare_once(settings: Settings) -> None:
                 f"book {book} in {settings.storage.path}: no session of it ever ran; "
                 "there is nothing to compare before its first start"
             )
-    asyncio.run(run_engine(settings, Watched(), trade=_compare))
+
+
+def _state(
+    settings: Settings, plan: plans.Plan, context: SessionContext, journal: SqliteJournal
+) -> State:
+    """Return the book as it stands; nothing is made anew in it, for nothing would be sent."""
+    state = initial(
+        context,
+        replace(making.terms(settings, plan), reissue_lost=False),
+        dict(plan.history.instruments),
+        making.books(settings, plan),
+    )
+    fold(state, journal)
+    return state
+
+
+async def _decide(
+    request: Request,
+    answers: list[RequestAnswered],
+    settings: Settings,
+    plan: plans.Plan,
+    context: SessionContext,
+    journal: SqliteJournal,
+    clock: Clock,
+    watched: Watched,
+    emergency: EmergencyFile,
+) -> None:
+    looker = _Looker(_state(settings, plan, context, journal), journal, clock)
+    await looker.move(_S.CREATED, _S.STOPPING, "STOPPED: a person decides without an engine")
+    answers.append(await looker.ask(request))
+    await looker.move(_S.STOPPING, _S.STOPPED, f"{request.kind.value} {answers[0].result}")
 
 
 async def _compare(
@@ -69,13 +124,7 @@ async def _compare(
     watched: Watched,
     emergency: EmergencyFile,
 ) -> None:
-    state = initial(
-        context,
-        making.terms(settings, plan),
-        dict(plan.history.instruments),
-        making.books(settings, plan),
-    )
-    fold(state, journal)
+    state = _state(settings, plan, context, journal)
     inbox = Inbox()
     session = IbkrSession(settings, inbox.put, clock, timings=Timings(ready=_READY_S))
     session.restore(state.orders.values(), state.fills.values())
@@ -108,12 +157,21 @@ async def _compare(
 class _Looker:
     """Decides and writes as an engine does, and asks; it carries out nothing else."""
 
-    def __init__(self, state: State, journal: SqliteJournal, clock: Clock, router: Router) -> None:
+    def __init__(
+        self, state: State, journal: SqliteJournal, clock: Clock, router: Router | None = None
+    ) -> None:
         self._state = state
         self._journal = journal
         self._clock = clock
         self._router = router
         self.found: ReconciliationDone | None = None
+        self._answer: RequestAnswered | None = None
+
+    async def ask(self, request: Request) -> RequestAnswered:
+        """Take what a person asks; return what came of it."""
+        await self._take(Requested(self._clock.wall(), request))
+        assert self._answer is not None
+        return self._answer
 
     async def drain(self, inbox: Inbox) -> None:
         """Take what has come."""
@@ -132,12 +190,14 @@ class _Looker:
             self._look(command)
 
     def _look(self, command: Command) -> None:
-        if isinstance(command, LookUpOrder):
+        if isinstance(command, LookUpOrder) and self._router is not None:
             self._router.look_up(command.order_id)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, ReconciliationDone) and event.trigger == _TRIGGER:
             self.found = event
+        elif isinstance(event, RequestAnswered):
+            self._answer = event
 
     async def move(self, before: SessionState, after: SessionState, reason: str) -> None:
         """Write a step of the session's life."""

@@ -43,6 +43,17 @@ def verdicts(here: Here) -> list[str]:
     return [row[0] for row in rows]
 
 
+def payloads(here: Here, kind: str) -> list[str]:
+    """What is journaled of a kind, oldest first."""
+    from storage.connect import reading
+
+    database = here.folder / "state" / "pilothouse" / "pilothouse.db"
+    with reading(database) as connection:
+        assert connection is not None
+        wanted = "SELECT payload FROM v_events WHERE kind = ? ORDER BY seq"
+        return [row[0] for row in connection.execute(wanted, (kind,))]
+
+
 def at(gateway: Running) -> tuple[str, ...]:
     """The flags of a paper session at it."""
     keys = {
@@ -89,10 +100,31 @@ def compares_without_an_engine(here: Here, gateway: Running) -> None:
     gateway.fault("error", kind=61, code=321, text="not now", nth=2)  # the first is the sync's
     failed = here(*alone)
     assert (failed.code, failed.json["verdict"]) == (4, "UNKNOWN"), failed.err
+    is_settled_without_an_engine(here, alone)
     sessions = here("sessions", "--json").json
-    assert [one["state"] for one in sessions] == ["STOPPED"] * 4
+    assert [one["state"] for one in sessions] == ["STOPPED"] * 9
     assert here("db", "check").code == 0
     assert not here("status", "--json").json["engine"]["running"]
+
+
+def is_settled_without_an_engine(here: Here, alone: tuple[str, ...]) -> None:
+    """A person decides also where no engine runs; who and why is written, nothing is sent."""
+    book = alone[2:]
+    assert here("reconcile", "--accept", SPY, "--reason", "a gift").code == 2  # offline
+    refused = here(
+        "reconcile", "--settle", "ord_x", "--as", "CANCELED", "--reason", "phoned", *book
+    )
+    assert (refused.code, "only an UNKNOWN order can be settled" in refused.out) == (3, True)
+    assert here("reconcile", "--accept", SPY, *book).code == 3  # a reason is needed
+    for item in (SPY, CASH):
+        said = here("reconcile", "--accept", item, "--reason", "a gift", "--json", *book)
+        assert (said.code, said.json["result"], said.json["engine"]) == (0, "DONE", None), said.err
+    compared = here(*alone)
+    assert (compared.code, compared.json["verdict"]) == (0, "CLEAN")
+    assert {one["item"] for one in compared.json["differences"]} == {SPY, CASH}
+    found = [json.loads(text) for text in payloads(here, "DifferenceAccepted")]
+    told = [(one["item"], bool(one["actor"])) for one in found if one["reason"] == "a gift"]
+    assert told == [(SPY, True), (CASH, True)]
 
 
 def lives_by_the_clock_of_the_gateway(here: Here) -> None:

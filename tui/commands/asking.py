@@ -50,17 +50,7 @@ class Answer(NamedTuple):
 
 def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answer:
     """Commit a request and return what came of it within two seconds."""
-    clock = SystemClock()
-    now = clock.wall()
-    request = Request(
-        request_id=request_id(now, SystemIds().bits(80)),
-        kind=RequestKind(kind),
-        actor=terminal.actor(),
-        reason=reason,
-        args=dict(args),
-        asked_at=now,
-    )
-    holder = read_holder(database)
+    request, holder = _request(kind, reason, args), read_holder(database)
     if holder is None and request.kind not in WAITS_FOR_AN_ENGINE:
         text = f"no engine runs on {database}"
         return Answer(request, DONE if request.kind is RequestKind.STOP else NO_ENGINE, text, None)
@@ -78,6 +68,18 @@ def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answ
         if holder is None:
             return Answer(request, WAITS, "no engine runs; in force when the next one starts", None)
         return _wait(box, database, request, holder)
+
+
+def _request(kind: str, reason: str, args: Mapping[str, str]) -> Request:
+    now = SystemClock().wall()
+    return Request(
+        request_id=request_id(now, SystemIds().bits(80)),
+        kind=RequestKind(kind),
+        actor=terminal.actor(),
+        reason=reason,
+        args=dict(args),
+        asked_at=now,
+    )
 
 
 def _wait(box: SqliteRequestBox, database: Path, request: Request, holder: Holder) -> Answer:
@@ -166,6 +168,24 @@ def reconciled(
         time.sleep(POLL_S)
     print_answers([answer], as_json=as_json)
     return exit_code(answer) or EXIT_CODES[NOT_TAKEN]
+
+
+def decided(
+    database: Path, wish: Wish, settings: Callable[[], "Settings"], *, as_json: bool
+) -> int:
+    """Ask for what a person decides, print what came of it; return the exit code.
+
+    Without an engine this process writes it by itself, to the book of what `settings` loads.
+    """
+    if read_holder(database) is not None:
+        answer = ask(database, *wish)
+    else:
+        from tui.compared import decide_alone
+
+        request = _request(*wish)
+        answer = Answer(request, *decide_alone(settings(), request), None)
+    print_answers([answer], as_json=as_json)
+    return exit_code(answer)
 
 
 def _compared(

@@ -209,7 +209,8 @@ def reconcile(
     """Compare our ledger with the broker's account now and print the report.
 
     Through the running engine; without one this process connects with ibkr.client_id, compares
-    and sends nothing. Exit 7 with differences, 4 when the broker did not answer everything.
+    and sends nothing; what is accepted or settled then needs no broker. Exit 7 with differences,
+    4 when the broker did not answer everything.
 
     \b
     Examples:
@@ -222,19 +223,21 @@ def reconcile(
         raise typer.BadParameter("one thing at a time: --accept or --settle")
     if (settle is None) != (status is None):
         raise typer.BadParameter("--settle ORDER_ID and --as STATUS go together")
-    if accept is not None:
-        _ask([("ACCEPT_DIFFERENCE", reason, {"item": accept})], db, config, as_json=as_json)
-    if settle is not None and status is not None:
-        args = {"order_id": settle, "status": status.upper()}
-        _ask([("SETTLE", reason, args)], db, config, as_json=as_json)
-    from tui.commands.asking import reconciled
+    from tui.commands.asking import decided, reconciled
 
     def loaded() -> "Settings":
         from tui.commands.starting import flags, settings_of
 
         return settings_of(flags(("--db", "storage.path", db), sets=settings), config)
 
-    raise typer.Exit(reconciled(database_of(db, config), reason, loaded, as_json=as_json))
+    database, wish = database_of(db, config), None
+    if accept is not None:
+        wish = ("ACCEPT_DIFFERENCE", reason, {"item": accept})
+    elif settle is not None and status is not None:
+        wish = ("SETTLE", reason, {"order_id": settle, "status": status.upper()})
+    if wish is not None:
+        raise typer.Exit(decided(database, wish, loaded, as_json=as_json))
+    raise typer.Exit(reconciled(database, reason, loaded, as_json=as_json))
 
 
 def _ask(
