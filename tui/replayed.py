@@ -44,7 +44,8 @@ from tui.source import ALWAYS, READ_AFTER, DatabaseSource
 from tui.view import Moment, Reading, Row, View, Wanted
 from tui.widgets.lines import Span
 
-AHEAD_S = 0.05
+AHEAD_S = 0.03
+"""How long copies are made ahead of need before it is looked whether something else is wanted."""
 
 Wish = Callable[[Player, float], None]
 
@@ -68,8 +69,14 @@ class ReplaySource(DatabaseSource):
         self._wishes = wishes
         first, last = steps.steps[0].seq, steps.steps[-1].seq
         self._rewind = Rewind(path, steps.book, first, last)
+        self._ahead_done = False  # every copy is there: any jump is short
         self._end: Row | None = None
         self._shown: tuple[object, ...] = ()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something to be done though nothing changed."""
+        return super().unfinished or not self._ahead_done
 
     def close(self) -> None:
         """Let go of the database in memory."""
@@ -86,8 +93,8 @@ class ReplaySource(DatabaseSource):
             self._rewind.seek(player.seq)
             self._old = set(READ_AFTER)
         shown = player.seq, player.playing, player.speed, player.home, wanted
-        if shown == self._shown and not self.unfinished:
-            self._rewind.prepare(AHEAD_S)
+        if shown == self._shown and not super().unfinished:
+            self._ahead_done = self._ahead_done or self._rewind.prepare(AHEAD_S)
             return None
         self._shown = shown
         self._read(self._rewind.db, self._timeline.session_id, self._timeline.book, wanted | ALWAYS)
