@@ -15,13 +15,14 @@ KILLS_SEED ?= 7
 WORKERS ?= 2
 HOURS ?= 24
 SPEED ?= 60
+OUT ?= .
 
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find engine storage tui tests -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench docs sim soak kills sequences fuzz clients lock clean
+.PHONY: help run setup test check format bench docs walk sim soak kills sequences fuzz clients lock clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -68,6 +69,9 @@ bench: setup ## measure against the targets, nothing else running
 
 docs: setup ## make the pictures and tables of docs/ again, from the snapshot tests
 	@$(BIN)/python -m tests.docs.pages
+
+walk: setup ## walk over every pane in tmux and compare each number with --json: make walk OUT=.
+	@$(BIN)/python -m tests.walk $(OUT)
 
 sim: setup ## random faults, six seeds a second on two cores: make sim SEEDS=10000 FIRST=0, or SEED=7
 	@PILOTHOUSE_SIM_SEEDS=$(SEEDS) PILOTHOUSE_SIM_FIRST=$(FIRST) PILOTHOUSE_SIM_SEED=$(SEED) \

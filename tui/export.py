@@ -1,11 +1,12 @@
 """Shown rows as a file: csv or json, full precision, UTC; what is there is never written over."""
 
 import csv
-import io
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TextIO
 
 from tui.format import Shown
 from tui.view import Moment, Row
@@ -30,16 +31,6 @@ def values_of(row: Row, columns: Sequence[Column], moment: Moment) -> list[objec
     return found
 
 
-def csv_text(rows: Sequence[Row], columns: Sequence[Column], moment: Moment) -> str:
-    """Return the rows as comma-separated values under their names."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names_of(columns))
-    for row in rows:
-        writer.writerow([_csv_cell(value) for value in values_of(row, columns, moment)])
-    return out.getvalue()
-
-
 def _csv_cell(value: object) -> object:
     """A text that a spreadsheet would run as a formula gets an apostrophe; numbers stay."""
     if value is None:
@@ -58,25 +49,75 @@ def _is_number(text: str) -> bool:
         return not text
 
 
-def json_text(rows: Sequence[Row], columns: Sequence[Column], moment: Moment) -> str:
-    """Return the rows as a JSON array of objects, ASCII only."""
-    names = names_of(columns)
-    objects = [dict(zip(names, values_of(row, columns, moment), strict=True)) for row in rows]
-    return json.dumps(objects, indent=1, default=str) + "\n"
+class _Csv:
+    """Comma-separated values under their names."""
+
+    def __init__(self, out: TextIO, names: list[str]) -> None:
+        self._writer = csv.writer(out, lineterminator="\n")
+        self._writer.writerow(names)
+
+    def add(self, values: list[object]) -> None:
+        """Write a row."""
+        self._writer.writerow([_csv_cell(value) for value in values])
+
+    def end(self) -> None:
+        """Nothing is left open."""
 
 
-def write(path: Path, rows: Sequence[Row], columns: Sequence[Column], moment: Moment) -> int:
+class _Json:
+    """One array of objects, ASCII only."""
+
+    def __init__(self, out: TextIO, names: list[str]) -> None:
+        self._out, self._names = out, names
+        self._before = "[\n "
+
+    def add(self, values: list[object]) -> None:
+        """Write an object."""
+        found = dict(zip(self._names, values, strict=True))
+        self._out.write(self._before + json.dumps(found, default=str))
+        self._before = ",\n "
+
+    def end(self) -> None:
+        """Close the array."""
+        self._out.write("\n]\n" if self._before[0] == "," else "[]\n")
+
+
+KINDS: Mapping[str, type[_Csv] | type[_Json]] = {".csv": _Csv, ".json": _Json}
+
+
+def write(
+    path: Path,
+    pieces: Iterable[Iterable[Row]],
+    columns: Sequence[Column],
+    moment: Moment,
+    told: Callable[[int], None] = lambda _: None,
+) -> int:
     """Write a file that is not there yet, csv or json by its name; return the rows written.
 
-    OSError where it cannot be made, FileExistsError among them; ValueError for another ending.
+    Rows come in pieces, so that a million need no memory; `told` hears how many there are by
+    then, and may raise to give up. The name is there when all is written, or never. OSError
+    where it cannot be made, FileExistsError among them; ValueError for another ending.
     """
-    kinds = {".csv": csv_text, ".json": json_text}
-    if path.suffix not in kinds:
+    if path.suffix not in KINDS:
         raise ValueError("the name must end in .csv or .json")
-    text = kinds[path.suffix](rows, columns, moment)
-    with path.expanduser().open("x", encoding="utf-8") as file:
-        file.write(text)
-    return len(rows)
+    path = path.expanduser()
+    if path.exists():
+        raise FileExistsError(f"{path} exists: an export never overwrites")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+    count = 0
+    try:
+        with unfinished.open("x", encoding="utf-8", newline="") as file:
+            shape = KINDS[path.suffix](file, names_of(columns))
+            for rows in pieces:
+                for row in rows:
+                    shape.add(values_of(row, columns, moment))
+                    count += 1
+                told(count)
+            shape.end()
+        os.link(unfinished, path)  # unlike a rename it never replaces
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
 
 
 def copied(rows: Sequence[Row], columns: Sequence[Column], moment: Moment) -> Shown:

@@ -1,8 +1,11 @@
 """What the reading worker and the panes tell the screen."""
 
+from collections.abc import Callable
+
 from textual.message import Message
 
 from engine.domain.ticket import Action
+from storage.queries.pages import Window
 from tui.format import Shown
 from tui.view import Moment, Row, View
 from tui.widgets.entry import Entry
@@ -113,16 +116,32 @@ class CopyWanted(Message):
 
 
 class ExportWanted(Message):
-    """Write rows to a new file."""
+    """Write rows to a new file: these, or all of a long table that meet a window's conditions."""
 
     def __init__(
-        self, name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], moment: Moment
+        self,
+        name: str,
+        rows: tuple[Row, ...],
+        columns: tuple[Column, ...],
+        moment: Moment,
+        window: Window | None = None,
+        prepared: Callable[[Row], Row] = lambda row: row,
     ) -> None:
         super().__init__()
         self.name = name
         self.rows = rows
         self.columns = columns
         self.moment = moment
+        self.window = window
+        self.prepared = prepared  # a row as the pane's columns take it
+
+
+class Exported(Message):
+    """How far an export has come."""
+
+    def __init__(self, text: Shown) -> None:
+        super().__init__()
+        self.text = text
 
 
 class EditWanted(Message):

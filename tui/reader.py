@@ -4,15 +4,16 @@ It asks the source every 150 ms, sends one `Changed` with frozen rows, and goes 
 that was handled: a terminal that stands still costs no memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from threading import Event
 from typing import Protocol
 
 from textual.app import App
 from textual.worker import get_current_worker
 
+from storage.queries.pages import Window
 from tui.messages import Changed
-from tui.view import View, Wanted
+from tui.view import Row, View, Wanted
 
 POLL_S = 0.15
 BETWEEN_S = 0.02  # a search that goes on leaves the screen time to paint
@@ -23,6 +24,9 @@ class Source(Protocol):
 
     def read(self, wanted: Wanted) -> View | None:
         """Return what is wanted if anything changed since the last call, else None."""
+
+    def every(self, session_id: str, window: Window) -> Generator[tuple[Row, ...], None, None]:
+        """Yield all rows of a long table that meet a window's conditions, piece by piece."""
 
     @property
     def unfinished(self) -> bool:

@@ -4,7 +4,7 @@ Rows come from a private database that ends where the clock stands, by the same 
 ever. Nothing can be asked: there is no engine, and what happened has happened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from engine.domain.ids import RequestId
 from engine.domain.request import RequestKind
 from engine.errors import SettingsError
 from storage.connect import open_reader
-from storage.queries import panes
+from storage.queries import pages, panes
 from storage.queries.listing import find_session
+from storage.queries.pages import Window
 from storage.queries.status import status
 from storage.queries.whereabouts import seq_of
 from storage.rewind import Rewind
@@ -101,6 +102,12 @@ class ReplaySource(DatabaseSource):
         self._readings["replay"] = Reading((self._standing(),), self._now())
         self._complete()
         return View(self._moment(), dict(self._readings))
+
+    def every(self, session_id: str, window: Window) -> Generator[tuple[Row, ...], None, None]:
+        """Yield all rows as they were where the clock stood when this was asked."""
+        self._rewind.seek(self._player.seq)
+        scopes = {"book": self._timeline.book, "session_id": session_id}
+        yield from pages.every(self._rewind.db, scopes, window)
 
     def _obey(self) -> None:
         while True:

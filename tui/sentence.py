@@ -54,6 +54,14 @@ _INKS = {
 }
 
 
+ALL: frozenset[str] = frozenset()
+QUIET = frozenset(kind for kind, ink in _INKS.items() if ink == "stale")
+WORRYING = frozenset(kind for kind, ink in _INKS.items() if ink in ("warn", "danger"))
+WORRYING |= {"AlertRaised", "AlertStateChanged"}
+NOTABLE = WORRYING | {kind for kind, ink in _INKS.items() if ink in ("gain", "key")}
+"""Kinds that are routine, that somebody should look at, and these with what moved something."""
+
+
 @lru_cache(maxsize=2048)
 def _sentence(kind: str, subject: str, text: str) -> Shown:
     return _written(kind, subject, payload_of(text))

@@ -4,7 +4,7 @@ Lives on the reading thread. `storage.watch` names what has newer rows; of that,
 pane wants is read at once, the rest when it is wanted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from engine.domain.times import parse_utc
 from engine.errors import JournalError, SettingsError
 from storage.connect import open_reader
-from storage.queries import panes
+from storage.queries import pages, panes
 from storage.queries.archive import Results
 from storage.queries.chain import explain
 from storage.queries.pages import Page, Window
@@ -36,9 +36,13 @@ READ_AFTER = {
     "latches": {"latches"},
     "counts": {"positions", "orders", "alerts", "reconciliations", LATEST},
     "positions": {"positions", "strategies", "decisions", "orders", LATEST},
+    "opened": {"positions"},
+    "last_close": {"sessions", "snapshots", "fills", "decisions"},
     "orders": {"orders"},
     "fills": {"fills"},
     "alerts": {"alerts"},
+    "resolved": {"alerts"},
+    "quotes": {LATEST},
     "reconciliation": {"reconciliations"},
     "differences": {"reconciliations"},
     "decision": {"decisions"},
@@ -58,6 +62,7 @@ READ_AFTER = {
     "goto": set(),
     "page:fills": {"fills"},
     "page:orders": {"orders"},
+    "page:signals": {"signals", "orders", "decisions", "jobs"},
     "page:events": {"events"},
 }
 """What is read → after news of which of storage's topics."""
@@ -123,6 +128,17 @@ class DatabaseSource:
         self._read(db, session_id, book, wanted | ALWAYS)
         self._told_at = monotonic()
         return View(self._moment(), dict(self._readings))
+
+    def every(self, session_id: str, window: Window) -> Generator[tuple[Row, ...], None, None]:
+        """Yield all rows of a long table that meet a window's conditions, piece by piece.
+
+        For a source of its own, on a thread of its own.
+        """
+        db = self._open()
+        book = None if db is None else panes.book_of(db, session_id)
+        if db is None or book is None:
+            raise SettingsError(f"{session_id}: no such session in {self._path}")
+        yield from pages.every(db, {"book": book, "session_id": session_id}, window)
 
     def _open(self) -> panes.Database | None:
         if self._db is None and self._path.exists():

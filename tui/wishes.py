@@ -4,9 +4,11 @@ A pane says what it wants with the row of the key press; guards, questions and t
 the request file are here.
 """
 
+from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from engine.domain.request import RequestKind
 from tui import export, steering
@@ -20,6 +22,7 @@ from tui.messages import (
     CopyWanted,
     EditWanted,
     EntryWanted,
+    Exported,
     ExportWanted,
     ReconcileWanted,
     SnoozeWanted,
@@ -32,6 +35,7 @@ from tui.view import Row
 
 SNOOZE_MINUTES = 60
 ALERTS_AT_ONCE = 50
+TOLD_EVERY_S = 0.5
 
 
 class Wishes(Shell, inherit_bindings=False):
@@ -90,11 +94,40 @@ class Wishes(Shell, inherit_bindings=False):
 
     def on_export_wanted(self, message: ExportWanted) -> None:
         """Write on a thread: a slow disk must not stop the screen."""
-        path = Path(message.name).expanduser()
+        path = Path(message.name).expanduser().absolute()
         self.run_worker(
-            lambda: export.write(path, message.rows, message.columns, message.moment),
-            name=str(path), group="export", thread=True, exit_on_error=False,
+            lambda: self._export(path, message), name=str(path), group="export", thread=True,
+            exit_on_error=False,
         )  # fmt: skip
+
+    def _export(self, path: Path, message: ExportWanted) -> int:
+        """Write rows, and say from time to time how many by now; on a thread of its own."""
+        worker, window = get_current_worker(), message.window
+        said_at = monotonic()
+
+        def told(count: int) -> None:
+            nonlocal said_at
+            if worker.is_cancelled:
+                raise InterruptedError("left before it was done")
+            if monotonic() - said_at > TOLD_EVERY_S:
+                said_at = monotonic()
+                self.post_message(Exported(say("exporting: {} rows so far", whole(count))))
+
+        if window is None:
+            return export.write(path, [message.rows], message.columns, message.moment, told)
+        session = self.view["session"].first()
+        source = self._make_source()
+        try:
+            assert session is not None, "rows of no session"
+            with closing(source.every(str(session["session_id"]), window)) as found:
+                pieces = (map(message.prepared, rows) for rows in found)
+                return export.write(path, pieces, message.columns, message.moment, told)
+        finally:
+            source.close()
+
+    def on_exported(self, message: Exported) -> None:
+        """How far it is."""
+        self.say_hint(message.text, "quiet")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say what became of an export; the rest is the shell's."""

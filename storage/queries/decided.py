@@ -9,58 +9,52 @@ import sqlite3
 
 from storage.queries.fetch import Row, fetch
 
-LIMIT = 200
+# `seq` is the event by which a row came to be: the order of the world.
+_SIGNALS = (
+    "SELECT signal_id AS id, book, seq, raised_at AS at, strategy_id, symbol, kind, state, "
+    "reason, text, session_date, slot, target_weight_u, quantity_u, duplicate_count, signal_id, "
+    "decision_id, NULL AS preset, 'PH-' || substr(signal_id, 5) || '-' || leg AS order_ref, "
+    "session_id, parameter_hash FROM (SELECT *, NULL AS parameter_hash FROM signals)"
+)
+_UNMOVED = (
+    "SELECT decision_id, book, seq, at, strategy_id, NULL, result, "
+    "CASE WHEN late_s >= 1 THEN 'LATE' ELSE 'DONE' END, text, text, session_date, slot, NULL, "
+    "NULL, 0, NULL, decision_id, preset, NULL, session_id, parameter_hash FROM decisions "
+    # one text each: of pairs SQLite makes no index here
+    "WHERE late_s >= 1 OR book || ' ' || decision_id NOT IN "
+    "(SELECT book || ' ' || decision_id FROM signals WHERE decision_id IS NOT NULL)"
+)
+_MISSED = (
+    "SELECT job || ' ' || session_date, book, (SELECT max(e.seq) FROM events AS e "
+    "WHERE e.subject = jobs.job AND e.kind = 'JobEnded' "
+    "AND e.payload ->> '$.session_date' = jobs.session_date "
+    # as the index on subject says it, so that it can be used
+    "AND e.kind <> 'SnapshotTaken' AND e.kind <> 'RegimeRead' AND e.kind <> 'PositionChanged' "
+    "AND e.kind <> 'CashChanged'), due_at, substr(job, 10), NULL, 'slot', outcome, detail, "
+    "detail, session_date, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, session_id, NULL FROM jobs "
+    "WHERE job LIKE 'decision:%' AND outcome IS NOT NULL AND outcome <> 'DONE'"
+)
+DECIDED = f"({_SIGNALS} UNION ALL {_UNMOVED} UNION ALL {_MISSED})"
+"""Signals, decisions that raised none or came late, slots at which nothing was decided."""
 
+_OF_ORDER = "FROM orders AS o WHERE o.book = decided.book AND o.order_ref = decided.order_ref"
+STATE = (
+    f"coalesce((SELECT o.status {_OF_ORDER} "
+    "AND o.status IN ('DENIED', 'REJECTED', 'DRY_RUN')), decided.state)"
+)
+WHY = f"coalesce((SELECT nullif(o.reason, '') {_OF_ORDER}), decided.reason)"
+ORDER = f"(SELECT o.order_id {_OF_ORDER})"
+"""The state, the reason and the order of a row, for filters: its order's where that was refused."""
 
-def signals(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
-    """Signals, decisions that raised none, late and missed slots; the newest first.
-
-    An order of a signal has the signal's id as its reference.
-    """
-    rows = [*_signals(db, book), *_unmoved(db, book), *_missed(db, book)]
-    rows.sort(key=lambda row: str(row["at"]), reverse=True)
-    return rows[:LIMIT]
-
-
-def _signals(db: sqlite3.Connection, book: str) -> list[Row]:
-    return fetch(
-        db,
-        "SELECT s.signal_id AS id, s.*, s.raised_at AS at, o.order_id, o.quantity_u / 1e6 AS "
-        "order_quantity, o.status AS order_status, o.reason AS order_reason, "
-        "o.text AS order_text FROM (SELECT * FROM v_signals WHERE book = ?1 "
-        "ORDER BY seq DESC LIMIT ?2) AS s "
-        "LEFT JOIN orders AS o ON o.book = ?1 AND o.order_ref = s.signal_id",
-        book,
-        LIMIT,
-    )
-
-
-def _unmoved(db: sqlite3.Connection, book: str) -> list[Row]:
-    """Decisions without a signal, and those that came late."""
-    return fetch(
-        db,
-        "SELECT d.decision_id AS id, d.*, d.result AS kind, "
-        "CASE WHEN d.late_s >= 1 THEN 'LATE' ELSE 'DONE' END AS state, "
-        "d.text AS reason FROM v_decisions AS d WHERE d.book = ?1 AND (d.late_s >= 1 "
-        "OR d.decision_id NOT IN "
-        "(SELECT decision_id FROM signals WHERE book = ?1 AND decision_id IS NOT NULL)) "
-        "ORDER BY d.seq DESC LIMIT ?2",
-        book,
-        LIMIT,
-    )
-
-
-def _missed(db: sqlite3.Connection, book: str) -> list[Row]:
-    """Slots at which nothing was decided."""
-    return fetch(
-        db,
-        "SELECT job || ' ' || session_date AS id, substr(job, 10) AS strategy_id, session_date, "
-        "due_at AS at, 'slot' AS kind, outcome AS state, detail AS reason, detail AS text "
-        "FROM jobs WHERE book = ?1 AND job LIKE 'decision:%' AND outcome IS NOT NULL "
-        "AND outcome <> 'DONE' ORDER BY session_date DESC LIMIT ?2",
-        book,
-        LIMIT,
-    )
+ROWS = (
+    "SELECT r.id, r.book, r.seq, r.at, r.strategy_id, r.symbol, r.kind, r.state, r.reason, "  # noqa: S608
+    "r.text, r.session_date, r.slot, r.target_weight_u / 1e6 AS target_weight, "
+    "r.quantity_u / 1e6 AS quantity, r.duplicate_count, r.signal_id, r.decision_id, r.preset, "
+    "r.session_id, r.parameter_hash, o.order_id, o.quantity_u / 1e6 AS order_quantity, "
+    "o.status AS order_status, o.reason AS order_reason, o.text AS order_text "
+    f"FROM {DECIDED} AS r "
+    "LEFT JOIN orders AS o ON o.book = r.book AND o.order_ref = r.order_ref"
+)
 
 
 def strategies(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:

@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
+from storage.queries import decided, traded
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One term of a filter: a column's text holds (~), does not hold (!), is (=), is < or >."""
+    """One term of a filter: a column's text holds (~), does not hold (!), is (=), is < or >.
+
+    A pane's own terms: `in` and `not in` words with commas, `since` an instant as it is stored.
+    """
 
     column: str  # "": any column
     sign: str
@@ -31,6 +36,8 @@ class Long:
     orders: Mapping[str, tuple[str, str]]  # column → what is ordered by, its index
     texts: Mapping[str, str]  # column → text
     numbers: Mapping[str, str] = field(default_factory=dict)  # column → micro-units
+    named: Mapping[str, str] = field(default_factory=dict)  # the same, searched by name alone
+    read: str = ""  # SELECT … FROM … AS r: a row as it is shown; empty: the view's
 
 
 WORKING = "'APPROVED', 'SUBMITTED', 'ACCEPTED', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'UNKNOWN'"
@@ -59,6 +66,8 @@ LONG: Mapping[str, Long] = {
             "quantity": "quantity_u", "price": "price_u", "slippage_bps": "slippage_bps_u",
             "commission": "commission_u", "reference_price": "reference_price_u",
         },
+        {"cell": traded.CELL_OF_FILL, "realized_pnl": traded.REALIZED_BY_FILL},
+        traded.FILLS,
     ),
     "orders": Long(
         "orders", "v_orders", "book", "order_id", "orders_newest", True,
@@ -73,6 +82,16 @@ LONG: Mapping[str, Long] = {
             "order_ref": "order_ref", "signal_id": "signal_id",
         },
         {"quantity": "quantity_u", "filled": "filled_u", "limit_price": "limit_price_u"},
+    ),
+    "signals": Long(
+        f"{decided.DECIDED} AS decided", "", "book", "id", "", True, {},
+        {
+            "id": "id", "symbol": "symbol", "strategy_id": "strategy_id", "kind": "kind",
+            "became": decided.STATE, "why": decided.WHY, "text": "text", "slot": "slot",
+            "session_date": "session_date", "order_id": decided.ORDER,
+        },
+        {"target_weight": "target_weight_u * 100"},
+        read=decided.ROWS,
     ),
     "events": Long(
         "events", "v_events", "session_id", "seq", "", False, {},
@@ -107,13 +126,20 @@ def _term(long: Long, condition: Condition) -> tuple[str, list[object]]:
             values += [*near] * len(long.numbers)
         found = f"({' OR '.join(holds)})"
         return (found if condition.sign == "~" else f"NOT {found}"), values
-    if column in long.numbers:
+    if condition.sign in ("in", "not in"):
+        words = text.split(",")
+        marks = ", ".join("?" * len(words))
+        return f"{long.texts[column]} {condition.sign.upper()} ({marks})", [*words]
+    if condition.sign == "since":
+        return f"{column} >= ?", [text]
+    number = long.numbers.get(column) or long.named.get(column)
+    if number:
         if near is None:
             return "0", []
         middle = (near[0] + near[1]) // 2
         if condition.sign == "=":
-            return f"{long.numbers[column]} BETWEEN ? AND ?", [*near]
-        return f"{long.numbers[column]} {condition.sign} ?", [middle]
+            return f"{number} BETWEEN ? AND ?", [*near]
+        return f"{number} {condition.sign} ?", [middle]
     if condition.sign == "=" and column in long.texts:
         shown = long.texts[column]
         if column.endswith("_id"):  # the last six characters are what is shown

@@ -8,7 +8,7 @@ came, so that a screen shows what was found and goes on.
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from storage.queries.fetch import Row, fetch
 from storage.queries.long import LONG, Condition, Long, conditions_sql
 
 HALF = 200  # rows on either side of the row that a window is around
+EXPORTED = 4_000  # rows that are read at once when all are wanted
 PIECE = 20_000  # entries of an index that are searched between two looks at the clock
 LOOKED_UP = 4_000  # the same where each entry's row must be looked up
 COUNTED = 50_000  # events whose rows are counted at once
@@ -148,18 +149,38 @@ class Page:
         return keys
 
     def _read(self, db: sqlite3.Connection) -> tuple[Row, ...]:
-        if not self._keys:
-            return ()
-        long, marks = self._long, ",".join("?" * len(self._keys))
-        found = fetch(
-            db,
-            f"SELECT * FROM {long.view} WHERE {long.scope} = ? "  # noqa: S608
-            f"AND {long.key} IN ({marks})",
-            self._scope,
-            *self._keys,
-        )
-        by_key = {row[long.key]: row for row in found}
-        return tuple(by_key[key] for key in self._keys if key in by_key)
+        return _rows(db, self._long, self._scope, self._keys)
+
+
+def _rows(db: sqlite3.Connection, long: Long, scope: str, keys: list[object]) -> tuple[Row, ...]:
+    """Return the rows of these keys, in their order."""
+    if not keys:
+        return ()
+    marks = ",".join("?" * len(keys))
+    rows = long.read or f"SELECT * FROM {long.view} AS r"  # noqa: S608
+    sql = f"{rows} WHERE r.{long.scope} = ? AND r.{long.key} IN ({marks})"
+    by_key = {row[long.key]: row for row in fetch(db, sql, scope, *keys)}
+    return tuple(by_key[key] for key in keys if key in by_key)
+
+
+def every(
+    db: sqlite3.Connection, scopes: Mapping[str, str], window: Window
+) -> Generator[tuple[Row, ...], None, None]:
+    """Yield all rows that meet a window's conditions, in its order, piece by piece.
+
+    All as of one moment: what is written meanwhile is not among them.
+    """
+    long = LONG[window.topic]
+    scope = scopes[long.scope]
+    walk = _Walk(long, scope, window, None, False, EXPORTED)
+    db.execute("BEGIN")
+    try:
+        while not walk.at_end:
+            walk.keys.clear()
+            walk.on(db, float("inf"))
+            yield _rows(db, long, scope, walk.keys)
+    finally:
+        db.execute("ROLLBACK")
 
 
 @dataclass(slots=True)

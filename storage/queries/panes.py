@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from storage.connect import reason
-from storage.queries import archive, decided, prices, whereabouts
+from storage.queries import archive, decided, held, prices, traded, whereabouts
 from storage.queries.fetch import Row
 from storage.queries.fetch import fetch as _all
 from storage.queries.long import WORKING
@@ -158,10 +158,17 @@ def fills(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
     """The newest executions."""
     return _all(
         db,
-        "SELECT * FROM v_fills WHERE book = ? ORDER BY seq DESC, exec_id DESC LIMIT ?",
+        f"{traded.FILLS} WHERE r.book = ? ORDER BY r.seq DESC, r.exec_id DESC LIMIT ?",
         book,
         LIMIT,
     )
+
+
+def signals(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """What was decided, what became of it, and what was not: the newest."""
+    return _all(
+        db, f"{decided.ROWS} WHERE r.book = ? ORDER BY r.seq DESC LIMIT ?", book, LIMIT
+    )  # fmt: skip
 
 
 def alerts(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
@@ -175,6 +182,27 @@ def alerts(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
     )
 
 
+def resolved(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
+    """Alerts that are over, the newest first."""
+    return _all(
+        db,
+        "SELECT * FROM v_alerts WHERE book = ? AND state = 'RESOLVED' "
+        "ORDER BY last_at DESC LIMIT ?",
+        book,
+        LIMIT,
+    )
+
+
+def quotes(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
+    """What everything trades at: the middle of each latest quote."""
+    return _all(
+        db,
+        "SELECT instrument, (bid_u + ask_u) / 2e6 AS price, at, feed FROM latest_quotes "
+        "WHERE session_id = ?",
+        session_id,
+    )
+
+
 def reconciliation(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
     """The last comparison with the broker."""
     return _all(
@@ -185,11 +213,21 @@ def reconciliation(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]
 
 
 def differences(db: sqlite3.Connection, session_id: str, _: str) -> list[Row]:
-    """What the last comparison found to differ and nobody has accepted."""
+    """What the last comparison found to differ and nobody has accepted, and since when it does.
+
+    Since the oldest comparison after the last one that did not name it; comparisons that failed
+    say nothing.
+    """
     return _all(
         db,
-        "SELECT * FROM v_differences WHERE accepted_at IS NULL AND run_id = (SELECT run_id "
-        "FROM reconciliations WHERE session_id = ? ORDER BY seq DESC LIMIT 1) ORDER BY n",
+        "SELECT v.*, (SELECT min(r.at) FROM reconciliations AS r JOIN differences AS d "
+        "ON d.run_id = r.run_id AND d.item = v.item WHERE r.session_id = v.session_id "
+        "AND r.seq > coalesce((SELECT max(c.seq) FROM reconciliations AS c "
+        "WHERE c.session_id = v.session_id AND c.verdict <> 'UNKNOWN' AND NOT EXISTS "
+        "(SELECT 1 FROM differences AS e WHERE e.run_id = c.run_id AND e.item = v.item)), 0)) "
+        "AS since FROM v_differences AS v WHERE v.accepted_at IS NULL AND v.run_id = "
+        "(SELECT run_id FROM reconciliations WHERE session_id = ? ORDER BY seq DESC LIMIT 1) "
+        "ORDER BY v.n",
         session_id,
     )
 
@@ -252,13 +290,17 @@ PANES: Mapping[str, Read] = {
     "orders": orders,
     "fills": fills,
     "alerts": alerts,
+    "resolved": resolved,
+    "quotes": quotes,
     "reconciliation": reconciliation,
     "differences": differences,
     "decision": decisions,
     "readings": readings,
     "events": events,
     "job": job,
-    "signals": decided.signals,
+    "opened": held.opened,
+    "last_close": held.last_close,
+    "signals": signals,
     "strategies": decided.strategies,
     "sessions": archive.sessions,
     "parameters": archive.parameters,

@@ -44,6 +44,7 @@ def position(symbol: str, quantity: float, **changes: Any) -> dict[str, Any]:
         "average_cost": 110.25, "market_price": 115.4, "market_value": 62431.4,
         "unrealized_pnl": 2786.15, "realized_pnl": -341.2, "priced_at": ago(2),
         "weight": 0.599, "target_weight": 0.6, "working": 0.0, "recorded_clock": 0,
+        "instrument": f"STK:{symbol}:USD", "cost": 59_645.25, "changed_at": ago(900),
     } | changes  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def order(n: int, **changes: Any) -> dict[str, Any]:
         "symbol": "TQQQ", "side": "BUY", "quantity": 541.0, "order_type": "MARKET",
         "limit_price": None, "status": "FILLED", "filled": 541.0, "average_price": 110.25,
         "perm_id": 0, "reason": "", "created_at": ago(60 * n), "time_in_force": "DAY",
+        "instrument": "STK:TQQQ:USD", "stop_price": None, "oca_group": None, "sent_at": ago(50 * n),
     } | changes  # fmt: skip
 
 
@@ -64,7 +66,9 @@ def fill(n: int, **changes: Any) -> dict[str, Any]:
         "exec_id": f"sim.0a1b2c3d.ref{n}.1", "order_id": f"ord_01JD5B8Z3K4M5N6P7Q8R9S{n:04d}",
         "session_id": SESSION, "strategy_id": "regime", "symbol": "TQQQ", "side": "BUY",
         "quantity": 541.0, "price": 110.25, "commission": 2.71, "slippage_bps": 2.1,
-        "at": ago(60 * n),
+        "at": ago(60 * n), "known_at": ago(60 * n), "reference_price": 110.22, "corrects": None,
+        "order_ref": f"PH-2c400c04{n:04d}-0", "signal_id": f"sig_2c400c04{n:04d}", "cell": 1,
+        "realized_pnl": None, "instrument": "STK:TQQQ:USD",
     } | changes  # fmt: skip
 
 
@@ -73,7 +77,7 @@ def alert(n: int, **changes: Any) -> dict[str, Any]:
     return {
         "alert_id": f"alr_{n:012d}", "session_id": SESSION, "severity": "WARNING",
         "kind": "stale_data", "subject": "QQQ", "text": "no quote for 63 s", "count": 2,
-        "first_at": ago(120), "last_at": ago(10), "state": "OPEN",
+        "first_at": ago(120), "last_at": ago(10), "state": "OPEN", "actor": "engine",
     } | changes  # fmt: skip
 
 
@@ -175,6 +179,7 @@ def run(**changes: Any) -> dict[str, Any]:
     return {
         "run_id": "rec_1", "at": ago(240), "verdict": "CLEAN", "matched": 3,
         "missing_local": 0, "missing_broker": 0, "mismatched": 0, "text": "",
+        "trigger": "daily",
     } | changes  # fmt: skip
 
 
@@ -208,6 +213,16 @@ def view(**topics: tuple[Row, ...]) -> View:
             parameter("bond_fast", "20", "20", inert="bond filter is off"),
         ),
         "closes": closes(),
+        "resolved": (),
+        "quotes": ({"instrument": "STK:TQQQ:USD", "price": 115.4, "at": ago(2), "feed": "LIVE"},),
+        "opened": tuple(
+            {"strategy_id": "regime", "instrument": f"STK:{symbol}:USD", "opened_at": ago(900)}
+            for symbol in ("QQQ", "TQQQ")
+        ),
+        "last_close": tuple(
+            {"strategy_id": "regime", "instrument": name, "value": 62_000.0, "flow": 0.0}
+            for name in ("", "STK:QQQ:USD", "STK:TQQQ:USD")
+        ),
     }  # fmt: skip
     readings_ = {name: Reading(found, NOW) for name, found in (rows | topics).items()}
     return View(Moment(NOW, NOW, NOW.date()), readings_)
@@ -275,7 +290,7 @@ def strategies(**changes: Any) -> tuple[Row, ...]:
         {
             "strategy_id": "regime", "state": "ACTIVE", "reason": "", "since": ago(600),
             "preset": "default", "last_decision_at": ago(125), "last_decision": "cell 3 → 1",
-            "latch": None, "latch_until": None, "latch_text": None,
+            "latch": None, "latch_until": None, "latch_text": None, "cash": 171.95,
         } | changes,
     )  # fmt: skip
 

@@ -122,7 +122,7 @@ def order(n: int, instrument: InstrumentId, side: Side, quantity: int) -> Order:
     """A market order."""
     return Order(
         order_id=OrderId(f"ord_01JD5B8Z3K4M5N6P7Q8R9S{n:04d}"),
-        order_ref=OrderRef(f"sig_2c400c04{n:04d}"), strategy=REGIME,
+        order_ref=OrderRef(f"PH-2c400c04{n:04d}-0"), strategy=REGIME,
         signal_id=SignalId(f"sig_2c400c04{n:04d}"), decision_id=DecisionId("dec_0a1b2c3d4e5f"),
         instrument=instrument, side=side, quantity=Decimal(quantity),
         reference_price=Decimal("110.22"), created_at=ago(120 - n), session_date=DAY,

@@ -214,19 +214,19 @@ def test_prices_move_rows_only_every_two_seconds(monkeypatch: pytest.MonkeyPatch
 def test_export_has_full_precision_and_no_formula(tmp_path: Path) -> None:
     rows = [sample.order(1, reason="=cmd()", average_price=110.123456, filled=0.1)]
     path = tmp_path / "orders.csv"
-    assert export.write(path, rows, ORDERS, MOMENT) == 1
+    assert export.write(path, [rows], ORDERS, MOMENT) == 1
     found = next(csv.DictReader(io.StringIO(path.read_text())))
     assert found["reason"] == "'=cmd()"
     assert found["filled"] == "0.1"
     assert found["order_id"] == rows[0]["order_id"]
     assert found["created_at"].endswith("Z")
     with pytest.raises(FileExistsError):
-        export.write(path, rows, ORDERS, MOMENT)
+        export.write(path, [rows], ORDERS, MOMENT)
     other = tmp_path / "orders.json"
-    export.write(other, rows, ORDERS, MOMENT)
+    export.write(other, [rows], ORDERS, MOMENT)
     assert json.loads(other.read_text())[0]["reason"] == "=cmd()"
     with pytest.raises(ValueError, match="csv"):
-        export.write(tmp_path / "orders.txt", rows, ORDERS, MOMENT)
+        export.write(tmp_path / "orders.txt", [rows], ORDERS, MOMENT)
 
 
 def test_what_is_copied_is_clean_short_and_ends_without_a_newline() -> None:

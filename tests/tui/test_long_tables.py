@@ -113,7 +113,7 @@ async def test_an_order_without_an_index_is_refused_in_words(many: Path) -> None
     async with application(many).run_test(size=SIZE) as pilot:
         pane = await begin(pilot)
         await press(pilot, "s")
-        assert "r:RefPx" in pane.text
+        assert "r:rPnL" in pane.text
         await press(pilot, "r")
         hint = app_of(pilot).hint
         assert hint is not None

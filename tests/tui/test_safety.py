@@ -3,7 +3,7 @@
 import ast
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from textual.events import Key
 
 from storage.queries import panes
+from storage.queries.pages import Window
 from tests.architecture.sources import ROOT, name
 from tests.tui import sample, seed
 from tests.tui.preview import PREVIEW
@@ -37,7 +38,7 @@ from tui.panes.chart import ChartPane
 from tui.shell import ScreenOptions
 from tui.source import DatabaseSource
 from tui.steering import Arming, KeyGuard, Requests
-from tui.view import Reading, View, Wanted
+from tui.view import Reading, Row, View, Wanted
 from tui.widgets.lines import INKS, Lines, line
 
 SMALL = (80, 24)
@@ -87,6 +88,10 @@ class OneView:
         """The view, once."""
         view, self.view = self.view, None
         return view
+
+    def every(self, session_id: str, window: Window) -> Generator[tuple[Row, ...], None, None]:
+        """It knows no table."""
+        yield ()
 
     def close(self) -> None:
         """Nothing is open."""

@@ -139,4 +139,4 @@ async def test_every_pane_of_a_silent_engine(story: Path, snapshot: SnapshotAsse
     assert "ENGINE SILENT 20m" in message
     positions = said.split("[positions]")[1].split("[orders]")[0]
     assert "2 STALE" in positions
-    assert "open P&L · (2 unknown)" in positions
+    assert "USD               2 unkn." in positions

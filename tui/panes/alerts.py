@@ -1,9 +1,21 @@
 """Alerts: what is open and not acknowledged first, by severity, then time."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from tui.actions import bindings
-from tui.format import Shown, cell, severity, when, whole, word
+from tui.format import (
+    EXCHANGE_ZONE,
+    Shown,
+    cell,
+    day,
+    exchange_time,
+    say,
+    severity,
+    when,
+    whole,
+    word,
+)
 from tui.messages import AcknowledgeWanted, AllAcknowledgeWanted, SnoozeWanted
 from tui.panes.pane import Pane
 from tui.runbook import runbook_lines
@@ -43,11 +55,20 @@ COLUMNS = (
         level=1,
         of="first_at",
     ),
+    Column(Shown("By"), 14, lambda r, m: word(r["actor"]), level=1, of="actor"),
 )
 
 
+def since_text(began: datetime, view: View) -> Shown:
+    """Return when a session began: the time of day where it was today, else the date."""
+    there = began.astimezone(EXCHANGE_ZONE)
+    if there.date() == view.moment.wall.astimezone(EXCHANGE_ZONE).date():
+        return say("{} ET", exchange_time(began, seconds=False))
+    return day(there.date())
+
+
 class AlertsPane(Pane):
-    """Open and acknowledged alerts; resolved ones leave."""
+    """Open and acknowledged alerts; `r` shows the resolved ones too."""
 
     BINDINGS = [*bindings("alerts")]
 
@@ -56,21 +77,47 @@ class AlertsPane(Pane):
     topics = ("alerts",)
     columns = COLUMNS
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.with_resolved = False
+
+    @property
+    def more_topics(self) -> frozenset[str]:
+        """The resolved ones, where they are shown."""
+        return frozenset({"resolved"} if self.with_resolved else ())
+
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
-        """Unacknowledged first, then severity, then the newest."""
+        """Unacknowledged first, then severity, then the newest; resolved ones last."""
         rows = [row for row in view["alerts"].rows or () if row["state"] != "RESOLVED"]
         rows.sort(key=lambda r: str(r["last_at"]), reverse=True)
         rows.sort(key=lambda r: (r["state"] != "OPEN", RANK.get(r["severity"], 3)))
+        if self.with_resolved:
+            rows += view["resolved"].rows or ()
         return ((row["alert_id"], row) for row in rows)
 
     def title_parts(self, view: View) -> list[Shown]:
-        """How many are open."""
+        """How many are open, and whether resolved ones are among the rows."""
         rows = view["alerts"].rows or ()
-        return [Shown(f"{sum(1 for row in rows if row['state'] == 'OPEN')} open")]
+        parts = [Shown(f"{sum(1 for row in rows if row['state'] == 'OPEN')} open")]
+        if self.with_resolved:
+            parts.append(say("{} resolved, r hides them", whole(len(view["resolved"].rows or ()))))
+        return parts
 
     def empty_text(self, view: View) -> Shown:
-        """Known to have none."""
-        return Shown("no alerts")
+        """Known to have none, and since when."""
+        session = view["session"].first()
+        began = None if session is None else instant(session, "started_at")
+        if began is None:
+            return Shown("none")
+        return say("none since {}", since_text(began, view))
+
+    def action_resolved(self) -> None:
+        """With the resolved ones, and without."""
+        self.with_resolved = not self.with_resolved
+        self.wants_more()
+        if self.view is not None:
+            self.show(self.view)
+        self.flush()
 
     def dims(self, row: Row) -> bool:
         """What was acknowledged steps back."""

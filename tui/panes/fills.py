@@ -1,16 +1,21 @@
 """Fills: executions newest first, with cost and signed slippage (+ is worse)."""
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
+from engine.domain.fill import INFERRED
+from engine.domain.times import utc_text
+from storage.queries.long import Condition
 from storage.queries.pages import Window
 from tui.actions import bindings
 from tui.format import (
+    BLANK,
     EXCHANGE_ZONE,
     UNKNOWN,
     Number,
     Shown,
+    age,
     cell,
     day,
     money,
@@ -20,9 +25,11 @@ from tui.format import (
     say,
     short_id,
     when,
+    whole,
 )
 from tui.panes.long import LongPane
 from tui.panes.orders import side, side_ink
+from tui.panes.pane import sign_ink
 from tui.panes.positions import provenance
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
@@ -33,37 +40,72 @@ def _commission(row: Row, _: Moment) -> Shown:
     return Shown("…") if known is None else money(known, width=6)
 
 
+def _realized(row: Row, _: Moment) -> Shown:
+    """What a fill realized; blank where it opened a position or added to one."""
+    known: Number | None = row.get("realized_pnl")
+    return BLANK if known is None else money(known, signed=True, width=9)
+
+
+def _cell(row: Row, _: Moment) -> Shown:
+    """The cell of the decision behind it; blank where it read none."""
+    return BLANK if row.get("cell") is None else say("C{}", whole(row["cell"]))
+
+
+def _lag(row: Row, _: Moment) -> Shown:
+    at, known = instant(row, "at"), instant(row, "known_at")
+    return UNKNOWN if at is None or known is None else seconds((known - at).total_seconds())
+
+
+def seconds(late: float) -> Shown:
+    """Return how long it took until it was known, in six cells."""
+    return say("{}s", number(late, 2)) if late < 60 else age(late)
+
+
+def source_of(row: Row) -> Shown:
+    """Return who told of a fill: the simulated exchange, the broker, or nobody any more."""
+    id = str(row["exec_id"])
+    if id.startswith(INFERRED):
+        return Shown("inferred")
+    return Shown("sim") if id.startswith("sim.") else Shown("broker")
+
+
 COLUMNS = (
     Column(Shown("Time"), 8, lambda r, m: when(instant(r, "at"), m.session_date), of="at"),
     Column(Shown("Sym"), 6, lambda r, m: cell(r["symbol"]), of="symbol"),
     Column(Shown("S"), 1, side, side_ink, of="side"),
-    Column(Shown("Qty"), 7, lambda r, m: quantity(r["quantity"], 7), right=True, of="quantity"),
+    Column(Shown("Qty"), 6, lambda r, m: quantity(r["quantity"], 6), right=True, of="quantity"),
     Column(Shown("Price"), 8, lambda r, m: price(r["price"], 8), right=True, of="price"),
     Column(
-        Shown("Slip"),
-        6,
-        lambda r, m: number(r["slippage_bps"], 1, signed=True, width=6),
-        right=True,
-        of="slippage_bps",
+        Shown("Slip"), 6, lambda r, m: number(r["slippage_bps"], 1, signed=True, width=6),
+        right=True, of="slippage_bps",
     ),
     Column(Shown("Comm"), 6, _commission, right=True, of="commission"),
     Column(
-        Shown("RefPx"),
-        8,
-        lambda r, m: price(r.get("reference_price"), 8),
-        right=True,
-        of="reference_price",
+        Shown("rPnL"), 9, _realized, lambda r, m: sign_ink(r.get("realized_pnl")), right=True,
+        of="realized_pnl",
     ),
+    Column(Shown("Cell"), 4, _cell, right=True, of="cell"),
     Column(Shown("Order"), 6, lambda r, m: short_id(r["order_id"]), of="order_id"),
     Column(
-        Shown("From"),
-        8,
-        lambda r, m: cell(r["strategy_id"] or "no owner"),
-        grows=True,
+        Shown("From"), 8, lambda r, m: cell(r["strategy_id"] or "no owner"), grows=True,
         of="strategy_id",
     ),
-    Column(Shown("Exec"), 24, lambda r, m: cell(r["exec_id"]), level=1, grows=True, of="exec_id"),
-)
+    Column(
+        Shown("Signal"), 6, lambda r, m: short_id(r["signal_id"]) if r.get("signal_id") else BLANK,
+        level=1, of="signal_id",
+    ),
+    Column(Shown("Exec"), 20, lambda r, m: cell(r["exec_id"]), level=1, grows=True, of="exec_id"),
+    Column(
+        Shown("RefPx"), 8, lambda r, m: price(r.get("reference_price"), 8), right=True, level=1,
+        of="reference_price",
+    ),
+    Column(Shown("Lag"), 6, _lag, right=True, level=2),
+    Column(Shown("Source"), 8, lambda r, m: source_of(r), level=2),
+    Column(
+        Shown("Ref"), 40, lambda r, m: cell(r["order_ref"]) if r.get("order_ref") else BLANK,
+        level=2, of="order_ref",
+    ),
+)  # fmt: skip
 
 
 class FillsPane(LongPane):
@@ -89,17 +131,38 @@ class FillsPane(LongPane):
             rows = tuple(row for row in rows if exchange_day(row) == view.moment.session_date)
         return ((row["exec_id"], row) for row in rows)
 
+    def own_conditions(self) -> tuple[Condition, ...]:
+        """In a long table the database leaves out the dates before."""
+        today = None if self.view is None else self.view.moment.session_date
+        if not self.today_only or today is None:
+            return ()
+        begins = datetime.combine(today, time(), EXCHANGE_ZONE).astimezone(UTC)
+        return (Condition("at", "since", utc_text(begins)),)
+
     def title_parts(self, view: View) -> list[Shown]:
         """Count, and sums of what is shown."""
-        rows = self.reading.rows or ()
         parts = [self.how_many()]
         if self.today_only:
             parts.append(say("of {} only, d shows all", day(view.moment.session_date)))
-        if rows and self.part is None:
-            known = [r["commission"] for r in rows if r["commission"] is not None]
-            total = sum((Decimal(str(value)) for value in known), Decimal(0))
-            parts.append(say("fees {}", money(total) if len(known) == len(rows) else UNKNOWN))
+        if self.part is None:
+            parts += self._sums([row for _, row in self.shown_rows()])
         return [*parts, *provenance(view)]
+
+    def _sums(self, rows: Sequence[Row]) -> list[Shown]:
+        """Realized profit and fees of the rows; unknown as long as one is not reported."""
+        if not rows:
+            return []
+        fees = [Decimal(str(r["commission"])) for r in rows if r["commission"] is not None]
+        gains = [Decimal(str(r["realized_pnl"])) for r in rows if r.get("realized_pnl") is not None]
+        paid = money(sum(fees, Decimal(0))) if len(fees) == len(rows) else UNKNOWN
+        made = [say("rPnL {}", money(sum(gains, Decimal(0)), signed=True))] if gains else []
+        return [*made, say("fees {}", paid)]
+
+    def sign_of(self, row: Row) -> str:
+        """`c` before an execution that replaced another, `i` before one that nobody told of."""
+        if row.get("corrects"):
+            return "c"
+        return "i" if source_of(row) == "inferred" else " "
 
     def empty_text(self, view: View) -> Shown:
         """Known to have none."""
@@ -110,9 +173,7 @@ class FillsPane(LongPane):
     def action_this_date(self) -> None:
         """Only fills of the session's date, and back."""
         self.today_only = not self.today_only
-        if self.view is not None:
-            self.show(self.view)
-        self.flush()
+        self.chosen_anew()
 
 
 def exchange_day(row: Row) -> date | None:

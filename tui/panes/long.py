@@ -6,12 +6,14 @@ the database. The cursor walks through windows without noticing.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from storage.queries.long import HAPPENED, LONG, Condition
 from storage.queries.pages import Part, Window
 from storage.queries.panes import LIMIT
 from tui.format import UNKNOWN, Shown, say, whole
+from tui.messages import ExportWanted
 from tui.panes.pane import Pane
 from tui.source import page_name
 from tui.view import Moment, Reading, Row, View
@@ -80,14 +82,26 @@ class LongPane(Pane):
         found = replace(self.resting, around=self.cursor, from_end=False)
         if self.cursor is None:
             found = replace(found, from_end=self.resting.from_end)
-        if self.filter is not None:
-            found = replace(found, conditions=tuple(
-                Condition(term.field.of if term.field else "", term.sign or "~", term.text)
-                for term in self.filter.terms
-            ))  # fmt: skip
+        terms = () if self.filter is None else self.filter.terms
+        typed = (
+            Condition(term.field.of if term.field else "", term.sign or "~", term.text)
+            for term in terms
+        )
+        found = replace(found, conditions=(*self.own_conditions(), *typed))
         if self.sorted_by is not None:
             found = replace(found, by=self.sorted_by.of, down=self.sorted_down)
         return found
+
+    def own_conditions(self) -> tuple[Condition, ...]:
+        """Return what a key of the pane leaves, beside what is typed."""
+        return ()
+
+    def chosen_anew(self) -> None:
+        """A key of the pane chose other rows."""
+        self._want(self._chosen())
+        if self.view is not None:
+            self.show(self.view)
+        self.flush()
 
     def selected(
         self, rows: list[tuple[str, Row]], moment: Moment, *, sort_now: bool
@@ -165,10 +179,25 @@ class LongPane(Pane):
         return counted(self.part.total, complete=self.part.whole)
 
     def how_much(self, rows: int) -> Shown:
-        """The rows at hand, and that they are not all."""
+        """All rows that the filter lets through, also those that were never read."""
         if self.part is None:
             return super().how_much(rows)
-        return say("{} rows at hand of {}", whole(rows), whole(self.part.matching))
+        return say("{} rows", counted(self.part.matching, complete=self.part.counted))
+
+    def as_shown(self, view: View, row: Row) -> Row:
+        """Return a row with what the columns need beside it."""
+        return row
+
+    def export_of(
+        self, name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], moment: Moment
+    ) -> ExportWanted:
+        """Of a long table every row that matches, in its order, as of now."""
+        view = self.view
+        if self.part is None or view is None:
+            return super().export_of(name, rows, columns, moment)
+        window = replace(self._chosen(), around=None, from_end=False)
+        prepared = partial(self.as_shown, view)
+        return ExportWanted(name, (), columns, moment, window, prepared)
 
     def share(self) -> Shown:
         """Return how many rows the filter lets through; `+` while they are counted."""
@@ -180,7 +209,7 @@ class LongPane(Pane):
 
     def nothing(self) -> tuple[Line, ...]:
         """No row yet is not no row."""
-        if self.part is None or self.filter is None:
+        if self.part is None or not self.part.window.conditions:
             return super().nothing()
         if not self.part.searched:
             return (line(Shown(" searching…"), ink="stale"),)

@@ -5,12 +5,26 @@ from collections.abc import Iterable
 from engine.domain.ticket import Action
 from storage.queries.pages import Window
 from tui.actions import bindings
-from tui.format import BLANK, Shown, age, cell, price, quantity, say, short_id, whole, word
+from tui.format import (
+    BLANK,
+    UNKNOWN,
+    Shown,
+    age,
+    cell,
+    percent,
+    price,
+    quantity,
+    say,
+    short_id,
+    whole,
+    word,
+)
 from tui.messages import CancelShownWanted, CancelWanted, SettleWanted, TicketWanted
 from tui.panes.long import LongPane, counted
 from tui.view import Moment, Row, View, instant
 from tui.widgets.table import Column
 
+UNANSWERED_S = 5.0
 DONE = frozenset({"DENIED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "DRY_RUN"})
 
 TYPES = {
@@ -43,13 +57,34 @@ def _status_ink(row: Row, _: Moment) -> str:
 
 
 def _price(row: Row, _: Moment) -> Shown:
-    if row["limit_price"] is not None:
-        return price(row["limit_price"], 8)
+    wanted = row["limit_price"] if row["limit_price"] is not None else row.get("stop_price")
+    if wanted is not None:
+        return price(wanted, 8)
     return price(row["average_price"], 8) if row["average_price"] is not None else BLANK
 
 
 def _progress(row: Row, _: Moment) -> Shown:
     return say("{}/{}", quantity(row["filled"]), quantity(row["quantity"]))
+
+
+def _status(row: Row, moment: Moment) -> Shown:
+    """The status; in doubt until reconciled, unanswered for a while, held back by the broker."""
+    status = word(row["status"])
+    if row.get("in_doubt") and is_working(row):
+        return say("?{}", status)
+    if row["status"] == "SUBMITTED" and not row.get("recorded_clock"):
+        waited = moment.age(instant(row, "sent_at"))
+        if waited is not None and waited > UNANSWERED_S:
+            return say("{} ?{}", status, age(waited))
+    return status
+
+
+def _distance(row: Row, _: Moment) -> Shown:
+    """How far the price has to go to a working order's limit or stop."""
+    wanted, last = row["limit_price"] or row.get("stop_price"), row.get("last")
+    if wanted is None or not is_working(row):
+        return BLANK
+    return UNKNOWN if not last else percent(wanted / last - 1, 2, signed=True, width=6)
 
 
 COLUMNS = (
@@ -64,9 +99,8 @@ COLUMNS = (
         of="order_type",
     ),
     Column(Shown("Price"), 8, _price, right=True, of="limit_price"),
-    Column(
-        Shown("Status"), 16, lambda r, m: word(r["status"]), _status_ink, of="status", flashes=True
-    ),
+    Column(Shown("TIF"), 3, lambda r, m: word(r["time_in_force"]), of="time_in_force"),
+    Column(Shown("Status"), 16, _status, _status_ink, of="status", flashes=True),
     Column(
         Shown("Age"),
         4,
@@ -79,9 +113,15 @@ COLUMNS = (
     Column(
         Shown("Reason"), 25, lambda r, m: cell(r["reason"] or ""), level=1, grows=True, of="reason"
     ),
+    Column(Shown("Dist%"), 6, _distance, right=True, level=1),
     Column(Shown("Ref"), 40, lambda r, m: cell(r["order_ref"]), level=2, of="order_ref"),
     Column(Shown("PermId"), 10, lambda r, m: cell(str(r["perm_id"] or "")), level=2, of="perm_id"),
-)
+    Column(Shown("OCA"), 8, lambda r, m: cell(r.get("oca_group") or ""), level=2, of="oca_group"),
+    Column(
+        Shown("Avg"), 8, lambda r, m: BLANK if r["average_price"] is None
+        else price(r["average_price"], 8), right=True, level=2, of="average_price",
+    ),
+)  # fmt: skip
 
 
 class OrdersPane(LongPane):
@@ -91,7 +131,7 @@ class OrdersPane(LongPane):
 
     pane = "orders"
     title = Shown("Orders")
-    topics = ("orders",)
+    topics = ("orders", "quotes")
     resting = Window("orders", by="working", down=True)
     id_columns = ("order_id",)
     columns = COLUMNS
@@ -107,7 +147,7 @@ class OrdersPane(LongPane):
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Working first; within each the order of the query, newest first."""
-        rows = self.reading.rows or ()
+        rows = tuple(self.as_shown(view, row) for row in self.reading.rows or ())
         if self.only:
             shown = (row for row in rows if is_working(row))
             return (
@@ -119,6 +159,20 @@ class OrdersPane(LongPane):
         working = [row for row in rows if is_working(row)]
         done = [row for row in rows if not is_working(row)]
         return ((row["order_id"], row) for row in (*working, *done))
+
+    def as_shown(self, view: View, row: Row) -> Row:
+        """A working order with the price of its instrument, and whether its link is in doubt."""
+        if not is_working(row):
+            return row
+        session = view["session"].first() or {}
+        quotes = {q["instrument"]: q["price"] for q in view["quotes"].rows or ()}
+        doubt = session.get("link") not in (None, "LIVE") and row["status"] != "APPROVED"
+        return {
+            **row,
+            "last": quotes.get(row["instrument"]),
+            "in_doubt": doubt,
+            "recorded_clock": session.get("recorded_clock"),
+        }
 
     def title_parts(self, view: View) -> list[Shown]:
         """Working of shown."""

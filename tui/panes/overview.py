@@ -8,6 +8,9 @@ from tui.format import (
     Shown,
     age,
     cell,
+    clip,
+    countdown,
+    day,
     fit,
     money,
     percent,
@@ -18,6 +21,7 @@ from tui.format import (
     severity,
     short_id,
     slot,
+    until,
     when,
     whole,
     word,
@@ -27,10 +31,16 @@ from tui.panes.alerts import RANK, severity_ink
 from tui.panes.equity import Curve, equity_lines
 from tui.panes.orders import is_working
 from tui.panes.pane import Pane, clock_text, sign_ink
-from tui.panes.positions import position_key, valued
+from tui.panes.positions import position_key, provenance, valued
 from tui.panes.regime import regime_card, shown_decision
-from tui.view import Reading, Row, View, instant
+from tui.view import Reading, Row, View, instant, session_day
 from tui.widgets.lines import Line, Span, line
+
+DAY_S = 86_400.0
+Card = tuple[str, Sequence[Line], list[str]]
+"""The pane it is of, its lines, and the keys of its rows."""
+
+WITH_DATE = 100  # columns from which the cell's line has room for the reading's date
 
 Place = tuple[str, str | None]
 """A pane, and a row's key in it."""
@@ -43,6 +53,7 @@ class OverviewPane(Pane):
     title = Shown("Overview")
     topics = (
         "decision", "readings", "positions", "orders", "alerts", "snapshots", "fills",
+        "strategies",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -66,15 +77,13 @@ class OverviewPane(Pane):
         width = self.size.width
         cards: list[Line] = []
         self.places = []
-        for pane, lines, keys in (
-            ("regime", regime_card(view, width), []),
-            ("equity", equity_lines(view), []),
-            ("positions", position_lines(view, 5), _keys(largest(view, 5), position_key)),
-            ("orders", order_lines(view, 3), _keys(newest_working(view, 3), "order_id")),
-            ("alerts", alert_lines(view, 2), _keys(gravest(view, 2), "alert_id")),
-            ("fills", fill_lines(view, 2), _keys((view["fills"].rows or ())[:2], "exec_id")),
-            ("signals", [decision_line(view, width)], []),
-        ):
+        first: tuple[Card, ...] = (
+            ("regime", regime_lines(view, width), []),
+            ("equity", [worth_line(view, width), means_line(view, width)], []),
+        )
+        last: Card = ("signals", [decision_line(view, width)], [])
+        room = self.size.height - 1 - sum(len(lines) for _, lines, _ in (*first, last))
+        for pane, lines, keys in (*first, *rows_cards(view, room), last):
             cards += lines
             self.places += _places(pane, len(lines), keys)
         if self.at is not None and self.at not in self.places:
@@ -117,6 +126,104 @@ class OverviewPane(Pane):
         had, self.at = self.at is not None, None
         self.flush()
         return had
+
+
+def rows_cards(view: View, room: int) -> list[Card]:
+    """Return the cards with rows, as many rows as there is room for: the last cards give first."""
+    most = {"positions": 5, "orders": 3, "alerts": 2, "fills": 2}
+    while True:
+        cards: list[Card] = [
+            ("positions", position_lines(view, most["positions"]),
+             _keys(largest(view, most["positions"]), position_key)),
+            ("orders", order_lines(view, most["orders"]),
+             _keys(newest_working(view, most["orders"]), "order_id")),
+            ("alerts", alert_lines(view, most["alerts"]),
+             _keys(gravest(view, most["alerts"]), "alert_id")),
+        ]  # fmt: skip
+        if most["fills"]:
+            shown = (view["fills"].rows or ())[: most["fills"]]
+            cards.append(("fills", fill_lines(view, most["fills"]), _keys(shown, "exec_id")))
+        if sum(len(lines) for _, lines, _ in cards) <= room or not any(most.values()):
+            return cards
+        longest = max(most, key=lambda name: (name == "fills" and most[name] > 0, most[name]))
+        most[longest] -= 1
+
+
+def regime_lines(view: View, width: int) -> list[Line]:
+    """Return the regime in four lines: the cell, what is near, held and new weights, the strip."""
+    cell_line, trend, held, weights, strip = regime_card(view, width)
+    decision = shown_decision(view)
+    near = [step for step in (decision or {}).get("steps", ()) if step.get("near")]
+    reading = trend.spans[0].text
+    if width < WITH_DATE:
+        reading = Shown(reading.rpartition("   ")[0] or reading)
+    spans = (*cell_line.spans, Span(Shown(" ")), Span(reading))
+    if near:
+        first = near[0]
+        what = say(
+            " ≈ near: {} {} {}  {}", cell(first["name"]), cell(first["value"]),
+            cell(first["test"]), cell(first.get("distance") or ""),
+        )  # fmt: skip
+        second = line(Span(clip(what, width - 1), "warn"))
+    else:
+        text = Shown(" nothing is near a threshold") if decision else Shown(" no decision yet")
+        second = line(Span(text, "quiet"))
+    both = (*held.spans[:4], Span(Shown("  ")), *weights.spans)
+    return [Line(spans), second, Line(both), strip]
+
+
+def worth_line(view: View, width: int) -> Line:
+    """Return what it was worth at the last snapshot, and of when that is."""
+    found, rows = equity_lines(view)[0], view["snapshots"].rows
+    if not rows:
+        return found
+    at = say("  {}", day(session_day(rows[-1], "session_date")))
+    used = sum(len(span.text) for span in found.spans)
+    return Line((*found.spans, Span(clip(at, max(0, width - 1 - used)), "quiet")))
+
+
+def means_line(view: View, width: int) -> Line:
+    """Return cash, what is invested, whether entries are open or why not, and the fill rule."""
+    session, counts = view["session"].first() or {}, view["counts"].first() or {}
+    cash = sum_of(view["strategies"].rows, "cash")
+    value = counts.get("positions_value")
+    gross = None if value is None or cash is None or cash + value <= 0 else value / (cash + value)
+    why = entries_blocked(view)
+    entries = Span(Shown("entries open"), "gain") if why is None else Span(why, "warn")
+    parts = (
+        say(" cash {}  gross {} %  ", money(cash), percent(gross)),
+        entries,
+        Span(say("  {}", Shown(" ".join(provenance(view)))), "quiet"),
+    )
+    spans, room = [], width - 1
+    for part in parts:
+        span = part if isinstance(part, Span) else Span(part)
+        text = clip(span.text, max(0, room))
+        room -= len(text)
+        spans.append(Span(text, span.ink))
+    return Line(tuple(spans)) if session else line(Shown(" cash ·"), ink="stale")
+
+
+def sum_of(rows: Sequence[Row] | None, name: str) -> float | None:
+    """Return a sum over rows, unknown where one is."""
+    values = [row[name] for row in rows or ()]
+    return None if not values or None in values else float(sum(values))
+
+
+def entries_blocked(view: View) -> Shown | None:
+    """Return why no entry is made now, None where they are."""
+    session, state = view["session"].first() or {}, view["trading"].first()
+    if state is not None and state["state"] != "ACTIVE":
+        return say("entries off: {}", word(state["state"]))
+    if session.get("state") != "RUNNING":
+        return say("entries off: {}", word(session.get("state")))
+    if session.get("link") not in (None, "LIVE"):
+        return say("entries blocked: {}", word(session.get("link")))
+    latch = view["latches"].first()
+    if latch is not None:
+        end = until(latch["until"], view.moment.session_date)
+        return say("entries blocked: {} latch until {}", word(latch["latch"]), end)
+    return None
 
 
 def _keys(rows: Sequence[Row], key: str | Callable[[Row], str]) -> list[str]:
@@ -252,12 +359,20 @@ def alert_lines(view: View, limit: int) -> list[Line]:
 
 
 def decision_line(view: View, width: int) -> Line:
-    """Return the last decision and the next slot."""
-    decision = shown_decision(view)
+    """Return the last decision, and the next slot with what is left until then."""
+    decision, beat = shown_decision(view), view["beat"].first()
+    name, _, at = ((beat.get("next_slot") or "") if beat else "").partition(" ")
+    due, clock = instant({"at": at or None}, "at"), view.moment.clock
+    left = None if due is None or clock is None else (due - clock).total_seconds()
+    coming = BLANK
+    if name:
+        when_due = when(due, view.moment.session_date) if left is None or left > DAY_S else BLANK
+        coming = say("   next {} {}", slot(name), when_due or countdown(left))
     if decision is None:
-        return line(Shown(" Decision  none yet"), ink="quiet")
+        return line(say(" Decision  none yet{}", coming), ink="quiet")
     return line(
         Span(Shown(" Decision  "), "quiet"),
         say("{} {}: ", cell(str(decision["session_date"])), slot(decision["slot"])),
         Span(word(decision["result"]), "key"),
+        Span(coming, "quiet"),
     )

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from engine.domain.ids import MANUAL
 from engine.risk.reasons import REASONS
+from storage.queries.long import Condition
+from storage.queries.pages import Window
 from tui.actions import bindings
 from tui.format import (
     BLANK,
@@ -22,7 +24,8 @@ from tui.format import (
     whole,
     word,
 )
-from tui.panes.pane import Pane, explanation
+from tui.panes.long import LongPane
+from tui.panes.pane import explanation
 from tui.panes.positions import provenance
 from tui.view import Moment, Row, View, instant
 from tui.widgets.lines import Line, Span, line
@@ -101,8 +104,9 @@ COLUMNS = (
     Column(Shown("Kind"), 8, _kind, of="kind"),
     Column(Shown("Tgt%"), 6, _tgt, right=True, of="target_weight"),
     Column(Shown("Slot"), 5, lambda r, m: slot(r["slot"]) if r.get("slot") else BLANK, of="slot"),
-    Column(Shown("State"), 8, lambda r, m: cell(state_of(r)), _state_ink, slim=True),
-    Column(Shown("Reason"), 17, lambda r, m: cell(why(r)), grows=True, slim=True),
+    Column(Shown("State"), 8, lambda r, m: cell(r["became"]), _state_ink, slim=True,
+           of="became"),
+    Column(Shown("Reason"), 17, lambda r, m: cell(r["why"]), grows=True, slim=True, of="why"),
     Column(
         Shown("Order"), 6,
         lambda r, m: short_id(r["order_id"]) if r.get("order_id") else BLANK,
@@ -119,7 +123,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class SignalsPane(Pane):
+class SignalsPane(LongPane):
     """Signals, decisions that changed nothing, slots that were missed; strategies above."""
 
     BINDINGS = [*bindings("signals")]
@@ -127,6 +131,7 @@ class SignalsPane(Pane):
     pane = "signals"
     title = Shown("Signals and decisions")
     topics = ("signals", "strategies")
+    resting = Window("signals")
     id_columns = ("signal_id", "decision_id")
     columns = COLUMNS
 
@@ -136,20 +141,31 @@ class SignalsPane(Pane):
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
         """Newest first, as read."""
-        for row in view["signals"].rows or ():
+        for row in self.reading.rows or ():
             if not self.refused_only or state_of(row) in REFUSED:
-                yield row["id"], row
+                yield row["id"], self.as_shown(view, row)
+
+    def as_shown(self, view: View, row: Row) -> Row:
+        """A row with the state and the reason that count."""
+        return {**row, "became": state_of(row), "why": why(row)}
+
+    def own_conditions(self) -> tuple[Condition, ...]:
+        """In a long table the database leaves out what was not refused."""
+        if not self.refused_only:
+            return ()
+        return (Condition("became", "in", ",".join(sorted(REFUSED))),)
 
     def title_parts(self, view: View) -> list[Shown]:
         """How many, and how many were refused."""
-        rows = view["signals"].rows or ()
+        rows = self.reading.rows or ()
         refused = sum(1 for row in rows if state_of(row) in REFUSED)
-        shown = refused if self.refused_only else len(rows)
-        parts = [say("{} of {}", whole(shown), whole(len(rows)))]
-        parts.append(
-            Shown("refused only, d shows all") if self.refused_only
-            else say("{} refused", whole(refused))
-        )  # fmt: skip
+        if self.refused_only:
+            shown = whole(refused) if self.part is None else self.share()
+            parts = [shown, Shown("refused only, d shows all")]
+        else:
+            parts = [self.how_many()]
+            if self.part is None:
+                parts.append(say("{} refused", whole(refused)))
         return [*parts, *provenance(view)]
 
     def heading(self) -> tuple[Line, ...]:
@@ -220,5 +236,4 @@ class SignalsPane(Pane):
     def action_refused(self) -> None:
         """Only what was rejected or denied, and back."""
         self.refused_only = not self.refused_only
-        if self.view is not None:
-            self.show(self.view)
+        self.chosen_anew()

@@ -8,9 +8,10 @@ from textual.events import Key
 from tui import export
 from tui.format import Shown, say, whole
 from tui.messages import CopyWanted, EntryWanted, ExportWanted, Said
+from tui.view import Moment, Row
 from tui.widgets import filtering
 from tui.widgets.entry import Entry
-from tui.widgets.table import Table, columns_for
+from tui.widgets.table import Column, Table, columns_for
 
 
 class TableKeys(Table):
@@ -87,6 +88,12 @@ class TableKeys(Table):
         """Return what an export holds."""
         return say("{} rows", whole(rows))
 
+    def export_of(
+        self, name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], moment: Moment
+    ) -> ExportWanted:
+        """Return the wish to write what is shown."""
+        return ExportWanted(name, rows, columns, moment)
+
     def action_export(self) -> None:
         """Ask for a name, then write what is shown."""
         rows = [row for _, row in self.shown_rows()]
@@ -99,7 +106,7 @@ class TableKeys(Table):
 
         def done(typed: str) -> None:
             if typed:
-                self.post_message(ExportWanted(typed, tuple(rows), columns, moment))
+                self.post_message(self.export_of(typed, tuple(rows), columns, moment))
 
         prompt = say("export {} to (.csv .json)", self.how_much(len(rows)))
         self.post_message(EntryWanted(Entry(prompt, done=done, text=name)))

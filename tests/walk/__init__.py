@@ -1,0 +1,1 @@
+"""A walk over every pane by keyboard alone: `make walk`."""
