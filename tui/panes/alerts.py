@@ -100,7 +100,9 @@ class AlertsPane(Pane):
         rows = view["alerts"].rows or ()
         parts = [Shown(f"{sum(1 for row in rows if row['state'] == 'OPEN')} open")]
         if self.with_resolved:
-            parts.append(say("{} resolved, r hides them", whole(len(view["resolved"].rows or ()))))
+            over = view["resolved"].rows
+            count = None if over is None else len(over)
+            parts.append(say("{} resolved, r hides them", whole(count)))
         return parts
 
     def empty_text(self, view: View) -> Shown:

@@ -6,6 +6,7 @@ apart in words: waiting (nothing read yet), known to be empty (with source and t
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from textual.binding import BindingType
@@ -313,6 +314,8 @@ def field_line(name: str, value: object) -> Line:
         return line(label, UNKNOWN)
     if isinstance(value, float):
         return line(label, quantity(value))
+    if isinstance(value, datetime):
+        return line(label, both_instants(value))
     if isinstance(value, str) and len(value) == 27 and value.endswith("Z") and value[10] == "T":
         return line(label, both_instants(instant({"at": value}, "at")))
     return line(label, safe(str(value)))
