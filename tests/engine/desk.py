@@ -51,6 +51,7 @@ from storage.controls import SqliteRequestBox
 from storage.emergency import EmergencyFile
 from storage.journal import SqliteJournal
 from storage.store import SqliteSessionStore
+from tests.patience import PATIENCE_S
 from tui import recovery
 
 D = Decimal
@@ -159,7 +160,7 @@ class Desk:
 
     # -- running -----------------------------------------------------------------------------
 
-    async def run(self, within_s: float = 10) -> SessionState:
+    async def run(self, within_s: float = PATIENCE_S) -> SessionState:
         """Run one session to its end; after a kill the next call goes on with the book."""
         start.prepare(self.path)
         self.journal = await SqliteJournal.open(self.path, wall=SystemClock().wall)
@@ -173,6 +174,15 @@ class Desk:
                 raise
             finally:
                 self.emergency.close()
+
+    async def run_until(self, so: Callable[[], object]) -> None:
+        """Run one session until something is so, and break it off there."""
+        running = asyncio.create_task(self.run())
+        while not running.done() and not (hasattr(self, "state") and so()):
+            await asyncio.sleep(0.005)
+        assert not running.done(), f"it ended before: {running.result()}"
+        running.cancel()
+        await asyncio.wait({running})
 
     async def _open(self) -> None:
         clock = SystemClock()

@@ -58,8 +58,8 @@ async def test_what_is_asked_just_before_an_entry_is_sent_keeps_it_from_being_se
     desk = Desk(tmp_path, [script(buys())], FLAT_MARKET)
     desk.before[step(0, SLOT)] = lambda: desk.ask(kind)
     if kind == "PAUSE":
-        with pytest.raises(TimeoutError):
-            await desk.run(within_s=0.5)
+        await desk.run_until(lambda: desk.statuses() == [_S.CANCELED])
+        assert desk.state.session_state is SessionState.PAUSED
     else:
         await desk.run()
     assert desk.owned() == 0
@@ -70,10 +70,8 @@ async def test_what_is_asked_just_before_an_entry_is_sent_keeps_it_from_being_se
 async def test_a_pause_lets_an_exit_go(tmp_path: Path) -> None:
     desk = Desk(tmp_path, [script(buys(), sells(1))], FLAT_MARKET)
     desk.before[step(1, SLOT)] = lambda: desk.ask("PAUSE")
-    with pytest.raises(TimeoutError):
-        await desk.run(within_s=0.5)
-    assert desk.state.session_state is SessionState.PAUSED
-    assert desk.owned() == 0
+    paused = SessionState.PAUSED
+    await desk.run_until(lambda: desk.state.session_state is paused and desk.owned() == 0)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +258,7 @@ async def test_a_stop_whose_cancels_nobody_confirms_ends_all_the_same(tmp_path: 
 
     desk.pace = "10/s"
     desk.before[step(0, CLOSE)] = stop
-    assert await desk.run(within_s=3) is SessionState.STOPPED
+    assert await desk.run() is SessionState.STOPPED
     assert desk.statuses() == [_S.ACCEPTED]
     assert "cancel_unconfirmed" in desk.alerts()
 
@@ -355,7 +353,7 @@ async def test_flatten_under_way_does_not_keep_a_session_from_stopping(tmp_path:
         desk.inbox.put(desk.requested("STOP"))
 
     desk.before[step(2, CLOSE)] = both
-    assert await desk.run(within_s=4) is SessionState.STOPPED
+    assert await desk.run() is SessionState.STOPPED
     assert desk.owned() == 10
     assert desk.state.trading_state is TradingState.REDUCING
     assert "still owns 10 QQQ" in desk.alerts()["flatten_incomplete"]
@@ -366,7 +364,7 @@ async def test_flatten_after_the_last_open_does_not_keep_the_data_from_ending(
 ) -> None:
     desk = Desk(tmp_path, [script(buys())], FLAT_MARKET, pace="100/s")
     desk.before[step(5, RECONCILE)] = lambda: desk.inbox.put(desk.requested("FLATTEN"))
-    assert await desk.run(within_s=4) is SessionState.COMPLETED
+    assert await desk.run() is SessionState.COMPLETED
     assert "flatten_incomplete" in desk.alerts()
     assert all(row.status in ENDS for row in desk.orders())
 
@@ -382,7 +380,7 @@ async def test_flatten_of_a_paused_session_goes_on_when_the_clock_does(tmp_path:
         )
 
     desk.before[step(2, SNAPSHOT)] = ask
-    assert await desk.run(within_s=4) is SessionState.COMPLETED
+    assert await desk.run() is SessionState.COMPLETED
     assert desk.owned() == 0
     assert desk.state.trading_state is TradingState.HALTED
 

@@ -6,6 +6,7 @@ from engine.domain.alert import Severity
 from engine.domain.input import Fault, Input
 from engine.runtime.clock import SystemClock
 from engine.runtime.keep import Kept
+from tests.patience import PATIENCE_S
 
 
 class Ill:
@@ -34,7 +35,7 @@ class Said(list[Input]):
 async def told(work: Ill) -> list[Fault]:
     """The faults of a piece of work that is kept until it ends well."""
     said = Said()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await Kept(said, SystemClock(), first_s=0.001)("quotes", work.run)
     return [one for one in said if isinstance(one, Fault)]
 

@@ -204,6 +204,7 @@ def test_bars_of_no_exchange_are_fed_by_their_own_dates(tmp_path: Path) -> None:
     assert [g.session_date for g in one if isinstance(g, BarsClosed)] == days
 
 
+@pytest.mark.bench
 def test_fifty_thousand_sessions_are_fed_at_a_microsecond_an_input(tmp_path: Path) -> None:
     days = [date(1900, 1, 1) + timedelta(days=n) for n in range(50_000)]
     lines = [

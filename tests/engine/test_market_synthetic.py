@@ -169,6 +169,7 @@ def test_regime_strategy_has_something_to_do() -> None:
     assert share[1] / len(found) > 0.15
 
 
+@pytest.mark.bench
 def test_ten_years_are_made_in_a_moment() -> None:
     calendar = xnys()
     started = time.perf_counter()

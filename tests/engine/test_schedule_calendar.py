@@ -140,6 +140,7 @@ def test_jobs_of_an_always_session_end_before_the_next_one_opens() -> None:
     assert calendar.session_of(datetime(2026, 1, 3, 23, tzinfo=UTC)) is None
 
 
+@pytest.mark.bench
 def test_twenty_years_are_built_in_a_moment() -> None:
     started = time.perf_counter()
     ExchangeCalendar("XNYS", date(2007, 1, 1), date(2027, 12, 31))

@@ -12,11 +12,18 @@ from typing import Any
 from engine.errors import EngineError
 from storage.connect import open_reader
 from tests.architecture.sources import ROOT
+<<<<<<< HEAD
 from tests.kin import with_us
 from tests.tui.commands import home
 
 _LOOK_S = 0.01
 _PATIENCE_S = 60.0
+=======
+from tests.patience import PATIENCE_S
+from tests.tui.commands import home
+
+_LOOK_S = 0.002
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 
 
 class Victim:
@@ -42,7 +49,7 @@ class Victim:
 
     def wait_until(self, condition: Any) -> bool:
         """Look until a condition holds; False if the process ended before."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             if not self.lives:
                 return bool(condition())
@@ -60,7 +67,7 @@ class Victim:
     def end(self) -> int:
         """Wait for its end and return its exit code."""
         try:
-            return self.process.wait(timeout=_PATIENCE_S)
+            return self.process.wait(timeout=PATIENCE_S)
         finally:
             self.kill()
 

@@ -24,7 +24,11 @@ from storage.emergency import EmergencyFile
 from storage.hashchain import last, verify
 from storage.room import log_bytes, troubles
 from storage.start import prepare
+<<<<<<< HEAD
 from tests.kin import with_us
+=======
+from tests.patience import PATIENCE_S
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.storage.samples import AT, a_trade, context, created, open_journal, unit, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +101,7 @@ def test_a_process_that_runs_out_of_room_ends_cleanly_and_loses_nothing(tmp_path
     with trader(path, str(path.stat().st_size + 200_000)) as process:
         assert process.stdout is not None
         told = process.stdout.read().split("\n")
-        assert process.wait(timeout=20) == 5
+        assert process.wait(timeout=PATIENCE_S) == 5
     acknowledged = [int(line) for line in told if line.isdigit()]
     assert any(line.startswith("JournalError") and "disk is full" in line for line in told), told
     assert whole(path) >= acknowledged[-1]

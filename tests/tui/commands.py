@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.architecture.sources import ROOT
+from tests.patience import PATIENCE_S
 from tui.cli import run
 
 
@@ -58,7 +59,7 @@ def process(
         env={**home(folder), "PYTHONPATH": str(ROOT), **(env or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)

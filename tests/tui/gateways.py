@@ -15,7 +15,11 @@ from engine.brokers.practice.control import ask
 from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
+<<<<<<< HEAD
 from tests.kin import with_us
+=======
+from tests.patience import PATIENCE_S
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.commands import Said, home
 
 _ENDS = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "INACTIVE"}
@@ -54,7 +58,7 @@ class Running:
         """The orders that still work."""
         return [one for one in self.state["orders"] if one["status"].upper() not in _ENDS]
 
-    def until(self, holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    def until(self, holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + within_s
         while not holds():
@@ -64,7 +68,7 @@ class Running:
     def end(self, number: int = signal.SIGTERM) -> Said:
         """Send a signal and wait."""
         self.child.send_signal(number)
-        out, err = self.child.communicate(timeout=20)
+        out, err = self.child.communicate(timeout=PATIENCE_S)
         return Said(self.child.returncode, out, err)
 
 
@@ -86,7 +90,9 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
 
 def started(gateway: Running, client: int) -> socket.socket:
     """A started client's socket."""
-    line = socket.create_connection((gateway.where["host"], gateway.where["port"]), timeout=10)
+    line = socket.create_connection(
+        (gateway.where["host"], gateway.where["port"]), timeout=PATIENCE_S
+    )
     line.sendall(frame.hello(151, 178) + frame.framed(request("startApi", 178, clientId=client)))
     heard = b""
     while b"secdefil" not in heard:

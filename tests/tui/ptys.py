@@ -19,9 +19,12 @@ from typing import Any, Self
 import pyte
 
 from tests.architecture.sources import ROOT
+<<<<<<< HEAD
 from tests.kin import with_us
+=======
+from tests.patience import PATIENCE_S
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 
-WAIT_S = 30.0
 _NOT_INHERITED = ("LINES", "COLUMNS", "NO_COLOR")  # they would speak for another terminal
 _INHERITED = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
@@ -93,7 +96,7 @@ class Terminal:
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
         """Wait for a condition."""
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < end, f"waited in vain for {what}\n{self.text}"
             time.sleep(0.01)

@@ -5,23 +5,25 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+from textual.app import App
 from textual.events import Key
 from textual.keys import _character_to_key
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from engine.domain.request import Request
 from engine.errors import JournalError
 from engine.ports import Unit
 from storage.queries.pages import Window
+from tests.patience import PATIENCE_S
 from tests.tui import seed
 from tui.application import Pilothouse
 from tui.shell import ScreenOptions
 from tui.source import DatabaseSource, page_name
 from tui.steering import Requests
 from tui.view import View
-
-WAIT_S = 10.0
 
 
 class StillClock:
@@ -124,7 +126,7 @@ def application(
 async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str = "") -> None:
     """Let the application work until a condition holds."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + WAIT_S
+    end = loop.time() + PATIENCE_S
     while not condition():
         assert loop.time() < end, f"waited in vain: {what}\n{text_of(pilot)}"
         await asyncio.sleep(0.005)
@@ -175,16 +177,39 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
         name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
         event = Key(name, key if len(key) == 1 else None)
         event.set_sender(pilot.app)
-        assert pilot.app._driver is not None
-        pilot.app._driver.send_message(event)
+        pilot.app.post_message(event)
         await handled(pilot)
 
 
 async def handled(pilot: Pilot[None]) -> None:
     """Let every message that is queued, and those it causes, be handled."""
     for _ in range(3):
-        await pilot._wait_for_screen()
-        pilot.app.screen._on_timer_update()  # lay out and paint now, not when it is idle
+        await _quiet(pilot.app)
+        if pilot.app.is_running:
+            pilot.app.screen._on_timer_update()  # lay out and paint now, not when it is idle
+    await _quiet(pilot.app)
+
+
+async def _quiet(app: App[None]) -> None:
+    """Wait until every pump waits for a message, two turns of the loop long.
+
+    The pilot's own way is a message to each of them: three times the work of the keys themselves.
+    """
+    end = asyncio.get_running_loop().time() + PATIENCE_S
+    turns = 0
+    while turns < 2 and app.is_running and app._exception is None:
+        await asyncio.sleep(0)
+        pumps = (app, *app.screen.walk_children(with_self=True)) if app._screen_stack else (app,)
+        turns = turns + 1 if all(_waits(pump) for pump in pumps) else 0
+        assert asyncio.get_running_loop().time() < end, "a widget handles its message for ever"
+
+
+def _waits(pump: MessagePump) -> bool:
+    """Whether a pump has nothing to handle, or handles nothing any more."""
+    if pump._task is None or pump._task.done():
+        return True
+    queue: Any = pump._message_queue
+    return queue.empty() and bool(queue.ready_event._waiters)
 
 
 def app_of(pilot: Pilot[None]) -> Pilothouse:

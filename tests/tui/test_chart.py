@@ -76,6 +76,7 @@ def test_every_session_has_a_column(count: int) -> None:
     assert digits.count("1") == columns
 
 
+@pytest.mark.bench
 def test_five_hundred_points_are_drawn_in_time() -> None:
     rows = days(*(100 + n % 37 for n in range(500)))
     fills = [fill(n, 110.0) for n in range(0, 500, 5)]

@@ -17,7 +17,11 @@ from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.answer import read_answer
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
+<<<<<<< HEAD
 from tests.kin import with_us
+=======
+from tests.patience import PATIENCE_S
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.commands import Here, Said, home
 
 START = ("--start", "2026-11-20T15:00:00Z")
@@ -51,7 +55,7 @@ class Running:
     def end(self, number: int = signal.SIGTERM) -> Said:
         """Send a signal and wait."""
         self.child.send_signal(number)
-        out, err = self.child.communicate(timeout=20)
+        out, err = self.child.communicate(timeout=PATIENCE_S)
         return Said(self.child.returncode, out, err)
 
 
@@ -75,7 +79,9 @@ def started(gateway: Running, client: int = 17) -> Any:
     """A started client's socket."""
     import socket
 
-    line = socket.create_connection((gateway.where["host"], gateway.where["port"]), timeout=10)
+    line = socket.create_connection(
+        (gateway.where["host"], gateway.where["port"]), timeout=PATIENCE_S
+    )
     line.sendall(frame.hello(151, 178) + frame.framed(request("startApi", 178, clientId=client)))
     heard = b""
     while b"secdefil" not in heard:
@@ -117,7 +123,7 @@ def test_a_gateway_tells_where_it_listens_serves_and_ends_cleanly(
         assert [one["request"]["order_ref"] for one in kept] == ["kept"]
         line = started(again)
         assert again.ask(op="quit") == {"ok": True}
-        again.child.wait(timeout=20)
+        again.child.wait(timeout=PATIENCE_S)
         line.close()
         assert again.child.returncode == 0
         assert again.child.stderr is not None

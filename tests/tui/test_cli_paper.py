@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.tui.commands import Here
 from tests.tui.gateways import Running, order, placed, running, started
 from tests.tui.test_cli_control import start, until
@@ -15,7 +16,6 @@ from tui.source import DatabaseSource
 
 SPEED = "20"
 SPY, CASH = "STK:SPY:USD", "cash"
-WITHIN_S = 60.0  # two cores, and everybody's tests
 
 
 @pytest.fixture
@@ -71,8 +71,12 @@ def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answ
     with running(here.folder, *market) as gateway:
         flags = ("--no-ui", "--mode", "paper", *at(gateway))
         with start(here.folder, "run", *flags) as engine:
+<<<<<<< HEAD
             until(lambda: state_of(here) == "RUNNING", WITHIN_S)
             lives_by_the_clock_of_the_gateway(here)
+=======
+            until(lambda: state_of(here) == "RUNNING")
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
             said = here("reconcile", "--json")
             assert (said.code, said.json["verdict"]) == (0, "CLEAN")
             is_compared_again_and_again(here)
@@ -80,7 +84,7 @@ def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answ
             fails_without_an_answer(here, gateway)
             panics_while_it_is_frozen(here, gateway, engine)
             assert here("stop").code == 0
-            engine.wait(30)
+            engine.wait(PATIENCE_S)
             assert engine.returncode == 0
         compares_without_an_engine(here, gateway)
 
@@ -157,7 +161,7 @@ def settles_by_a_person(here: Here, gateway: Running) -> None:
     """A trade by hand is seen by a timer, twice, and blocks until a person accepts it."""
     quiet = len(verdicts(here))
     gateway.fault("manual_trade", symbol="SPY", quantity=10)
-    until(lambda: len(verdicts(here)) >= quiet + 2, WITHIN_S)
+    until(lambda: len(verdicts(here)) >= quiet + 2)
     assert verdicts(here)[quiet:] == ["DIFFERENCES", "DIFFERENCES"]
     found = here("reconcile", "--json")
     assert found.code == 7
@@ -194,4 +198,4 @@ def panics_while_it_is_frozen(
             engine.send_signal(signal.SIGCONT)
         assert (said.code, json.loads(said.out)["result"]) == (0, "NONE_LEFT"), said.err
         assert gateway.living() == []
-    until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED", WITHIN_S)
+    until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED")

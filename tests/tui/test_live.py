@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.tui.commands import Here
 from tests.tui.commands import home as surroundings
 from tests.tui.gateways import Running, running
@@ -15,7 +16,6 @@ from tests.tui.test_cli_control import start, until
 ACCOUNT = "U0000001"
 PHRASE = f"trade real money on {ACCOUNT}"
 SPEED = "60"
-WITHIN_S = 60.0
 SIGNALS = """time,instrument,kind,side,quantity
 2026-11-20,QQQ,ENTER,BUY,5
 2026-11-20,SPY,ENTER,BUY,50
@@ -64,7 +64,7 @@ def orders(here: Here) -> dict[str, str]:
 def ended(here: Here) -> None:
     """Stop the engine and wait for its end."""
     assert here("stop").code == 0
-    until(lambda: not here("status", "--json").json["engine"]["running"], WITHIN_S)
+    until(lambda: not here("status", "--json").json["engine"]["running"])
 
 
 def state(here: Here) -> str:
@@ -77,10 +77,10 @@ def test_live_trades_with_its_keys_and_the_phrase_and_not_without(here: Here) ->
     (here.folder / "signals.csv").write_text(SIGNALS)
     with running(here.folder, *market) as gateway:
         with start(here.folder, "run", *flags(here, gateway, "open"), "--dry-run") as engine:
-            until(lambda: set(orders(here)) == {"QQQ", "SPY"}, WITHIN_S)
+            until(lambda: set(orders(here)) == {"QQQ", "SPY"})
             assert orders(here)["QQQ"].split()[0] == "DRY_RUN"  # then the what-if, once it is there
             ended(here)
-            engine.wait(30)
+            engine.wait(PATIENCE_S)
 
         real = flags(here, gateway, "15min_after_open")
         refused = here("run", *real)
@@ -96,7 +96,7 @@ def test_live_trades_with_its_keys_and_the_phrase_and_not_without(here: Here) ->
         with typing(here, *real) as terminal:
             terminal.shows(f"Type: {PHRASE}")
             terminal.send(f"{PHRASE}\r".encode())
-            until(lambda: orders(here).get("QQQ") == "FILLED", WITHIN_S)
+            until(lambda: orders(here).get("QQQ") == "FILLED")
             assert orders(here)["SPY"] == "DENIED order_size"  # beyond live.max_order_usd
             ended(here)
             assert terminal.exit_code() == 0
@@ -104,8 +104,8 @@ def test_live_trades_with_its_keys_and_the_phrase_and_not_without(here: Here) ->
         assert there["status"].upper() == "FILLED"
 
         with start(here.folder, "run", *real) as engine:  # its first order was sent: no phrase
-            until(lambda: state(here) == "RUNNING", WITHIN_S)
+            until(lambda: state(here) == "RUNNING")
             said = here("reconcile", "--json")
             assert (said.code, said.json["verdict"]) == (0, "CLEAN")
             ended(here)
-            assert engine.wait(30) == 0
+            assert engine.wait(PATIENCE_S) == 0

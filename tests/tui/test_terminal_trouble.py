@@ -6,7 +6,13 @@ import threading
 import time
 from pathlib import Path
 
+<<<<<<< HEAD
 from engine.domain.request import RequestKind
+=======
+from storage.connect import open_reader
+from storage.latest import heartbeat
+from tests.patience import crowding
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.ptys import Terminal, home
 from tests.tui.pulses import assert_nothing_is_doubled, watched
 from tests.tui.test_format import PLANTED
@@ -36,9 +42,13 @@ def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
                 terminal.until(lambda: pulse.beats >= STALL_S, "heartbeats of 15 s")
             came_back = time.monotonic()
             terminal.shows("disarmed")
-            assert time.monotonic() - came_back < 5
+            assert time.monotonic() - came_back < 5 * crowding()
         assert value(tmp_path, "SELECT max(seq) FROM events") != seen
+<<<<<<< HEAD
         pulse.assert_small()
+=======
+        assert pulse.worst_ms < LARGEST_GAP_MS * crowding(), pulse.gaps
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
         assert resident_kb(terminal.process.pid) - memory < 20_000
         terminal.shows("safe")
         ask_stop(tmp_path)
@@ -59,10 +69,15 @@ def test_fifty_resizes_in_two_seconds_settle_at_once(tmp_path: Path) -> None:
             terminal.resize(200, 60)
             ended = time.monotonic()
             terminal.until(lambda: "Fills" in terminal.text and "Log" in terminal.text, "all")
-            assert time.monotonic() - ended < 2
+            assert time.monotonic() - ended < 2 * crowding()
             assert len(terminal.raw) - before < 25 * 40_000, "one layout per 100 ms at most"
+<<<<<<< HEAD
             terminal.until(lambda: pulse.beats > 3, "heartbeats")
         pulse.assert_small()
+=======
+            terminal.until(lambda: len(pulse.gaps) > 3, "heartbeats")
+        assert pulse.worst_ms < LARGEST_GAP_MS * crowding(), pulse.gaps
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
     assert_nothing_is_doubled(tmp_path)
 
 

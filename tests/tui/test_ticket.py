@@ -97,7 +97,7 @@ async def floor(
     desk = Desk(folder, strategies or [script(*BUYS), manual()], prices, pace="1000/s", **more)
     desk.wrap_broker = wrap
     desk.before[step(1, SLOT)] = lambda: desk.loop._pacer.set("0.001/s")
-    engine = asyncio.create_task(desk.run(within_s=30))
+    engine = asyncio.create_task(desk.run())
     asked: list[Request] = []
     box = SqliteRequestBox(desk.path)
 

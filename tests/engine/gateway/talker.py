@@ -10,6 +10,7 @@ from engine.brokers.practice.wire.answer import ANSWERS
 from engine.brokers.practice.wire.request import request
 from tests.engine.gateway.strict import strict
 from tests.engine.gateway.strict_fields import Amiss
+from tests.patience import PATIENCE_S
 
 Told = tuple[str, dict[str, Any]]
 
@@ -116,7 +117,7 @@ class Talker:
         """The statuses of an order so far."""
         return [v["status"] for v in self.all("orderStatus") if v["orderId"] == order_id]
 
-    async def until(self, is_so: Callable[[], Any], timeout_s: float = 15) -> None:
+    async def until(self, is_so: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(timeout_s):
             while not is_so():  # noqa: ASYNC110  a predicate has no event

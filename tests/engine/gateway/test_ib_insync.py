@@ -12,6 +12,7 @@ import pytest
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.model import Contract, ExecutionFilter
 from tests.engine.gateway.conftest import Opening
+from tests.patience import PATIENCE_S
 
 VERSIONS: tuple[int, ...] = (157, 158, 163, 164, 166, 170, 174, 176)
 MORE = (160, 162, 169, 172, 175)
@@ -49,9 +50,9 @@ class Desk:
         self.errors.append((r, code, text))
 
     async def connect(self, client: int = 17) -> None:
-        await self.ib.connectAsync(self.gateway.host, self.gateway.port, client, timeout=10)
+        await self.ib.connectAsync(self.gateway.host, self.gateway.port, client, timeout=PATIENCE_S)
 
-    async def until(self, is_so: Callable[[], Any], timeout_s: float = 20) -> None:
+    async def until(self, is_so: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(timeout_s):
             while not is_so():  # noqa: ASYNC110  a predicate has no event

@@ -15,6 +15,7 @@ from engine.brokers.practice.wire import frame
 from tests.engine.gateway.conftest import Joining, Opening
 from tests.engine.gateway.strict_fields import Amiss
 from tests.engine.gateway.talker import SPY, Talker
+from tests.patience import PATIENCE_S
 
 
 async def test_a_dropped_socket_takes_the_session_and_leaves_the_order(
@@ -393,7 +394,7 @@ async def test_the_control_port_knows_every_operation(controlled: Any) -> None:
     assert state["account"]["name"] == gateway.account
     assert await say(op="market", symbol="QQQ", bid="500", ask=500.02, last=500.01) == {"ok": True}
     assert await say(op="quit") == {"ok": True}
-    await asyncio.wait_for(ended.wait(), 1)
+    await asyncio.wait_for(ended.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.model import ExecutionFilter
 from tests.engine.gateway.conftest import Opening
+from tests.patience import PATIENCE_S
 
 HERE = Path(__file__).resolve().parent / "clients"
 CLIENTS = HERE.parents[3] / ".clients"
@@ -62,7 +63,7 @@ async def run(gateway: PracticeGateway, *command: str) -> Outcome:
         env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE_S):
             out, errors = await process.communicate()
     finally:
         if process.returncode is None:

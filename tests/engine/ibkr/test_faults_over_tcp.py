@@ -22,10 +22,13 @@ async def test_a_cancel_goes_out_where_no_order_may() -> None:
         await one.live()
         row = send(one, core_of(one), "a", 1, **LIMIT)
         await one.until(lambda: row.status is _S.ACCEPTED)
-        while one.broker.connection.limiter.take():
+        limiter = one.broker.connection.limiter
+        now = limiter._monotonic()
+        limiter._monotonic = lambda: now  # its second does not pass
+        while limiter.take():
             pass
         one.broker.cancel(row.order.order_id)
-        await one.until(lambda: row.status is _S.CANCELED, 0.5)
+        await one.until(lambda: row.status is _S.CANCELED)
 
 
 async def test_a_cancel_that_nobody_answers_is_asked_again() -> None:
@@ -112,7 +115,7 @@ async def test_whatever_goes_wrong_the_ledger_ends_as_the_broker(seed: int) -> N
         one.broker.ledger = lambda instrument: core.book.position(instrument).quantity
         rows = []
         for number in range(1, 7):
-            await one.until(lambda: one.broker.machine.link.is_live, 8)
+            await one.until(lambda: one.broker.machine.link.is_live)
             name, given = random.choice(MISCHIEF)
             await gateway.fault(name, **given)
             side = random.choice([Side.BUY, Side.BUY, Side.SELL])
@@ -120,10 +123,10 @@ async def test_whatever_goes_wrong_the_ledger_ends_as_the_broker(seed: int) -> N
             rows.append(send(one, core, f"{number}", number, side=side, quantity=quantity))
             await asyncio.sleep(random.choice([0, 0.05, 0.2]))
         sent = [row for row in rows if row.sent]
-        await one.until(lambda: all(row.status in DONE for row in sent), 10)
-        await one.until(lambda: one.broker.machine.link.is_live, 8)
+        await one.until(lambda: all(row.status in DONE for row in sent))
+        await one.until(lambda: one.broker.machine.link.is_live)
         await one.until(
-            lambda: all(fill.commission is not None for fill in core.state.fills.values()), 8
+            lambda: all(fill.commission is not None for fill in core.state.fills.values())
         )
         answer = await account(one)
         assert isinstance(answer, BrokerAccount)

@@ -90,7 +90,7 @@ async def test_what_filled_before_midnight_while_nobody_listened_is_booked_as_in
             two.broker.restore([row])
             await two.live()
             gateway.advance(6)
-            await two.until(lambda: "fill_inferred" in two.faults, 10)
+            await two.until(lambda: "fill_inferred" in two.faults)
             (fill,) = core.state.fills.values()
             assert fill.is_inferred
             assert (fill.quantity, fill.price) == (filled, D(99))

@@ -12,6 +12,7 @@ from engine.domain.order import OrderStatus, OrderType, Side, WorkingOrder
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount
 from tests.engine.ibkr.core import Core
 from tests.engine.ibkr.wire import QQQ, D, Desk, desk, order
+from tests.patience import PATIENCE_S
 
 _S = OrderStatus
 
@@ -134,7 +135,7 @@ async def test_a_client_id_in_use_is_named_and_tried_again_until_it_is_free() ->
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as first:
         await first.live()
         async with desk(gateway) as second:
-            why = await asyncio.wait_for(second.broker.keeper.settled(), 5)
+            why = await asyncio.wait_for(second.broker.keeper.settled(), PATIENCE_S)
             assert why.startswith("client id 17 is in use")
             assert second.broker.machine.link.reason == "LINK_DOWN"
             await first.broker.end()
@@ -145,7 +146,7 @@ async def test_a_read_only_gateway_is_recognised_and_gets_no_order() -> None:
     async with PracticeGateway(seed=7) as gateway:
         await gateway.fault("read_only", count=0)
         async with desk(gateway) as one:
-            await one.until(lambda: one.broker.machine.reason == "READ_ONLY", 8)
+            await one.until(lambda: one.broker.machine.reason == "READ_ONLY")
             row = send(one, core_of(one), "i", 1)
             assert row.status is _S.CANCELED
             assert "READ_ONLY" in row.reason
@@ -163,7 +164,7 @@ async def test_a_wrong_account_or_mode_stops_at_the_gate(
     changed: dict[str, object], reason: str, named: tuple[str, ...]
 ) -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway, **changed) as one:
-        why = await asyncio.wait_for(one.broker.keeper.settled(), 5)
+        why = await asyncio.wait_for(one.broker.keeper.settled(), PATIENCE_S)
         assert why == reason
         for word in named:
             assert word in one.broker.machine.link.text

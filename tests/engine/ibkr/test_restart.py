@@ -49,7 +49,7 @@ class Life:
     async def becomes(self, status: OrderStatus) -> None:
         """Start again and see what the order is."""
         async with self.again() as two:
-            await two.until(lambda: self.row.status is status, 8)
+            await two.until(lambda: self.row.status is status)
 
 
 @asynccontextmanager
@@ -122,7 +122,7 @@ async def test_sent_and_nowhere_with_a_condition_missing_is_unknown_for_a_person
     life = await lost(ledger=False)
     try:
         async with life.again() as two:
-            await two.until(lambda: "order_undecided" in two.faults, 8)
+            await two.until(lambda: "order_undecided" in two.faults)
             assert life.row.status is _S.UNKNOWN
     finally:
         await life.gateway.__aexit__(None, None, None)
@@ -164,7 +164,7 @@ async def test_accepted_and_gone_past_midnight_is_unknown() -> None:
         life.gateway.venue.global_cancel()
         life.gateway.advance(9.5 * 3600)  # 00:25: what ended yesterday is not shown
         async with life.again() as two:
-            await two.until(lambda: life.row.status is _S.UNKNOWN, 8)
+            await two.until(lambda: life.row.status is _S.UNKNOWN)
             assert life.row.status not in DONE
 
 

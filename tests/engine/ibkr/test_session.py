@@ -23,6 +23,7 @@ from engine.schedule.calendar import ExchangeCalendar
 from engine.schedule.slots import slot_at
 from engine.settings.model import Ibkr, Run, Settings
 from tests.engine.ibkr.wire import FAST, QQQ, D, MarketClock, order
+from tests.patience import PATIENCE_S
 
 PSQ = stock_id("PSQ")
 NOBODY = stock_id("ZZZZ")
@@ -58,7 +59,7 @@ class Room:
     def _hear(self, given: Input) -> None:
         self.said.append(given)
 
-    async def until(self, true: Callable[[], object], within_s: float = 5) -> None:
+    async def until(self, true: Callable[[], object], within_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(within_s):
             while not true():  # noqa: ASYNC110  what is waited for has no event
@@ -229,8 +230,7 @@ async def test_an_order_does_not_wait_behind_data_requests() -> None:
             lambda: any(
                 isinstance(given, Reported) and isinstance(given.report, rp.Accepted)
                 for given in one.said
-            ),
-            within_s=0.5,
+            )
         )
         assert not all(task.done() for task in asked)
         for task in (asking, *asked):

@@ -37,6 +37,7 @@ from tests.engine.desk import FREE, HEADER, ROOMY
 from tests.engine.ibkr.core import _context
 from tests.engine.ibkr.test_session import wanted
 from tests.engine.ibkr.wire import FAST, QQQ, D, MarketClock
+from tests.patience import PATIENCE_S
 
 BEFORE_SLOT = datetime(2026, 11, 20, 14, 42, 0, tzinfo=UTC)  # 09:42 in New York
 TO_SLOT_S = 180
@@ -163,14 +164,14 @@ async def engine(
             finally:
                 if not running.done():
                     running.cancel()
-                    await asyncio.wait({running}, timeout=5)
+                    await asyncio.wait({running}, timeout=PATIENCE_S)
                 else:
                     running.result()
         finally:
             await made.session.stop()
 
 
-async def until(true: Any, within_s: float = 30) -> None:
+async def until(true: Any, within_s: float = PATIENCE_S) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110  what is waited for has no event

@@ -15,6 +15,7 @@ from engine.domain.input import Fault, Input, LinkSeen, Reported
 from engine.domain.instrument import stock_id
 from engine.domain.order import Order, OrderType, Side, TimeInForce
 from engine.runtime.clock import SystemClock
+from tests.patience import PATIENCE_S
 
 D = Decimal
 QQQ = stock_id("QQQ")
@@ -149,7 +150,7 @@ class Desk:
         """Kinds of alarms."""
         return [one.kind for one in self.said if isinstance(one, Fault)]
 
-    async def until(self, true: Callable[[], object], within_s: float = 5) -> None:
+    async def until(self, true: Callable[[], object], within_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
         try:
             async with asyncio.timeout(within_s):
@@ -158,7 +159,7 @@ class Desk:
         except TimeoutError:
             raise AssertionError(f"not so after {within_s} s; said: {self.said[-12:]}") from None
 
-    async def live(self, within_s: float = 5) -> None:
+    async def live(self, within_s: float = PATIENCE_S) -> None:
         """Wait until orders may be sent, with QQQ qualified."""
         await self.until(lambda: self.broker.machine.link.is_live, within_s)
         await self.broker.contracts.qualify([QQQ], self.clock.wall())

@@ -26,7 +26,11 @@ from engine.schedule.calendar import FIRST, ExchangeCalendar, year_ahead
 from storage import controls
 from tests.architecture.sources import ROOT
 from tests.kills.victim import rows
+<<<<<<< HEAD
 from tests.kin import with_us
+=======
+from tests.patience import PATIENCE_S
+>>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.commands import home
 
 SPEED = 20
@@ -111,7 +115,7 @@ class Life:
             os.kill(self.pid, signal.SIGKILL)
             await self.end()
 
-    async def end(self, within_s: float = 20) -> dict[str, Any]:
+    async def end(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for its end: exit code, and whether SIGKILL was it."""
         return await asyncio.wait_for(asyncio.shield(self._end), within_s)
 
@@ -166,7 +170,9 @@ class Stage:
         )
         controls.ask(self.database, request)
 
-    async def until(self, holds: Callable[[], object], life: Life, within_s: float = 20) -> bool:
+    async def until(
+        self, holds: Callable[[], object], life: Life, within_s: float = PATIENCE_S
+    ) -> bool:
         """Look until something holds; False if the engine ended before."""
         try:
             async with asyncio.timeout(within_s):
@@ -244,7 +250,7 @@ class Stage:
 
     async def listening(self) -> None:
         """Wait until the gateway takes clients again."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not self.gateway.is_listening:  # noqa: ASYNC110  it has no event
                 await asyncio.sleep(_LOOK_S)
 

@@ -29,6 +29,7 @@ from engine.schedule.calendar import ExchangeCalendar
 from engine.settings.load import load
 from engine.settings.sources import Flag
 from storage.connect import reading
+from tests.patience import PATIENCE_S
 from tui.commands import asking, standing
 from tui.wiring import Watched, run_engine
 
@@ -177,7 +178,7 @@ class Story:
         """End the engine without a word."""
         if self._engine is not None and not self._engine.done():
             self._engine.cancel()
-            await asyncio.wait({self._engine}, timeout=10)
+            await asyncio.wait({self._engine}, timeout=PATIENCE_S)
         self._engine = None
 
     async def again(self) -> None:
@@ -189,7 +190,7 @@ class Story:
     async def runs(self) -> None:
         """Wait until the engine trades: its feed has begun, its start has been compared."""
         watched = self.watched
-        await self.until(lambda: watched.reached is not None and watched.reached.loop.position, 40)
+        await self.until(lambda: watched.reached is not None and watched.reached.loop.position)
         of_session = "SELECT 1 FROM v_reconciliations WHERE session_id = ?"
         await self.until(lambda: len(self.rows(of_session, watched.session_id)) >= 2)
         await self.until(lambda: self.streams or not self._wishes)
@@ -232,7 +233,7 @@ class Story:
         self.gateway.set_market(symbol, {"bid": price, "ask": ask, "last": price, **given})
 
     async def until(
-        self, true: Callable[[], object], within_s: float = 20, *, passing_s: float = 0
+        self, true: Callable[[], object], within_s: float = PATIENCE_S, *, passing_s: float = 0
     ) -> None:
         """Wait until something is so; say how things stand if it does not become so.
 
@@ -279,7 +280,9 @@ class Story:
         found = self.rows("SELECT * FROM v_orders WHERE symbol = ? ORDER BY seq", symbol)
         return found[-1] if found else {"status": "none", "order_ref": "", "text": ""}
 
-    async def status_is(self, status: str, symbol: str = "QQQ", within_s: float = 20) -> None:
+    async def status_is(
+        self, status: str, symbol: str = "QQQ", within_s: float = PATIENCE_S
+    ) -> None:
         """Wait until the newest order of a symbol has a status."""
         await self.until(lambda: self.order(symbol)["status"] == status, within_s)
 
@@ -329,7 +332,7 @@ class Story:
         rows = self.rows("SELECT * FROM v_alerts ORDER BY seq")
         return {row["kind"]: f"{row['severity']} {row['text']}" for row in rows}
 
-    async def alert(self, kind: str, within_s: float = 20) -> str:
+    async def alert(self, kind: str, within_s: float = PATIENCE_S) -> str:
         """Wait for an alert and return it."""
         await self.until(lambda: kind in self.alerts, within_s)
         return self.alerts[kind]
@@ -362,7 +365,7 @@ class Story:
         rows = self.rows("SELECT verdict FROM v_reconciliations ORDER BY seq")
         return [row["verdict"] for row in rows]
 
-    async def verdict_is(self, verdict: str, within_s: float = 20) -> None:
+    async def verdict_is(self, verdict: str, within_s: float = PATIENCE_S) -> None:
         """Wait until a comparison says something that nobody asked for since the last fault."""
         await self.until(lambda: self.verdicts[self._compared :][-1:] == [verdict], within_s)
 
@@ -375,7 +378,7 @@ class Story:
 
     async def is_clean(self) -> None:
         """Compare as `pilothouse reconcile` does until both sides agree."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.reconcile() != "CLEAN":
                 await self.pass_(10)
 
