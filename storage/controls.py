@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS requests (
 ) STRICT
 """
 
+_PENDING = """
+SELECT request_id, kind, actor, reason, args, asked_at FROM requests
+WHERE result IS NULL ORDER BY n
+"""
+
 
 class Answer(NamedTuple):
     """What became of a request: DONE, REFUSED, EXPIRED."""
@@ -98,23 +103,20 @@ class SqliteRequestBox:
 
     def result(self, request_id: str) -> Answer | None:
         """Return what became of a request, None while the engine has not answered."""
-        for row in self._read("SELECT result, text FROM requests WHERE request_id = ?", request_id):
-            return None if row[0] is None else Answer(row[0], row[1] or "")
-        return None
+        sql = "SELECT result, text FROM requests WHERE request_id = ?"
+        try:
+            row = self._watching().execute(sql, (request_id,)).fetchone()
+        except (sqlite3.Error, OSError) as error:
+            raise self._unreadable(error) from error
+        return None if row is None or row[0] is None else Answer(row[0], row[1] or "")
 
     def pending(self) -> list[Request]:
         """Return the requests that no engine has answered, oldest first."""
-        return [found for _, found in self._pending() if found is not None]
-
-    def _pending(self) -> list[tuple[str, Request | None]]:
-        """Return ids with their requests; None for a row that this program cannot understand."""
-        return [
-            (row[0], _request(row))
-            for row in self._read(
-                "SELECT request_id, kind, actor, reason, args, asked_at FROM requests "
-                "WHERE result IS NULL ORDER BY n"
-            )
-        ]
+        try:
+            rows = self._writing().execute(_PENDING).fetchall()  # which waits for a lock
+        except (sqlite3.Error, OSError) as error:
+            raise self._unreadable(error) from error
+        return [found for found in map(_request, rows) if found is not None]
 
     # -- the engine's side -----------------------------------------------------------------
 
@@ -138,10 +140,10 @@ class SqliteRequestBox:
         """
         try:
             version = self._version()  # before the rows: what comes in between is seen again
-            rows = self._pending()
+            found = self._watching().execute(_PENDING).fetchall()
         except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise JournalError(f"the request file {self.path} cannot be read: {error}") from error
+            raise self._unreadable(error) from error
+        rows = [(row[0], _request(row)) for row in found]  # None: not understood here
         self._seen = version
         for request_id, request in rows:
             if request is None:  # it must not stand in the way of a halt
@@ -177,12 +179,9 @@ class SqliteRequestBox:
         found = self.path.stat()
         return found.st_dev, found.st_ino
 
-    def _read(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
-        try:
-            return self._watching().execute(sql, values).fetchall()
-        except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise JournalError(f"the request file {self.path} cannot be read: {error}") from error
+    def _unreadable(self, error: Exception) -> JournalError:
+        self.close()
+        return JournalError(f"the request file {self.path} cannot be read: {error}")
 
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
         try:

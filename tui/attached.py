@@ -94,6 +94,7 @@ class Attached(Guest):
     def __init__(self, look: Look, **given: Any) -> None:
         super().__init__(**given)
         self._look = look
+        self._is_unheld = False  # a session writes its first row before its engine is noted
 
     # -- news ------------------------------------------------------------------------------
 
@@ -105,10 +106,15 @@ class Attached(Guest):
         if after is None or after["session_id"] is None:
             return
         if before is None or before["session_id"] is None:
+            self._is_unheld = after["pid"] is None
             self.say_hint(attached_to(after), "quiet")
         elif before["session_id"] != after["session_id"]:
+            self._is_unheld = False
             self.arming.disarm()
             self.say_hint(say("restarted as {}…", _short(after["session_id"])))
+        elif self._is_unheld and after["pid"] is not None:
+            self._is_unheld = False
+            self.say_hint(attached_to(after), "quiet")
         elif before["pid"] is not None and after["pid"] is None:
             self.arming.disarm()
 

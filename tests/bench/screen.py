@@ -31,9 +31,10 @@ from engine.ports import Heartbeat
 from storage.journal import SqliteJournal
 from storage.start import prepare
 from tests.architecture.sources import ROOT
+from tests.patience import PATIENCE_S
 from tests.storage.samples import REGIME, context, created, unit
 from tests.tui import seed
-from tests.tui.ptys import WAIT_S, Terminal, home
+from tests.tui.ptys import Terminal, home
 
 ROWS = 50
 SETTLE_S = 4.0
@@ -132,7 +133,7 @@ def start(
     try:
         raw, shown = bytearray(), dict[str, float]()
         while len(shown) < len(texts):
-            assert time.monotonic() - began < WAIT_S, f"not shown: {set(texts) - set(shown)}"
+            assert time.monotonic() - began < PATIENCE_S, f"not shown: {set(texts) - set(shown)}"
             raw += _read(master, 0.01)
             for text in texts:
                 if text not in shown and text.encode() in raw:

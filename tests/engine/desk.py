@@ -178,7 +178,7 @@ class Desk:
     async def run_until(self, so: Callable[[], object]) -> None:
         """Run one session until something is so, and break it off there."""
         running = asyncio.create_task(self.run())
-        while not running.done() and not (hasattr(self, "state") and so()):
+        while not running.done() and not (hasattr(self, "state") and so()):  # noqa: ASYNC110  it has no event
             await asyncio.sleep(0.005)
         assert not running.done(), f"it ended before: {running.result()}"
         running.cancel()

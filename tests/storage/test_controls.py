@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from engine.domain.ids import RequestId
 from engine.domain.request import Request, RequestKind
 from engine.errors import JournalError
-from storage.controls import Answer, SqliteRequestBox, requests_path
+from storage.controls import WATCH_TIMEOUT_MS, Answer, SqliteRequestBox, requests_path
 from tests.storage.samples import AT
 
 
@@ -121,6 +122,17 @@ def test_a_locked_file_may_hold_something(tmp_path: Path, engine: SqliteRequestB
         other.execute("ROLLBACK")
     other.close()
     assert engine.take() == []
+
+
+def test_who_looks_at_a_file_that_is_being_written_waits(asker: SqliteRequestBox) -> None:
+    asker.ask(request(1))
+    with sqlite3.connect(asker.path, isolation_level=None, check_same_thread=False) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        commit = threading.Timer(2 * WATCH_TIMEOUT_MS / 1000, lambda: other.execute("COMMIT"))
+        commit.start()
+        assert asker.pending() == [request(1)]
+        commit.join()
+    other.close()
 
 
 def test_twenty_processes_worth_of_writers_lose_nothing(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ from tests.patience import PATIENCE_S, crowding
 >>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui import sample, seed
 from tests.tui.ptys import Terminal, home
-from tests.tui.screens import seeded
+from tests.tui.screens import Asked, CountingIds, StillClock, seeded, until
 from tests.tui.test_terminal import ask_stop, value
-from tui.attached import AttachedSource, attached_to, no_engine
+from tui.attached import Attached, AttachedSource, attached_to, no_engine
+from tui.steering import Requests
 
 HALT = b"\x0b"
 
@@ -224,6 +225,29 @@ def test_the_engine_of_a_strange_session_is_not_ours(tmp_path: Path) -> None:
                 assert row["pid"] == pid
                 assert view["session"].first() is not None
         assert source.read(frozenset({"positions"})) is None
+
+
+async def test_an_engine_that_is_noted_after_its_first_row_is_named(tmp_path: Path) -> None:
+    database = seeded(tmp_path / "s.db")
+    held: list[Holder | None] = [None]
+
+    def look() -> Holder | None:
+        return held[0]
+
+    app = Attached(
+        look,
+        make_source=lambda: AttachedSource(database, look, lambda: seed.NOW),
+        requests=Requests(Asked(), StillClock(), CountingIds(), "me@here:pts/1"),
+        clock=StillClock(),
+    )
+
+    def said(words: str) -> bool:
+        return app.hint is not None and words in app.hint.text
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: said("no engine runs"), "a session of nobody's")
+        held[0] = Holder(4711, seed.SESSION, "here", sample.ago(60))
+        await until(pilot, lambda: said("attached to pid 4711"), "its engine")
 
 
 def test_a_line_of_sessions_is_followed_and_a_stranger_is_not() -> None:
