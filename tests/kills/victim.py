@@ -12,18 +12,11 @@ from typing import Any
 from engine.errors import EngineError
 from storage.connect import open_reader
 from tests.architecture.sources import ROOT
-<<<<<<< HEAD
 from tests.kin import with_us
-from tests.tui.commands import home
-
-_LOOK_S = 0.01
-_PATIENCE_S = 60.0
-=======
 from tests.patience import PATIENCE_S
 from tests.tui.commands import home
 
-_LOOK_S = 0.002
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
+_LOOK_S = 0.01
 
 
 class Victim:

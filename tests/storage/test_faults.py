@@ -24,11 +24,8 @@ from storage.emergency import EmergencyFile
 from storage.hashchain import last, verify
 from storage.room import log_bytes, troubles
 from storage.start import prepare
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.storage.samples import AT, a_trade, context, created, open_journal, unit, write
 
 ROOT = Path(__file__).resolve().parents[2]

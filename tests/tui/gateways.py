@@ -15,11 +15,8 @@ from engine.brokers.practice.control import ask
 from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.commands import Said, home
 
 _ENDS = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "INACTIVE"}

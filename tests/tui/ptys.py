@@ -19,11 +19,8 @@ from typing import Any, Self
 import pyte
 
 from tests.architecture.sources import ROOT
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 
 _NOT_INHERITED = ("LINES", "COLUMNS", "NO_COLOR")  # they would speak for another terminal
 _INHERITED = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}

@@ -19,11 +19,8 @@ from storage.queries.lineage import lineage
 from storage.rewind import Rewind
 from storage.timeline import timeline
 from tests.architecture.sources import ROOT
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S, crowding
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui import sample, seed
 from tests.tui.ptys import Terminal, home
 from tests.tui.screens import Asked, CountingIds, StillClock, seeded, until

@@ -19,11 +19,8 @@ from storage.connect import beside
 from storage.controls import requests_path
 from storage.emergency import EmergencyFile
 from tests.architecture.sources import ROOT
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S, crowding
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.storage.samples import AT, moved, unit, write
 from tests.tui.commands import Here, home
 

@@ -17,11 +17,8 @@ from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.answer import read_answer
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.commands import Here, Said, home
 
 START = ("--start", "2026-11-20T15:00:00Z")

@@ -6,7 +6,6 @@ Counted is what the gateway received, not what the engine says.
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.tui.test_cli_paper import state_of
 
 SPEED = "2"
 EVERY_S = 0.02  # an order asked
-FLIGHT_S = 0.3  # what was on the wire when halt returned
+UNDER_WAY = {"APPROVED", "SUBMITTED", "ACCEPTED"}
 CANCELED_WITHIN_S = 5.0  # 2 on a quiet machine; everybody's tests run on two cores
 
 
@@ -106,7 +105,8 @@ def halts(here: Here, gateway: Running, burst: Burst) -> None:
     assert here("halt", "--reason", "too many").code == 0
     asked = burst.asked
     gateway.until(lambda: not gateway.living(), CANCELED_WITHIN_S)
-    time.sleep(FLIGHT_S)
+    every = ("orders", "--json", "--limit", "100000")
+    until(lambda: not any(one["status"] in UNDER_WAY for one in here(*every).json))
     sent = len(gateway.state["orders"])
     until(lambda: burst.asked >= asked + 50)
     assert len(gateway.state["orders"]) == sent
@@ -125,15 +125,7 @@ def panics(here: Here, gateway: Running, burst: Burst) -> None:
         sent = len(gateway.state["orders"])
     finally:
         engine.send_signal(signal.SIGCONT)
-<<<<<<< HEAD
-    until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED", WITHIN_S)
-    until(lambda: not here("status", "--json").json["requests_waiting"], WITHIN_S)
-    until(lambda: not gateway.living(), WITHIN_S)
-    assert len(gateway.state["orders"]) == sent
-=======
     until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED")
     until(lambda: not here("status", "--json").json["requests_waiting"])
     until(lambda: not gateway.living())
-    # one may have been on its way out when the process was stopped: it is canceled by the halt
-    assert len(gateway.state["orders"]) <= sent + 1
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
+    assert len(gateway.state["orders"]) == sent

@@ -6,13 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-<<<<<<< HEAD
 from engine.domain.request import RequestKind
-=======
-from storage.connect import open_reader
-from storage.latest import heartbeat
 from tests.patience import crowding
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.ptys import Terminal, home
 from tests.tui.pulses import assert_nothing_is_doubled, watched
 from tests.tui.test_format import PLANTED
@@ -44,11 +39,7 @@ def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
             terminal.shows("disarmed")
             assert time.monotonic() - came_back < 5 * crowding()
         assert value(tmp_path, "SELECT max(seq) FROM events") != seen
-<<<<<<< HEAD
         pulse.assert_small()
-=======
-        assert pulse.worst_ms < LARGEST_GAP_MS * crowding(), pulse.gaps
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
         assert resident_kb(terminal.process.pid) - memory < 20_000
         terminal.shows("safe")
         ask_stop(tmp_path)
@@ -71,13 +62,8 @@ def test_fifty_resizes_in_two_seconds_settle_at_once(tmp_path: Path) -> None:
             terminal.until(lambda: "Fills" in terminal.text and "Log" in terminal.text, "all")
             assert time.monotonic() - ended < 2 * crowding()
             assert len(terminal.raw) - before < 25 * 40_000, "one layout per 100 ms at most"
-<<<<<<< HEAD
             terminal.until(lambda: pulse.beats > 3, "heartbeats")
         pulse.assert_small()
-=======
-            terminal.until(lambda: len(pulse.gaps) > 3, "heartbeats")
-        assert pulse.worst_ms < LARGEST_GAP_MS * crowding(), pulse.gaps
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
     assert_nothing_is_doubled(tmp_path)
 
 

@@ -26,11 +26,8 @@ from engine.schedule.calendar import FIRST, ExchangeCalendar, year_ahead
 from storage import controls
 from tests.architecture.sources import ROOT
 from tests.kills.victim import rows
-<<<<<<< HEAD
 from tests.kin import with_us
-=======
 from tests.patience import PATIENCE_S
->>>>>>> 4550fdf (tests: wait for conditions with patience, and cheaply)
 from tests.tui.commands import home
 
 SPEED = 20
