@@ -349,7 +349,8 @@ async def _trade_at_broker(
     inbox.put(Started(loop.now()))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
     try:
-        async with _beside(inbox, clock, {"final bars": feed.run, "rounds": rounds.run}):
+        work = {"final bars": feed.run, "rounds": rounds.run, "memory": memory.keep_small}
+        async with _beside(inbox, clock, work):
             await _run(loop, watched, clock)
     finally:
         await session.stop()
@@ -477,7 +478,6 @@ class Jobs:
             await asyncio.to_thread(
                 backup.prune, folder, self._settings.storage.keep, self._journal.path
             )
-            await asyncio.to_thread(memory.give_back)  # of the copy, and of the day
             ok, detail = True, str(made.path)
         except Exception as error:  # noqa: BLE001  a job that fails says so, whatever it was
             ok, detail = False, str(error) or type(error).__name__

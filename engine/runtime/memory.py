@@ -1,5 +1,6 @@
 """What a process has used and needs no more goes back to the machine."""
 
+import asyncio
 import ctypes
 import gc
 import sys
@@ -7,6 +8,17 @@ import sys
 IN_A_LIVE_SESSION = (2_000, 10, 10)
 """When the collector looks in a session that lasts for weeks: the library goes in circles with
 every order and every time-out, and what is there to stay is frozen, so that a look is short."""
+
+
+EVERY_S = 60.0
+"""A broker's answers come and go and leave holes: a tenth of the process, by the evening."""
+
+
+async def keep_small() -> None:
+    """Give back now and then, for ever. A look takes some milliseconds."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        give_back()
 
 
 def give_back() -> None:
