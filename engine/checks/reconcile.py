@@ -127,11 +127,16 @@ def _orders(
                 _K.ORDER_FOREIGN,
                 foreign.order_ref,
                 "",
-                text(foreign.remaining),
+                _told(foreign),
                 foreign.instrument,
             )
         )
     return matched
+
+
+def _told(foreign: BrokerOrder) -> str:
+    side = "" if foreign.side is None else f"{foreign.side.value} "
+    return f"{side}{text(foreign.remaining)}"
 
 
 def _order(row: WorkingOrder, alive: list[BrokerOrder]) -> Difference | None:

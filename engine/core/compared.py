@@ -5,12 +5,18 @@ timer may be a fill under way and holds nothing; one at a start or on demand hol
 until a second answer has said the same or has not.
 """
 
+from decimal import Decimal
+
 from engine.core.state import State
 from engine.domain import event as ev
 from engine.domain.ids import InstrumentId
+from engine.domain.money import ZERO
+from engine.domain.order import Side
 from engine.domain.reconciliation import DifferenceKind
 from engine.domain.report import QUIET
 from engine.domain.session import Verdict
+
+_MORE = (DifferenceKind.MISMATCHED, DifferenceKind.MISSING_LOCAL)
 
 
 def reconciled(state: State, event: ev.ReconciliationDone, seq: int) -> None:
@@ -59,6 +65,38 @@ def adopted(state: State, event: ev.BaselineAdopted, seq: int) -> None:
     """Remember what the account held before us."""
     state.baseline = {InstrumentId(key): quantity for key, quantity in event.positions.items()}
     state.baseline_cash = event.cash
+
+
+def unowned(state: State) -> dict[InstrumentId, Decimal]:
+    """Return the shares of the account that no strategy owns, as far as they are known.
+
+    What was there before us, and what differs since; what the broker does not show any more is
+    still counted, as one answer may be wrong.
+    """
+    shares = dict(state.baseline or {})
+    for item, one in state.differences.items():
+        if one.kind in _MORE and item == one.instrument and item not in state.doubtful:
+            gap = Decimal(one.theirs or 0) - Decimal(one.ours or 0)
+            shares[one.instrument] = shares.get(one.instrument, ZERO) + gap
+    return {instrument: quantity for instrument, quantity in shares.items() if quantity}
+
+
+def foreign_orders(state: State) -> dict[InstrumentId, Decimal]:
+    """Return the shares that orders of others would buy, sales below zero."""
+    shares: dict[InstrumentId, Decimal] = {}
+    for one in state.differences.values():
+        if one.kind is DifferenceKind.ORDER_FOREIGN and one.instrument is not None:
+            side, _, left = one.theirs.rpartition(" ")
+            change = Decimal(left or 0) * (-1 if side == Side.SELL.value else 1)
+            shares[one.instrument] = shares.get(one.instrument, ZERO) + change
+    return shares
+
+
+def unowned_cash(state: State) -> Decimal:
+    """Return the dollars of the account that no strategy owns; below zero: borrowed."""
+    cash = state.differences.get("cash")
+    gap = ZERO if cash is None else Decimal(cash.theirs or 0) - Decimal(cash.ours or 0)
+    return state.baseline_cash + gap
 
 
 def is_held(state: State, instrument: InstrumentId) -> bool:

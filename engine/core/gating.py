@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from engine.core import quality
-from engine.core.compared import is_held
+from engine.core.compared import foreign_orders, is_held, unowned, unowned_cash
 from engine.core.draft import Draft
 from engine.core.state import BROKEN_LINK, State, StrategyBook, equity_of, last_equity, price_of
 from engine.domain.alert import Severity
@@ -52,6 +52,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     is_alone = len(state.books) == 1 and len(mine) == len(open_orders)
     book_equity = equity if is_alone else _book_equity(state)
     book_values = values if is_alone else _values(state, state.books.values(), open_orders)
+    beside, account_equity = _account(state, book_equity)
     price = order.reference_price
     recorded = state.context.recorded_clock
     worst = None
@@ -96,6 +97,8 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         drawdown=_fall(equity, book.high_water),
         book_equity=book_equity,
         book_values=book_values,
+        beside=beside,
+        account_equity=account_equity,
         leverages={key: one.leverage for key, one in state.instruments.items()},
         orders_minute=sum(1 for at in state.order_times if order.created_at - at <= _MINUTE)
         + len(ahead),
@@ -177,6 +180,32 @@ def _book_equity(state: State) -> Decimal | None:
             return None
         total += equity
     return total
+
+
+def _account(
+    state: State, book_equity: Decimal | None
+) -> tuple[dict[InstrumentId, Decimal | None], Decimal | None]:
+    """Return what no strategy owns, in signed dollars, and the equity of the whole account.
+
+    Orders of others count as filled. Shares that nobody watches have no price here: long ones
+    are left out of both numbers, which both would grow by the same; of short ones nothing is known.
+    """
+    shares = unowned(state)
+    foreign = foreign_orders(state)
+    if not shares and not foreign:
+        return {}, book_equity
+    values: dict[InstrumentId, Decimal | None] = {}
+    equity = None if book_equity is None else book_equity + unowned_cash(state)
+    for instrument in (*shares, *(key for key in foreign if key not in shares)):
+        held, price = shares.get(instrument, ZERO), price_of(state, instrument)
+        after = held + foreign.get(instrument, ZERO)
+        if price is None:
+            if held < ZERO or after < ZERO:
+                values[instrument] = None
+            continue
+        values[instrument] = after * price
+        equity = None if equity is None else equity + held * price
+    return values, equity
 
 
 def _share(book: StrategyBook, equity: Decimal | None, book_equity: Decimal | None) -> Decimal:

@@ -57,7 +57,9 @@ class GateFacts:
     drawdown: Decimal | None = None  # fraction below the peak, zero or more
     # -- the book
     book_equity: Decimal | None = None
-    book_values: Values = field(default_factory=dict)  # all strategies and what nobody owns
+    book_values: Values = field(default_factory=dict)  # all strategies
+    beside: Values = field(default_factory=dict)  # what no strategy owns, others' orders as filled
+    account_equity: Decimal | None = None  # of strategies and what is beside them
     leverages: Mapping[InstrumentId, Decimal] = field(default_factory=dict)  # missing: 1
     has_margin: bool = False  # the broker tells what margin an order would need
     margin_after: Decimal | None = None  # fraction of equity in margin after the order

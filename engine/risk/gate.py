@@ -282,8 +282,9 @@ def _strategy_budget(order: Order, facts: GateFacts, limits: Limits) -> Check:
 def _gross_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check:
     if limits.gross_exposure is None:
         return _OFF["gross_exposure"]
-    total = _gross(facts.book_values, order)
-    return _share("gross_exposure", total, facts.book_equity, limits.gross_exposure, limits)
+    most, total = limits.gross_exposure, _gross(facts.book_values, order)
+    ours = _share("gross_exposure", total, facts.book_equity, most, limits)
+    return _of_account(ours, order, facts, most, limits)
 
 
 def _leveraged_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check:
@@ -291,7 +292,8 @@ def _leveraged_exposure(order: Order, facts: GateFacts, limits: Limits) -> Check
     if most is None:
         return _OFF["leveraged_exposure"]
     total = _gross(facts.book_values, order, facts.leverages, facts.leverage)
-    return _share("leveraged_exposure", total, facts.book_equity, most, limits)
+    ours = _share("leveraged_exposure", total, facts.book_equity, most, limits)
+    return _of_account(ours, order, facts, most, limits, facts.leverages, facts.leverage)
 
 
 def _open_positions(order: Order, facts: GateFacts, limits: Limits) -> Check:
@@ -452,6 +454,29 @@ def _share(
     if value <= most * equity:
         return Check(code, PASS, f"{value / equity:.2f}", limit)
     return Check(code, FAIL, f"{value / equity:.4f}", limit)
+
+
+def _of_account(
+    ours: Check,
+    order: Order,
+    facts: GateFacts,
+    most: Decimal,
+    limits: Limits,
+    leverages: Leverages = _NO_LEVERAGE,
+    own: Decimal = ONE,
+) -> Check:
+    """Hold the whole account to the limit too: what no strategy owns counts, and is not touched."""
+    if not facts.beside or ours.result is not PASS:
+        return ours
+    values = dict(facts.book_values)
+    for instrument, value in facts.beside.items():
+        before = values.get(instrument, ZERO)
+        values[instrument] = None if before is None or value is None else before + value
+    total = _gross(values, order, leverages, own)
+    found = _share(ours.code, total, facts.account_equity, most, limits)
+    if found.result is PASS:
+        return ours
+    return Check(ours.code, found.result, f"{found.value} with what we do not own", found.limit)
 
 
 def _latched(
