@@ -30,7 +30,7 @@ from engine.schedule.slots import JOBS as SCHEDULED
 from engine.schedule.slots import slot_at, upcoming
 from engine.settings.model import DEFAULT, Settings
 from engine.strategy import registry
-from engine.strategy.base import Strategy
+from engine.strategy.base import Strategy, contested
 from engine.strategy.parameter import SLOT_KEY, Resolved
 
 _HISTORY_DAYS = 1_240  # calendar days that hold 800 sessions and some
@@ -78,7 +78,7 @@ def prepare(settings: Settings, now: datetime) -> Plan:
         market = WallFeed(history, calendar, slots, slot_at, WALL_JOBS)
         feed: RecordedFeed | WallSource = WallSource(market, SystemClock())
         sessions: Sequence[date] = (first,)
-        warnings: list[str] = []
+        warnings = _contested(settings, strategies)
     else:
         feed = RecordedFeed(
             history,
@@ -92,6 +92,7 @@ def prepare(settings: Settings, now: datetime) -> Plan:
         )
         sessions = feed.sessions
         warnings = _coverage(settings, history, calendar, sessions)
+        warnings += _contested(settings, strategies)
     adjusted = any(s.adjustment is Adjustment.SPLIT for s in history.series.values())
     costs = _costs(settings, adjusted=adjusted)
     return Plan(
@@ -323,6 +324,12 @@ def _coverage(
     if refused:
         raise MarketDataError("\n".join(refused))
     return warned
+
+
+def _contested(settings: Settings, strategies: Sequence[Strategy]) -> list[str]:
+    """Say which instruments several strategies trade, unless they share them."""
+    shared = settings.sessions.share_instruments
+    return [] if shared else list(contested(strategies).values())
 
 
 def next_slot(plan: Plan, at: datetime) -> str:

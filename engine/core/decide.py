@@ -45,6 +45,7 @@ from engine.domain.input import (
 from engine.domain.money import ZERO
 from engine.domain.report import Changed, ChangeRefused, NotFound
 from engine.domain.session import SessionState, TradingState
+from engine.strategy.base import contested
 
 __all__ = ["NOTHING", "STEPS", "Decision", "decide"]
 
@@ -123,6 +124,10 @@ def _on_started(state: State) -> Decision:
     for row in state.working.values():
         if row.canceling and row.sent:
             draft.do(CancelOrder(row.order.order_id))  # the kill may have come before it went out
+    if not state.terms.share_instruments:
+        where = state.context.book
+        for instrument, text in contested([b.strategy for b in state.books.values()]).items():
+            draft.alert(where, Severity.WARNING, "instrument_contested", instrument, text)
     draft.do(ReadAccount("start"))
     return draft.done()
 

@@ -277,6 +277,12 @@ ALERTS: dict[str, Entry] = {
         _SOON,
     ),
     # time
+    "instrument_contested": Entry(
+        "Several strategies of this session trade the same instrument.",
+        "It belongs to whoever holds it; entries of the others are rejected meanwhile.",
+        "Run them apart, give them other symbols, or set sessions.share_instruments = true.",
+        "At once if a strategy is meant to trade and does not.",
+    ),
     "slot_missed": Entry(
         "The moment at which a strategy decides passed without a decision.",
         "It is not made up: the position stays as it was until the next slot.",

@@ -8,7 +8,7 @@ A strategy that can tell on which bars it would say nothing may take in many of 
 (`pass_quiet`): on a recording that saves all that goes with a session date but its snapshot.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from engine.domain.decision import GateVerdict, SeriesFacts, Step
 from engine.domain.ids import InstrumentId, StrategyId
+from engine.domain.instrument import symbol_of
 from engine.domain.market import Bar
 from engine.domain.order import OrderType, Side
 from engine.domain.regime import RegimeReading
@@ -172,3 +173,21 @@ class Strategy(Protocol):
 
     def decide(self, memory: Any, facts: SlotFacts) -> StrategyVerdict | None:
         """Decide at the slot; None where nothing changed and nothing needs explaining."""
+
+
+def contested(strategies: Iterable[Strategy]) -> dict[InstrumentId, str]:
+    """Say of each instrument that several strategies trade who has to wait for whom.
+
+    Orders by hand do not count: a person is told when one is refused.
+    """
+    traders: dict[InstrumentId, list[str]] = {}
+    for strategy in strategies:
+        for instrument in strategy.legs if strategy.id != "manual" else ():
+            traders.setdefault(instrument, []).append(strategy.id)
+    return {
+        instrument: f"{symbol_of(instrument)} is traded by {' and '.join(names)}: while one holds "
+        "it, entries of the other are rejected (instrument_leased); "
+        "sessions.share_instruments = true gives each a position of its own"
+        for instrument, names in traders.items()
+        if len(names) > 1
+    }

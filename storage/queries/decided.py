@@ -8,6 +8,7 @@ import json
 import sqlite3
 
 from storage.queries.fetch import Row, fetch
+from storage.queries.status import strategies_of
 
 # `seq` is the event by which a row came to be: the order of the world.
 _SIGNALS = (
@@ -59,18 +60,7 @@ ROWS = (
 
 def strategies(db: sqlite3.Connection, session_id: str, book: str) -> list[Row]:
     """A row for each strategy of the session: state, last decision, and the latch that holds it."""
-    return fetch(
-        db,
-        "SELECT t.*, (SELECT l.latch FROM latches AS l WHERE l.book = ?2 AND l.released_at IS NULL "
-        "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch, "
-        "(SELECT l.until FROM latches AS l WHERE l.book = ?2 AND l.released_at IS NULL "
-        "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch_until, "
-        "(SELECT l.text FROM latches AS l WHERE l.book = ?2 AND l.released_at IS NULL "
-        "AND l.scope IN (t.strategy_id, 'book') ORDER BY l.since LIMIT 1) AS latch_text "
-        "FROM v_strategies AS t WHERE t.session_id = ?1 ORDER BY t.strategy_id",
-        session_id,
-        book,
-    )
+    return strategies_of(db, session_id, book)
 
 
 def dates(db: sqlite3.Connection, strategy: str, book: str) -> list[Row]:

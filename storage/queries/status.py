@@ -19,7 +19,7 @@ class Status:
     heartbeat: dict[str, Any] | None  # of this session; wall_at says how old it is
     last_decision: dict[str, Any] | None  # as v_decisions
     reconciliation: dict[str, Any] | None  # this session's last, as v_reconciliations
-    strategies: list[dict[str, Any]]  # as v_strategies
+    strategies: list[dict[str, Any]]  # as v_strategies, with the latch that holds each
     equity: float | None  # by the last snapshots of all strategies; None: one is missing
     cash: float | None
     equity_date: str | None
@@ -32,7 +32,7 @@ def status(db: sqlite3.Connection, session_id: str | None = None) -> Status:
     chosen = session_id or latest_session(db)
     session = _row(db, "SELECT * FROM v_sessions WHERE session_id = ?", chosen)
     book = session["book"] if session else None
-    strategies = _rows(db, "SELECT * FROM v_strategies WHERE session_id = ?", chosen)
+    strategies = strategies_of(db, chosen, book)
     equity, date = _equity(db, book, [s["strategy_id"] for s in strategies])
     return Status(
         session=session,
@@ -56,6 +56,37 @@ def status(db: sqlite3.Connection, session_id: str | None = None) -> Status:
         counts=_counts(db, chosen, book),
         last_seq=db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0],
     )
+
+
+def strategies_of(
+    db: sqlite3.Connection, session_id: str | None, book: str | None
+) -> list[dict[str, Any]]:
+    """Return a row for each strategy of a session: how it stands, and the latch that holds it."""
+    state = db.execute("SELECT state FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+    query = "SELECT * FROM v_strategies WHERE session_id = ? ORDER BY strategy_id"
+    rows = _rows(db, query, session_id)
+    latches = _rows(
+        db, "SELECT * FROM latches WHERE book = ? AND released_at IS NULL ORDER BY since", book
+    )
+    for row in rows:
+        mine = (one for one in latches if one["scope"] in (row["strategy_id"], "book"))
+        first = next(mine, {})
+        row |= {"latch": first.get("latch"), "latch_until": first.get("until")}
+        row["latch_text"] = first.get("text")
+        row["state"] = _stands(row, is_paused=state is not None and state[0] == "PAUSED")
+    return rows
+
+
+def _stands(row: dict[str, Any], *, is_paused: bool) -> str:
+    """Return WARMING n/N, ACTIVE, PAUSED or LATCHED; what it was stopped by stands before them."""
+    if row["state"] not in ("CREATED", "ACTIVE"):
+        return str(row["state"])
+    if row["latch"] is not None:
+        return "LATCHED"
+    _, is_warming, bars = (row["last_decision"] or "").partition("warming up ")
+    if is_warming:
+        return f"WARMING {bars}"
+    return "PAUSED" if is_paused else "ACTIVE"
 
 
 def _equity(

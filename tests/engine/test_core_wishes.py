@@ -306,6 +306,8 @@ async def test_one_instrument_belongs_to_one_strategy(tmp_path: Path) -> None:
     ]
     owners = [b.position(QQQ).quantity for b in desk.state.books.values()]
     assert owners == [D(4), D(0)]
+    told = desk.alerts()["instrument_contested"]
+    assert told.startswith("QQQ is traded by script and second: while one holds it")
 
 
 async def test_the_cash_of_one_strategy_is_not_spent_by_another(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What commands and screens read: rows, status, the chain of an id, what changed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -113,6 +114,35 @@ def test_reading_where_nothing_is_says_so(tmp_path: Path) -> None:
 
 
 # -- status --------------------------------------------------------------------------------
+
+
+async def test_a_strategy_stands_by_what_holds_it(tmp_path: Path) -> None:
+    states = SessionState
+    steps = [
+        (moved(states.CREATED, states.RUNNING), "ACTIVE"),
+        (replace(decision(), text="warming up 180/221", result="warming_up"), "WARMING 180/221"),
+        (replace(decision(), decision_id=DecisionId("dec_9"), slot="close"), "ACTIVE"),
+        (moved(states.RUNNING, states.PAUSED), "PAUSED"),
+        (
+            facts.LatchSet(
+                latch="loss_latch", scope=REGIME, until="next_open", text="-6 %", session_date=DAY
+            ),
+            "LATCHED",
+        ),
+        (
+            facts.StrategyStateChanged(
+                strategy=REGIME, before="ACTIVE", after="ERROR", reason="it raised"
+            ),
+            "ERROR",
+        ),
+    ]
+    for n, (_, expected) in enumerate(steps, 1):
+        path = tmp_path / f"{n}.db"
+        await write(path, *[unit(event) for event, _ in steps[:n]])
+        db = open_reader(path)
+        (row,) = status(db).strategies
+        db.close()
+        assert row["state"] == expected
 
 
 async def test_status_of_a_session(tmp_path: Path) -> None:

@@ -50,6 +50,35 @@ def here(
     return Here(tmp_path, monkeypatch, capsys)
 
 
+FLAGS = {
+    "sessions": "dry_run recorded_clock",
+    "regimes": "vol_crush provisional short_history bond_bull",
+    "orders": "is_exit cancel_requested",
+    "snapshots": "final",
+}
+
+
+@pytest.mark.parametrize("kind", FLAGS)
+def test_what_is_yes_or_no_is_a_boolean_in_json(
+    ran: Path, here: Here, tmp_path: Path, kind: str
+) -> None:
+    (row,) = here(kind, "--json", "--db", str(ran), "--limit", "1").json
+    here("export", kind, "--output", str(tmp_path / "x.json"), "--db", str(ran))
+    exported = json.loads((tmp_path / "x.json").read_text())[-1]
+    for name in FLAGS[kind].split():
+        assert type(row[name]) is bool, name
+        assert row[name] is exported[name]
+
+
+def test_status_tells_booleans_and_how_a_strategy_stands(ran: Path, here: Here) -> None:
+    said = here("status", "--json", "--db", str(ran)).json
+    assert said["session"]["dry_run"] is False
+    assert said["session"]["recorded_clock"] is True
+    assert [(one["strategy_id"], one["state"]) for one in said["strategies"]] == [
+        ("regime", "ACTIVE")
+    ]
+
+
 @pytest.mark.parametrize("kind", CONTRACT)
 def test_rows_carry_the_columns_of_the_contract(ran: Path, here: Here, kind: str) -> None:
     rows = here(kind, "--json", "--db", str(ran), "--limit", "3").json

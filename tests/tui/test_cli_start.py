@@ -63,6 +63,18 @@ def test_headless_rows_and_status_leave_the_screen_alone(tmp_path: Path) -> None
         assert "textual" not in said.err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("columns", ["80", "100", "200"])
+@pytest.mark.parametrize("group", ["", "params", "config", "db", "gateway"])
+def test_lists_of_commands_say_whole_sentences(
+    here: Here, monkeypatch: pytest.MonkeyPatch, group: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    listed = here(*group.split(), "--help").out.split("Commands:")[1]
+    assert "..." not in listed
+    assert "…" not in listed
+    assert max(map(len, listed.splitlines())) <= int(columns)
+
+
 def test_help_of_every_command_has_examples_and_the_common_options(here: Here) -> None:
     listed = here("--help").out.split("Commands:")[1].split()
     commands = [["run"], ["backtest"], ["status"], ["export"], ["explain"], ["reconcile"]]

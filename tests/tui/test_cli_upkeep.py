@@ -35,6 +35,11 @@ def test_config_show_names_the_origin_of_every_value(
 
 def test_config_check_is_quiet_or_exit_2(here: Here) -> None:
     assert here("config", "check", "--json").json["ok"] is True
+    both = "config", "check", "--set", "run.strategy=regime,crossover"
+    (warning,) = here(*both, "--json").json["warnings"]
+    assert warning.startswith("QQQ is traded by regime and crossover")
+    assert f"warning: {warning}" in here(*both).out
+    assert here(*both, "--set", "sessions.share_instruments=true", "--json").json["warnings"] == []
     said = here("config", "check", "--set", "sim.seed=x")
     assert said.code == 2
     assert '--set sim.seed = "x"' in said.err

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands.options import Config, Confirm, Db, Json
+from tui.commands.options import Commands, Config, Confirm, Db, Json
 from tui.commands.reading import database_of
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FINDINGS = 7
 
-app = typer.Typer(help="Integrity and copies of the database.", no_args_is_help=True)
+app = typer.Typer(cls=Commands, help="Integrity and copies of the database.", no_args_is_help=True)
 
 
 def _storage(db: Path | None, config: Path | None) -> "Storage":

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.commands.options import Config, Db, Json
+from tui.commands.options import Commands, Config, Db, Json
 
-app = typer.Typer(invoke_without_command=True, context_settings={"max_content_width": 100})
+app = typer.Typer(
+    cls=Commands, invoke_without_command=True, context_settings={"max_content_width": 100}
+)
 
 NAMES = "host", "port", "control_port", "account"
 

@@ -1,9 +1,10 @@
 """Options that commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 Db = Annotated[
     Path | None,
@@ -26,3 +27,17 @@ Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it is written down with your name.")
 ]
 Confirm = Annotated[bool, typer.Option("--confirm", help="Yes, really.")]
+
+
+class Commands(TyperGroup):
+    """A group whose list says each command's first sentence whole, over two lines if it must."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(1_000)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)

@@ -42,9 +42,12 @@ def print_json(document: object) -> None:
 
 
 def plain(value: object) -> object:
-    """Return a value as JSON has it: no NaN, no Decimal, no date."""
+    """Return a value as JSON has it: no NaN, no Decimal, no date; a view's 0 or 1 is a boolean."""
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {
+            str(key): bool(one) if key in FLAGS and type(one) is int else plain(one)
+            for key, one in value.items()
+        }
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
     if value is None or isinstance(value, bool | int | str):
@@ -121,7 +124,13 @@ PRICES = frozenset(
 )
 FRACTIONS = frozenset({"daily_return", "cumulative_return", "drawdown"})
 COUNTS = frozenset({"quantity", "filled"})
-FLAGS = frozenset({"dry_run", "vol_crush"})
+FLAGS = frozenset(
+    {
+        "dry_run", "recorded_clock", "vol_crush", "provisional", "short_history", "bond_bull",
+        "is_exit", "cancel_requested", "final",
+    }
+)  # fmt: skip
+"""Columns that hold 0 or 1: SQLite knows no boolean."""
 
 
 def cell_text(name: str, value: object) -> str:

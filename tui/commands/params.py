@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.commands.options import Config, Db, Json, Limit, Reason, Session
+from tui.commands.options import Commands, Config, Db, Json, Limit, Reason, Session
 from tui.commands.reading import database_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ Strategy = Annotated[
 ]
 
 app = typer.Typer(
-    help="Parameters of the strategies: limits, values, changes.", no_args_is_help=True
+    cls=Commands,
+    help="Parameters of the strategies: limits, values, changes.",
+    no_args_is_help=True,
 )
 
 

@@ -3,9 +3,11 @@
 import typer
 
 from tui.commands import control, gateway, panic, rows, runs, screens, status, upkeep
+from tui.commands.options import Commands
 
 app = typer.Typer(
     name="pilothouse",
+    cls=Commands,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -8,7 +8,7 @@ import typer
 
 from tui.commands import db, params
 from tui.commands.doctor import doctor
-from tui.commands.options import Config, Db, Json, Limit
+from tui.commands.options import Commands, Config, Db, Json, Limit
 
 if TYPE_CHECKING:
     from engine.settings.model import Settings
@@ -18,7 +18,7 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Try a setting, section.key; repeat."),
 ]
 
-config_app = typer.Typer(help="The settings in force.", no_args_is_help=True)
+config_app = typer.Typer(cls=Commands, help="The settings in force.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -69,13 +69,22 @@ def config_check(
       pilothouse config check
       pilothouse config check --config new.toml
     """
+    from engine.strategy import registry
+    from engine.strategy.base import contested
     from tui.commands.output import print_json, say
 
     settings = _settings(sets, database, config)
+    known = [name for name in settings.run.strategy if name != "script"]  # its file says what
+    warnings: list[str] = []
+    if not settings.sessions.share_instruments:
+        made = [registry.create(settings.strategy(name)) for name in known]
+        warnings = [*contested(made).values()]
     if as_json:
-        print_json({"ok": True, "config_hash": settings.config_hash})
-    else:
-        say(f"the settings are in order, config hash {settings.config_hash}")
+        print_json({"ok": True, "config_hash": settings.config_hash, "warnings": warnings})
+        return
+    say(f"the settings are in order, config hash {settings.config_hash}")
+    for warning in warnings:
+        say(f"warning: {warning}")
 
 
 def _settings(sets: list[str] | None, database: Path | None, config: Path | None) -> "Settings":
