@@ -19,6 +19,8 @@ from engine.errors import BrokerError
 if TYPE_CHECKING:
     from engine.brokers.ibkr.broker import IbkrBroker
 
+_SELDOM = 6  # a cancel that nobody answers is repeated that much less often
+
 
 class Watch:
     """The rounds of one broker."""
@@ -145,13 +147,14 @@ class Watch:
             if trace.is_done or not trace.is_canceling:
                 del self._canceling[order_id]
             elif now >= again:
-                if tries > self._times.cancel_tries:
-                    text = f"{trace.order.order_ref}: {tries - 1} cancels without an answer"
+                most, wait = self._times.cancel_tries, self._times.cancel_again
+                if tries > most:  # a person is told, once; what is wanted stays wanted
+                    text = f"{trace.order.order_ref}: {most} cancels without an answer"
                     self._broker.wish(Alarm("cancel_unconfirmed", text))
-                    del self._canceling[order_id]
-                    continue
-                self._canceling[order_id] = (tries + 1, now + self._times.cancel_again)
-                self._broker.send_cancel(trace)
+                    wait *= _SELDOM
+                self._canceling[order_id] = (tries + 1, now + wait)
+                if tries != most + 1:
+                    self._broker.send_cancel(trace)
 
     def _commissions(self, now: float) -> None:
         """Ask for commissions that do not come; after some minutes a person is told instead."""

@@ -250,6 +250,20 @@ async def test_a_cancel_is_repeated_three_times_ten_seconds_apart_and_then_told(
     assert stand.times("cancel_unconfirmed") == [100]
 
 
+async def test_a_cancel_that_nobody_answers_is_asked_each_minute_and_after_each_new_link(
+    stand: Stand,
+) -> None:
+    stand.send()
+    stand.says(shown(MINE, 1, "Submitted"))
+    stand.translator.canceling(MINE.order_id)
+    stand.watch.cancels(MINE.order_id)
+    await stand.until(230)
+    assert stand.times("cancel") == [70, 80, 90, 160, 220]
+    stand.watch.begin_epoch()
+    await stand.until(233)
+    assert stand.times("cancel")[5:] == [232]
+
+
 async def test_a_confirmed_cancel_is_not_repeated(stand: Stand) -> None:
     stand.send()
     stand.says(shown(MINE, 1, "Submitted"))
