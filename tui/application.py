@@ -10,6 +10,7 @@ from tui.actions import allowed, bindings, of
 from tui.commanding import Commanding
 from tui.format import Shown, safe, say
 from tui.messages import CancelWanted
+from tui.screens.help import HelpPane
 from tui.shell import Left
 
 
@@ -52,8 +53,14 @@ class Pilothouse(Commanding, inherit_bindings=False):
         self.wanted_changed()
 
     def action_help(self) -> None:
-        """Keys and signs."""
-        self.dashboard.go("help")
+        """Keys, columns and signs of this pane; once more, of all panes."""
+        shown, found = self.dashboard.current, self.dashboard.panes["help"]
+        assert isinstance(found, HelpPane)
+        if shown == "help":
+            found.explain_pane(None)
+        else:
+            found.explain_pane(shown, self.dashboard.panes[shown].columns)
+            self.dashboard.go("help")
 
     def action_explain(self) -> None:
         """The chain behind the id under the cursor."""

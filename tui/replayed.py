@@ -39,6 +39,7 @@ from tui.format import (
     word,
 )  # fmt: skip
 from tui.guest import Guest
+from tui.messages import Changed
 from tui.player import Player, when_is
 from tui.screens.dashboard import Dashboard
 from tui.source import ALWAYS, READ_AFTER, DatabaseSource
@@ -222,8 +223,26 @@ class Replayed(Guest, inherit_bindings=False):
         self.wish(lambda player, _: player.by_mark(direction))
 
     def action_compare_now(self) -> None:
-        """Look at the end, and back."""
+        """Look at the end, with what differs from here marked; and back."""
+        replay = self.view["replay"].first()
+        if replay is not None and not replay["compared"] and not replay["end"]:
+            for name in self.dashboard.shown:
+                pane = self.dashboard.panes[name]
+                if pane.columns and pane.window is None:  # of a window nobody knows what is new
+                    pane.compare_with(pane.at_hand())
         self.wish(lambda player, _: player.compare())
+
+    _was_compared = False
+
+    def on_changed(self, event: Changed) -> None:
+        """Back where it was, nothing is compared any more; the base class shows the rest."""
+        replay = event.view["replay"].first()
+        now = bool(replay and replay["compared"])
+        if self._was_compared and not now:
+            for pane in self.dashboard.panes.values():
+                if pane.then is not None:
+                    pane.compare_with(None)
+        self._was_compared = now
 
     def action_goto(self) -> None:
         """Ask where to."""

@@ -18,6 +18,7 @@ from engine.runtime.clock import SystemClock
 from engine.settings.load import load
 from engine.settings.sources import Flag
 from storage.connect import open_reader
+from storage.queries.pages import Window
 from storage.timeline import Timeline
 from tests.architecture.sources import ROOT
 from tests.tui.ptys import Terminal, home
@@ -178,6 +179,40 @@ async def test_keys_move_the_clock_and_nothing_is_asked(database: Path, steps: T
         await press(pilot, "T", "ctrl+o", "C", "X", "P")
         assert not app.dashboard.confirm.display
         assert app.requests.last is None
+
+
+async def test_now_is_marked_where_it_differs_from_then(database: Path, steps: Timeline) -> None:
+    app = replayed(database, steps)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: seq_of(app) == steps.steps[0].seq, "the start")
+        there = steps.steps[steps.mark(1, 1)].seq
+        await press(pilot, ")")
+        await until(pilot, lambda: seq_of(app) == there, "the first fill")
+        positions = app.dashboard.panes["positions"]
+        await until(pilot, lambda: bool(positions.keys), "its position")
+        held = set(positions.keys)
+        await press(pilot, "'")
+        await until(pilot, lambda: seq_of(app) == steps.steps[-1].seq, "now")
+        await until(pilot, lambda: "≠" in positions.text.split("\n")[0], "what differs")
+        changed, new, gone = positions.differences()
+        assert changed + gone >= 1
+        rows = positions.text.split("\n")[3:]
+        for key, text in zip(positions.keys, rows, strict=False):
+            assert text[0] in ("≠ " if key in held else "+")
+        assert new == len(set(positions.keys) - held)
+        await press(pilot, "'")
+        await until(pilot, lambda: seq_of(app) == there, "back")
+        await until(pilot, lambda: positions.then is None, "no comparison")
+        assert "≠" not in positions.text
+
+
+def test_an_export_of_a_replay_is_of_the_instant(source: Watched, steps: Timeline) -> None:
+    there = source.rows(steps.end // 3)
+    found = source.source.every(steps.session_id, Window("orders"))
+    rows = [row for piece in found for row in piece]
+    assert {row["order_id"] for row in rows} == {row["order_id"] for row in there["orders"]}
+    assert 0 < len(rows) < len(steps_of(source, "orders"))
+    assert source.rows(steps.end // 3 + 1)
 
 
 def test_no_key_of_a_replay_is_another_one_of_every_pane() -> None:

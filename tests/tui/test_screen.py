@@ -73,7 +73,7 @@ async def test_the_panes_show_what_was_written(database: Path) -> None:
             ("5", ["110.25", "+2.7", "fees 5.42", "next_open"]),
             ("7", ["stale_data", "no quote for 63 s", "WARN"]),
             ("8", ["CLEAN", "3 items"]),
-            ("0", ["fill of 9S0003: BUY 2 QQQ @ 602.10", "reconciliation CLEAN"]),
+            ("0", ["BUY 2 QQQ @ 602.10", "reconciliation CLEAN"]),
         ):
             await press(pilot, key)
             await settled(pilot)
@@ -111,6 +111,12 @@ async def test_help_lists_every_key(database: Path) -> None:
     app = application(database)
     async with app.run_test(size=(80, 100)) as pilot:
         await ready(pilot)
+        await press(pilot, "3", "question_mark")
+        await handled(pilot)
+        own = app.dashboard.panes["help"].text
+        assert own.index("close…") < own.index("Everywhere")
+        assert "cash of fills since the last close" in own
+        assert "cancel…" not in own
         await press(pilot, "question_mark")
         await handled(pilot)
         shown = app.dashboard.panes["help"].text
@@ -119,7 +125,7 @@ async def test_help_lists_every_key(database: Path) -> None:
                 assert action.label in shown
                 assert action.shown_keys in shown
         await press(pilot, "escape")
-        assert app.dashboard.current == "overview"
+        assert app.dashboard.current == "positions"
 
 
 async def test_detail_opens_and_escape_goes_back_one_step_at_a_time(database: Path) -> None:

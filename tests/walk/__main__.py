@@ -40,6 +40,12 @@ PANES: tuple[tuple[str, str, Check | None], ...] = (
     ("?", "help", None),
 )
 """Key, pane, and what compares its numbers."""
+EXPECTED = (
+    "Overview", "Regime", "Positions", "Orders", "Fills", "Signals", "Reconciliation", "Sessions",
+    "Log", "Equity", "Parameters", "status", "strip",
+)  # fmt: skip
+"""Where at least one number must have been compared."""
+
 CHECKS = {name: check for _, name, check in PANES} | {"card": agree.check_card}
 
 
@@ -52,8 +58,11 @@ def main(folder: Path) -> int:
     for columns, rows in SIZES:
         with tempfile.TemporaryDirectory(prefix="walk-") as home:
             text, tally = walk(Path(home), columns, rows)
+        missing = [name for name in EXPECTED if not tally.places[name]]
+        tally.differ += [f"{name}: no number was compared" for name in missing]
+        places = ", ".join(f"{name} {count}" for name, count in sorted(tally.places.items()))
         result = f"{tally.numbers} numbers compared, {len(tally.differ)} differ"
-        text += "\n".join(["", *tally.differ, f"{tally.words} words compared", result, ""])
+        text += "\n".join(["", *tally.differ, places, f"{tally.words} words compared", result, ""])
         path = folder / f"walk-{columns}x{rows}.txt"
         path.write_text(text, encoding="utf-8")
         print(text)

@@ -1,6 +1,7 @@
 """Numbers of a screen beside those that the command line says."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,10 +17,16 @@ class Tally:
     numbers: int = 0
     words: int = 0
     differ: list[str] = field(default_factory=list)
+    places: Counter[str] = field(default_factory=Counter)  # numbers by the pane they stood in
+
+    def count(self, where: str, numbers: int = 1) -> None:
+        """Count numbers of a place; its first word is the pane."""
+        self.places[where.split(" ", 1)[0]] += numbers
 
     def number(self, where: str, shown: str, value: Any) -> None:
         """Compare a number as it is shown with the value: as exact as the screen says it."""
         self.numbers += 1
+        self.count(where)
         shown = shown.strip().removesuffix("%").strip()
         if value is None:
             if shown not in ("", "·"):
@@ -47,4 +54,5 @@ class Tally:
     def text(self, where: str, shown: str, text: str) -> None:
         """Compare words with numbers among them; each number counts."""
         self.numbers += len(_NUMBER.findall(text))
+        self.count(where, len(_NUMBER.findall(text)))
         self.word(where, shown, text)

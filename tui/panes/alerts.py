@@ -26,6 +26,12 @@ from tui.widgets.table import Column
 RANK = {"CRITICAL": 0, "WARNING": 1, "INFO": 2}
 
 
+def subject_of(row: Row) -> str:
+    """Return what an alert is about: an instrument by its symbol, anything else as it is."""
+    subject = str(row["subject"] or "")
+    return subject.split(":")[1] if subject.count(":") >= 2 else subject
+
+
 def severity_ink(row: Row, _: Moment | None = None) -> str:
     """Return the ink of an alert's severity."""
     return {"CRITICAL": "danger", "WARNING": "warn"}.get(row["severity"], "plain")
@@ -44,7 +50,7 @@ COLUMNS = (
         of="severity",
     ),
     Column(Shown("Kind"), 14, lambda r, m: word(r["kind"]), slim=True, of="kind"),
-    Column(Shown("Subject"), 8, lambda r, m: cell(r["subject"] or ""), of="subject"),
+    Column(Shown("Subject"), 8, lambda r, m: cell(subject_of(r)), of="subject"),
     Column(Shown("n"), 3, lambda r, m: whole(min(r["count"], 999)), right=True, of="count"),
     Column(Shown("Text"), 27, lambda r, m: cell(r["text"] or ""), grows=True, slim=True, of="text"),
     Column(Shown("State"), 8, lambda r, m: word(r["state"]), of="state"),

@@ -100,7 +100,8 @@ class LogPane(LongPane):
         """The title, then how the engine is."""
         if self.view is None:
             return super().heading()
-        return (*super().heading(), *health_lines(self.view, *self.size))
+        log = getattr(getattr(self.app, "options", None), "log", None)
+        return (*super().heading(), *health_lines(self.view, *self.size, log))
 
     def title_parts(self, view: View) -> list[Shown]:
         """The newest number, whether it follows, how much came since, and how much is shown."""

@@ -5,10 +5,12 @@ apart in words: waiting (nothing read yet), known to be empty (with source and t
 (old rows dimmed, the reason in the title), and rows.
 """
 
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from rich.cells import cell_len
 from textual.binding import BindingType
 
 from storage.queries.pages import Window
@@ -34,6 +36,9 @@ from tui.panes.tablekeys import TableKeys
 from tui.view import Reading, Row, View, instant
 from tui.widgets.filtering import typed_text
 from tui.widgets.lines import Line, Span, line
+
+LABEL = 20  # columns of a field's name in a detail
+INDENT = 5  # of what a long line of an explanation goes on with
 
 
 class Pane(TableKeys):
@@ -108,7 +113,8 @@ class Pane(TableKeys):
         """Return the name, counts and as-of, or why the last read failed."""
         ink = "titled" if self.has_focus else "title"
         view, reading = self.view, self.reading
-        if view is None:
+        unread = bool(self.topics) and not reading.known and not reading.failed
+        if view is None or unread:  # a count of what was never read would be a guess
             return line(say(" {}", self.title), ink=ink)
         standing = [self.standing] if self.standing else []
         parts = [self.title, *standing, *self.filter_parts(), *self.title_parts(view)]
@@ -128,6 +134,9 @@ class Pane(TableKeys):
             parts.append(say("{} /{}", self.share(), typed_text(self.filter.typed)))
         if self.sorted_by is not None:
             parts.append(say("by {}{}", self.sorted_by.label, _arrow(self.sorted_down)))
+        if self.then is not None:
+            counts = (whole(n) for n in self.differences())
+            parts.append(say("≠ {} changed, {} new, {} gone", *counts))
         if self.marks:
             parts.append(say("{} marked", whole(len(self.marks))))
         return parts
@@ -187,7 +196,7 @@ class Pane(TableKeys):
         if self.view is None:
             return None
         if self.explained is not None:
-            return explanation(self.view, self.explained)
+            return explanation(self.view, self.explained, self.size.width)
         if self.detail_of is None:
             return None
         row = self._rows.get(self.detail_of)
@@ -199,7 +208,7 @@ class Pane(TableKeys):
         """Return all that is known of a row: every column, full ids, both instants."""
         lines = [line(Shown(" esc back"), ink="quiet")]
         for name, value in row.items():
-            lines.append(field_line(name, value))
+            lines += wrapped(field_line(name, value), self.size.width, LABEL)
         return lines
 
     @property
@@ -321,7 +330,22 @@ def field_line(name: str, value: object) -> Line:
     return line(label, safe(str(value)))
 
 
-def explanation(view: View, id: str) -> list[Line]:
+def wrapped(whole_line: Line, width: int, indent: int) -> list[Line]:
+    """Return a line in as many as it takes: an id or a reason is never cut in a detail."""
+    first, *others = whole_line.spans
+    text = Shown("".join(span.text for span in others))
+    room = width - indent - 1
+    if len(others) != 1 or room < LABEL or cell_len(text) <= room:
+        return [whole_line]
+    pieces = textwrap.wrap(text, room, break_on_hyphens=False)
+    ink = others[0].ink
+    return [
+        Line((first if not n else Span(Shown(" " * indent)), Span(Shown(piece), ink)))
+        for n, piece in enumerate(pieces)
+    ]
+
+
+def explanation(view: View, id: str, width: int) -> list[Line]:
     """Return the chain behind an id, oldest first."""
     head = line(say(" why {} · esc back", safe(id)), ink="quiet")
     reading = view["explain:" + id]
@@ -331,10 +355,13 @@ def explanation(view: View, id: str) -> list[Line]:
         return [head, line(Shown(" reading…"), ink="stale")]
     if not reading.rows:
         return [head, line(Shown(" nothing is recorded under this id"), ink="stale")]
-    return [
-        head,
-        *(line(say(" {}", safe(row["text"])), ink=row.get("ink", "plain")) for row in reading.rows),
-    ]
+    lines = [head]
+    for row in reading.rows:
+        ink, text = row.get("ink", "plain"), safe(row["text"])
+        told = line(Span(Shown(" ")), Span(text))
+        long = wrapped(told, width, INDENT) if not text.startswith(" ") else [told]
+        lines += [Line(each.spans, ink) for each in long]
+    return lines
 
 
 def sign_ink(value: object) -> str:

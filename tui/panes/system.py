@@ -4,6 +4,7 @@ A pane that is high enough shows every item; a low one shows how many are well, 
 What was not reported is `?`, never a good number.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 from engine.checks.health import Health, Level, Vitals, examine
@@ -28,8 +29,8 @@ class Item(NamedTuple):
     note: Shown = BLANK
 
 
-def items(view: View) -> list[Item]:
-    """Return every item, those with a limit first."""
+def items(view: View, log: Path | None = None) -> list[Item]:
+    """Return every item, those with a limit first; `log` is where the engine logs."""
     session, beat = view["session"].first(), view["beat"].first()
     if session is None:
         return []
@@ -38,7 +39,13 @@ def items(view: View) -> list[Item]:
     found = [_item(row) for row in rows]
     if silent:
         found.insert(0, Item(Shown("heartbeat"), Shown("?"), BLANK, Level.BAD))
-    return [*found, *_facts(view, session, beat)]
+    found += _facts(view, session, beat)
+    read_at = view["beat"].read_at
+    lag = None if read_at is None else (view.moment.wall - read_at).total_seconds()
+    found.append(Item(Shown("reader lag"), age(lag), note=Shown("since rows were last read")))
+    if log is not None:
+        found.append(Item(Shown("log file"), BLANK, note=safe(str(log))))
+    return found
 
 
 def _vitals(view: View, session: Row, beat: Row | None) -> Vitals:
@@ -115,9 +122,9 @@ def _megabytes(size: float) -> Shown:
     return safe(f"{size / _MB:.1f} MB")
 
 
-def health_lines(view: View, width: int, height: int) -> list[Line]:
+def health_lines(view: View, width: int, height: int, log: Path | None = None) -> list[Line]:
     """Return the table, or its summary where a pane is low."""
-    found = items(view)
+    found = items(view, log)
     if not found:
         return []
     worried = [one for one in found if one.level in (Level.WARN, Level.BAD)]

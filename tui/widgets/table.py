@@ -52,6 +52,13 @@ class Column:
     flashes: bool = False  # stands out for a moment when it changes
 
 
+def column_differs(column: Column, before: Row, after: Row, moment: Moment | None) -> bool:
+    """Say whether a column shows something else of a row than of what it was."""
+    if column.of and before.get(column.of) == after.get(column.of):
+        return False
+    return moment is not None and column.show(before, moment) != column.show(after, moment)
+
+
 def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
     """Return the columns of a pane `width` cells wide, each with its width.
 
@@ -107,6 +114,7 @@ class Table(Lines, can_focus=True):
         self.sorted_down = False
         self.choosing_sort = False
         self.pressed_at = 0.0  # when a key was last pressed here
+        self.then: dict[str, Row] | None = None  # rows of another moment, to compare with
         self._sorted_at = 0.0
         self._all: dict[str, Row] = {}
         self._rows: dict[str, Row] = {}
@@ -193,6 +201,10 @@ class Table(Lines, can_focus=True):
     def all_keys(self) -> tuple[str, ...]:
         """The keys of all rows, those too that a filter hides."""
         return tuple(self._all)
+
+    def at_hand(self) -> dict[str, Row]:
+        """Return all rows by their keys, those too that a filter hides."""
+        return dict(self._all)
 
     def filter_by(self, typed: str) -> None:
         """Show the rows that meet a filter; an empty one shows all."""
@@ -303,7 +315,7 @@ class Table(Lines, can_focus=True):
         else:
             if cached is not None and cached[1][2:] == stamp[2:]:
                 self._flash(key, cached[0], row)
-            spans = self._spans(row, moment, columns, self._flashes.of(key))
+            spans = self._spans(row, moment, columns, self._flashes.of(key), self._before(key))
             self._cells[key] = (row, stamp, spans)
         here = key == self.cursor
         ink = "plain" if not here else "cursor" if self.has_focus else "plain"
@@ -311,9 +323,31 @@ class Table(Lines, can_focus=True):
             ink = "stale"
         used = sum(size for _, size in columns) + len(columns) - 1
         gap = " " * (self.size.width - 2 - used)
-        sign = ">" if here else "*" if key in self.marks else self.sign_of(row)
+        sign = ">" if here else "*" if key in self.marks else self._compared_sign(key, row)
         gutter = Span(Shown(sign))
         return Line((gutter, *spans, Span(Shown(gap + mark), "quiet")), ink)
+
+    def compare_with(self, rows: dict[str, Row] | None) -> None:
+        """Mark what differs from these rows; None ends it."""
+        self.then = rows
+        self._cells.clear()
+        self.flush()
+
+    def _compared_sign(self, key: str, row: Row) -> str:
+        """`+` before a row that was not there, `≠` before one that was another."""
+        if self.then is None:
+            return self.sign_of(row)
+        before = self.then.get(key)
+        return "+" if before is None else "≠" if self._differs(before, row) else self.sign_of(row)
+
+    def _differs(self, before: Row, row: Row) -> bool:
+        return any(column_differs(column, before, row, self.moment) for column in self.columns)
+
+    def differences(self) -> tuple[int, int, int]:
+        """Return how many rows changed, are new and are gone, beside those compared with."""
+        known = self.then or {}
+        changed = sum(1 for k, r in self._all.items() if k in known and self._differs(known[k], r))
+        return changed, len(self._all.keys() - known.keys()), len(known.keys() - self._all.keys())
 
     def _flash(self, key: str, before: Row, after: Row) -> None:
         """Let a cell that changed stand out for a moment."""
@@ -328,17 +362,23 @@ class Table(Lines, can_focus=True):
             self._cells.pop(key, None)
         self.flush()
 
+    def _before(self, key: str) -> Row | None:
+        return None if self.then is None else self.then.get(key)
+
     def _spans(
         self,
         row: Row,
         moment: Moment,
         columns: tuple[tuple[Column, int], ...],
         flash: Flash | None = None,
+        before: Row | None = None,
     ) -> tuple[Span, ...]:
         spans: list[Span] = []
         for column, size in columns:
             text = fit(column.show(row, moment), size, right=column.right)
             ink = column.ink(row, moment) if column.ink else "plain"
+            if before is not None and column_differs(column, before, row, moment):
+                ink = "flash"
             lead = " " if spans else ""
             if flash is not None and column.flashes and column.of == flash.field and lead:
                 lead, ink = FLASH_MARKS[flash.way], "flash"
