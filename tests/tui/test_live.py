@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, crowding
 from tests.tui.commands import Here
 from tests.tui.commands import home as surroundings
 from tests.tui.gateways import Running, running
@@ -15,7 +16,6 @@ from tests.tui.test_cli_control import start, until
 
 ACCOUNT = "U0000001"
 PHRASE = f"trade real money on {ACCOUNT}"
-SPEED = "60"
 SIGNALS = """time,instrument,kind,side,quantity
 2026-11-20,QQQ,ENTER,BUY,5
 2026-11-20,SPY,ENTER,BUY,50
@@ -30,12 +30,18 @@ def here(
     return Here(tmp_path, monkeypatch, capsys)
 
 
+@cache
+def speed() -> str:
+    """A minute a second on a quiet machine: an engine must be there before its slot."""
+    return str(max(5, round(60 / crowding())))
+
+
 def flags(here: Here, gateway: Running, slot: str) -> tuple[str, ...]:
     """A live session of the script with everything that it needs, but for the phrase."""
     keys = {
         "ibkr.port": gateway.where["port"],
         "ibkr.account": ACCOUNT,
-        "ibkr.practice_speed": SPEED,
+        "ibkr.practice_speed": speed(),
         "live.enabled": "true",
         "live.max_order_usd": "5000",
         "live.max_day_usd": "20000",
@@ -73,11 +79,11 @@ def state(here: Here) -> str:
 
 
 def test_live_trades_with_its_keys_and_the_phrase_and_not_without(here: Here) -> None:
-    market = ("--account", ACCOUNT, "--start", "2026-11-20T14:20:00Z", "--speed", SPEED)
+    market = ("--account", ACCOUNT, "--start", "2026-11-20T14:20:00Z", "--speed", speed())
     (here.folder / "signals.csv").write_text(SIGNALS)
     with running(here.folder, *market) as gateway:
         with start(here.folder, "run", *flags(here, gateway, "open"), "--dry-run") as engine:
-            until(lambda: set(orders(here)) == {"QQQ", "SPY"})
+            until(lambda: set(orders(here)) == {"QQQ", "SPY"}, 5 * PATIENCE_S)
             assert orders(here)["QQQ"].split()[0] == "DRY_RUN"  # then the what-if, once it is there
             ended(here)
             engine.wait(PATIENCE_S)
@@ -96,7 +102,7 @@ def test_live_trades_with_its_keys_and_the_phrase_and_not_without(here: Here) ->
         with typing(here, *real) as terminal:
             terminal.shows(f"Type: {PHRASE}")
             terminal.send(f"{PHRASE}\r".encode())
-            until(lambda: orders(here).get("QQQ") == "FILLED")
+            until(lambda: orders(here).get("QQQ") == "FILLED", 5 * PATIENCE_S)
             assert orders(here)["SPY"] == "DENIED order_size"  # beyond live.max_order_usd
             ended(here)
             assert terminal.exit_code() == 0
