@@ -50,7 +50,7 @@ def continue_headless(engine: EngineThread) -> int:
         if engine.session_id is not None:
             _say(
                 f"session {engine.session_id} on {engine.database}, pid {os.getpid()}; "
-                "`pilothouse status` shows it, `pilothouse stop` ends it"
+                "`pilothouse attach` shows it, `pilothouse stop` ends it"
             )
         while not engine.wait(_POLL_S):
             lines.print_new()

@@ -11,16 +11,14 @@ import termios
 from collections.abc import Mapping
 from pathlib import Path
 
-NO_SCREEN = "use --no-ui to run without a screen"
-
 
 def unfit(environ: Mapping[str, str], *, stdin: bool, stdout: bool) -> str | None:
     """Return why there can be no screen here, None if there can be one."""
     if not stdin or not stdout:
-        return f"standard {'output' if stdin else 'input'} is not a terminal: {NO_SCREEN}"
+        return f"standard {'output' if stdin else 'input'} is not a terminal, a screen needs one"
     term = environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
-        return f"TERM is {term!r}, which cannot show a screen: {NO_SCREEN}"
+        return f"TERM is {term!r}, which cannot show a screen"
     return None
 
 

@@ -41,7 +41,7 @@ class InstanceLock:
             )
             raise EngineRunning(
                 f"another engine is running on {self._database}: {who}. "
-                "`pilothouse status` shows it, `pilothouse stop` ends it"
+                "`pilothouse attach` shows it, `pilothouse stop` ends it"
             ) from None
         return self
 

@@ -21,6 +21,7 @@ def relations(settings: Settings, names: Names, today: date | None) -> list[str]
     return [
         *_strategies(settings, names),
         *_range(settings, names, today),
+        *_dry_run(settings, names),
         *_shares(settings, names),
         *_slippage(settings, names),
         *_live(settings),
@@ -54,6 +55,12 @@ def _range(settings: Settings, names: Names, today: date | None) -> Iterator[str
         for key, day in (("run.from", first), ("run.to", last)):
             if day and day > today:
                 yield f"{said(names, key, day)}: must not be after today, {today}"
+
+
+def _dry_run(settings: Settings, names: Names) -> Iterator[str]:
+    if settings.run.dry_run and settings.run.mode is Mode.BACKTEST:
+        begin = said(names, "run.dry_run", True)
+        yield f"{begin}: a backtest sends nothing; allowed with mode offline, paper and live"
 
 
 def _shares(settings: Settings, names: Names) -> Iterator[str]:

@@ -179,6 +179,10 @@ def test_a_bare_key_needs_to_say_which_of_two_strategies(tmp_path: Path) -> None
         ([("run.strategy", "dream")], '"dream": unknown strategy; there are regime, crossover'),
         ([("run.strategy", "")], "a list of strategy names"),
         ([("run.from", "2012-01-03"), ("run.to", "2012-01-03")], "must be before run.to"),
+        (
+            [("run.dry_run", "true"), ("run.mode", "backtest")],
+            "a backtest sends nothing; allowed with mode offline, paper and live",
+        ),
         ([("run.to", "2026-11-21")], "must not be after today, 2026-11-20"),
         ([("run.from", "03.01.2012")], "a date YYYY-MM-DD"),
         ([("run.from", "2012-02-30")], "a date YYYY-MM-DD"),

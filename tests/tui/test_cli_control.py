@@ -144,6 +144,7 @@ def test_a_second_engine_is_exit_6_and_names_the_first(here: Here) -> None:
         with engine(here.folder) as second:
             out, _ = second.communicate(timeout=PATIENCE_S)
         assert second.returncode == 6
+        assert "`pilothouse attach` shows it" in out
         assert f"pid {first.pid}" in out
 
 

@@ -43,7 +43,7 @@ def test_without_confirm_nothing_is_sent_and_manual_orders_are_named(
     with started(gateway, 5) as line:
         placed(line, order(1))
         said = here("panic", "--set", f"ibkr.port={gateway.where['port']}")
-        assert said.code == 2
+        assert said.code == 3
         assert "needs --confirm" in said.err
         assert "entered by hand" in said.err
         assert len(gateway.living()) == 1

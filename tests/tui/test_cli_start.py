@@ -171,6 +171,14 @@ def test_live_is_refused_key_by_key(here: Here) -> None:
     assert list(here.folder.iterdir()) == []
 
 
+def test_a_backtest_goes_as_fast_as_it_goes_wherever_its_mode_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[run]\nmode = "backtest"\n')
+    span = "--from", "2016-01-04", "--to", "2018-12-31"  # five minutes at the usual pace
+    said = process(tmp_path, "run", "--no-ui", *span, "--db", "p.db")
+    assert said.code == 0
+    assert "COMPLETED" in said.err
+
+
 def test_a_screen_needs_a_terminal(tmp_path: Path) -> None:
     said = process(tmp_path)
     assert said.code == 2

@@ -56,11 +56,11 @@ def panic(
     """
     from engine.brokers.panic import WARNING, Ended
     from engine.brokers.panic import panic as ask
-    from engine.errors import SettingsError
+    from engine.errors import SafetyRefusal
     from tui.commands.output import narrate, print_json, say
 
     if not confirm:
-        raise SettingsError(f"panic {WARNING}; it needs --confirm")
+        raise SafetyRefusal(f"panic {WARNING}; it needs --confirm")
     narrate(f"panic {WARNING}")
     tell = narrate if as_json else say
     halted, database = _halt(db, config)

@@ -43,13 +43,10 @@ def start(
     confirmed: bool = False,
 ) -> int:
     """Run the engine, with its screen or without; return the exit code. options: of RUN_KEYS."""
-    said = dict(options)
-    if said.get("--mode") == "backtest" and said.get("--pace") is None:
-        said["--pace"] = "max"
-    given = flags(*((name, key, said.get(name)) for name, key in RUN_KEYS.items()), sets=sets)
+    given = flags(*((name, key, options.get(name)) for name, key in RUN_KEYS.items()), sets=sets)
     if not no_ui:
-        require_terminal()
-    loaded = settings_of(given, config)
+        require_terminal("; use --no-ui to run without a screen")
+    loaded = _as_fast_as_it_goes(settings_of(given, config), given, config)
     refuse_modes(loaded, confirmed=confirmed)
     with logged(loaded) as ended:
         if no_ui:
@@ -59,6 +56,19 @@ def start(
         from tui.app import run_app
 
         return ended(run_app(loaded))
+
+
+def _as_fast_as_it_goes(
+    settings: "Settings", given: "list[Flag]", config: Path | None
+) -> "Settings":
+    """Return the settings with pace max for a backtest whose pace nobody has set."""
+    from engine.domain.session import Mode
+    from engine.settings.model import DEFAULT
+
+    if settings.run.mode is not Mode.BACKTEST or settings.origin("run.pace") != DEFAULT:
+        return settings
+    pace = flags(("mode backtest", "run.pace", "max"), sets=None)
+    return settings_of([*pace, *given], config)
 
 
 def flags(*given: tuple[str, str, Value], sets: list[str] | None) -> "list[Flag]":
@@ -120,8 +130,11 @@ def refuse_modes(settings: "Settings", *, confirmed: bool) -> None:
         ask_before_first_order(settings)
 
 
-def require_terminal() -> None:
-    """Refuse a screen where there is no terminal to show it on; never fall back silently."""
+def require_terminal(otherwise: str = "") -> None:
+    """Refuse a screen where there is no terminal to show it on; never fall back silently.
+
+    otherwise: what can be done without one.
+    """
     import os
 
     from engine.errors import SettingsError
@@ -129,7 +142,7 @@ def require_terminal() -> None:
 
     why = unfit(os.environ, stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
     if why is not None:
-        raise SettingsError(why)
+        raise SettingsError(why + otherwise)
 
 
 @contextmanager
