@@ -143,6 +143,9 @@ class Connection:
             self.ib.client.placeOrder(order_id, contract, order)
         finally:
             self._send_by = None
+        if queue := self.ib.client._msgQ:  # ours alone: it was empty before
+            queue.clear()
+            raise TooLate("QUEUE_BUSY")
 
     def _watch_socket(self, ib: Any) -> None:
         """Events hold their listeners weakly: these belong to this long-lived object."""

@@ -16,6 +16,7 @@ from tests.engine.ibkr.test_faults_over_tcp import LIMIT
 from tests.engine.ibkr.test_over_tcp import core_of, send
 from tests.engine.ibkr.test_whole import BEFORE_SLOT, at_slot, calendar, engine, until
 from tests.engine.ibkr.wire import D, desk, order
+from tests.kills.matrix.point import fill_queue
 
 _S = OrderStatus
 
@@ -88,6 +89,18 @@ async def test_nothing_is_sent_behind_a_queue_or_beyond_our_rate(why: str) -> No
         await one.until(lambda: row.status is _S.ACCEPTED)
         (seen,) = gateway.venue.open_orders()
         assert seen.request.order_ref == "PH-a"
+
+
+async def test_no_order_stays_behind_in_the_librarys_queue() -> None:
+    """It would leave a second later, past every check, or never."""
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        client = one.broker.connection.ib.client
+        fill_queue(client)
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        assert (row.status, row.sent, row.reason) == (_S.APPROVED, False, "QUEUE_BUSY")
+        assert not client._msgQ
+        assert gateway.venue.open_orders() == []
 
 
 async def test_an_order_kept_back_at_its_slot_goes_with_the_next_tick(tmp_path: Path) -> None:

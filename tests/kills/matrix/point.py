@@ -115,7 +115,7 @@ class Door:
         self.point.stand_still("call")
         queued = self.point.is_at("queued", "call")
         if queued:
-            _fill_queue(self.broker.connection.ib.client)
+            fill_queue(self.broker.connection.ib.client)
         self.broker.submit(order, broker_order_id)
         if queued:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -135,7 +135,7 @@ class Door:
         self.point.pass_by("after", "change")
 
 
-def _fill_queue(client: Any) -> None:
+def fill_queue(client: Any) -> None:
     """Let the library believe that it has just sent all that it may: the next message waits."""
     client._timeQ.extend([asyncio.get_running_loop().time()] * client.MaxRequests)
 
