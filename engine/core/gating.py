@@ -71,7 +71,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         lot=ONE if stock is None else stock.lot,
         tick=None if stock is None else stock.tick,
         leverage=ONE if stock is None else stock.leverage,
-        hours_open=True if recorded else quote is not None,
+        hours_open=recorded or quote is not None or (order.is_exit and _is_open(state, order)),
         quote_age_s=None if quote is None else (order.created_at - quote.at).total_seconds(),
         bid=None if quote is None else quote.bid,
         ask=None if quote is None else quote.ask,
@@ -242,6 +242,12 @@ def _broker_quantity(state: State, book: StrategyBook, instrument: InstrumentId)
         return None
     found = state.differences.get(instrument)
     return book.position(instrument).quantity if found is None else Decimal(found.theirs)
+
+
+def _is_open(state: State, order: Order) -> bool:
+    """Say whether the exchange was seen open just now, with usable quotes or without."""
+    seen = state.quotes_at
+    return seen is not None and order.created_at - seen <= _MINUTE
 
 
 def _mean_volume(state: State, instrument: InstrumentId) -> Decimal | None:

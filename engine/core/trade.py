@@ -137,7 +137,7 @@ def send_held(state: State, draft: Draft, at: datetime) -> None:
         if late:
             _end_unsent(state, draft, row, OrderStatus.EXPIRED, "not sent in time")
             continue
-        checks = gating.check(state, book, order, approved_in(draft))
+        checks = gating.check(state, book, replace(order, created_at=at), approved_in(draft))
         reason = gating.verdict(checks, order.is_exit)
         wait = gate.waits_for(checks, order.is_exit) if reason is None else None
         if wait is DenyReason.SELF_CROSS:
