@@ -58,6 +58,8 @@ RESIZE_LEAST_S, RESIZE_EVERY_S = 1 / 120, 0.1
 LAUNCH_S = 0.3
 """How long an engine's start waits for the first rows: both at once show them later."""
 QUIET_S = 1.5
+FRESH_S = 0.9
+"""A frame painted with what was read since is the one of this second: not another beside it."""
 RETRY_S = (1.0, 2.0, 5.0)
 
 
@@ -162,6 +164,7 @@ class Shell(App[None], inherit_bindings=False):
         self._make_source = make_source
         self._read_failures = 0
         self._changed_at = monotonic()
+        self._painted_at = 0.0
         Lines.ascii_only = self.options.ascii_only
         Table.may_flash = self.options.flash
 
@@ -253,10 +256,12 @@ class Shell(App[None], inherit_bindings=False):
         if monotonic() - self._changed_at > QUIET_S:  # nothing is written: ages count all the same
             self.view = replace(self.view, moment=self.view.moment.later(self.clock.wall()))
             self.dashboard.show(self.view)
-        self.paint()
+        if monotonic() - self._painted_at > FRESH_S:
+            self.paint()
 
     def paint(self) -> None:
         """Paint the frame with messages as they are now."""
+        self._painted_at = monotonic()
         self.dashboard.armed = self.arming.shown
         self.dashboard.paint_frame(self.notices())
 
