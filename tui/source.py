@@ -88,6 +88,7 @@ class DatabaseSource:
         self._watch: Watch | None = None
         self._old: set[str] = set(READ_AFTER)
         self._asked: tuple[Any, ...] = ()
+        self._books: dict[str, str] = {}  # of the session that was asked last
         self._readings: dict[str, Reading] = {}
         self._snapshots: dict[str, list[Row]] = {}
         self._snapshots_seq = 0
@@ -114,7 +115,7 @@ class DatabaseSource:
             return None
         changes = self._watch.changes()
         session_id = self._session_id() if self._session_id else changes.session_id
-        book = None if session_id is None else panes.book_of(db, session_id)
+        book = None if session_id is None else self._book_of(db, session_id)
         if session_id is None or book is None:
             return None
         asked = (session_id, self._own_request(), wanted)
@@ -139,6 +140,15 @@ class DatabaseSource:
         if db is None or book is None:
             raise SettingsError(f"{session_id}: no such session in {self._path}")
         yield from pages.every(db, {"book": book, "session_id": session_id}, window)
+
+    def _book_of(self, db: panes.Database, session_id: str) -> str | None:
+        """Return a session's book, which never changes; None while it is not written yet."""
+        if session_id not in self._books:
+            book = panes.book_of(db, session_id)
+            if book is None:
+                return None
+            self._books = {session_id: book}
+        return self._books[session_id]
 
     def _open(self) -> panes.Database | None:
         if self._db is None and self._path.exists():

@@ -1,17 +1,21 @@
 """Only changed cells are sent, and what is sent draws the same screen."""
 
 import io
+from pathlib import Path
 
 import pyte
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, Compositor
 from textual.strip import Strip
 
-from tui.widgets.cells import BRIDGE, Cropped, changed
+from tests.tui.screens import application, press, ready, seeded, settled
+from tui.actions import PANES
+from tui.widgets.cells import BRIDGE, Cropped, Sparing, changed
 
 WIDTH = 40
 INKS = (None, Style(color="#ff0000"), Style(bold=True, color="#00ff00", bgcolor="#101010"))
@@ -74,3 +78,35 @@ def test_no_change_is_nothing_to_send() -> None:
 def test_the_update_of_the_library_still_takes_the_same_arguments() -> None:
     given_update = ChopsUpdate([{0: strip_of([("x", None)])}], [(0, 0, 1)], [[WIDTH]])
     assert Cropped(given_update.chops, given_update.spans, given_update.chop_ends).spans
+
+
+async def test_what_is_rendered_sparingly_is_what_the_library_would_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = Console(file=io.StringIO(), color_system="truecolor", force_terminal=True)
+    sparing, compared = Sparing.render_partial_update, 0
+
+    def sent(given: ChopsUpdate | None) -> str:
+        if given is None:
+            return ""
+        return Cropped(given.chops, given.spans, given.chop_ends).render_segments(console)
+
+    def both(self: Sparing) -> ChopsUpdate | None:
+        nonlocal compared
+        dirty = set(self._dirty_regions)
+        whole = sent(Compositor.render_partial_update(self))
+        self._dirty_regions = dirty
+        found = sparing(self)
+        assert sent(found) == whole
+        compared += bool(whole)
+        return found
+
+    monkeypatch.setattr(Sparing, "render_partial_update", both)
+    app = application(seeded(tmp_path / "story.db"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot)
+        for key, *_ in PANES:
+            for typed in (key, "j", "j", "enter", "escape"):
+                await press(pilot, typed)
+                await settled(pilot)
+    assert compared > 30

@@ -36,6 +36,7 @@ from tui.panes.signals import SignalsPane
 from tui.screens.help import HelpPane
 from tui.verbs import Choice
 from tui.view import Moment, View, Wanted
+from tui.widgets.cells import Sparing
 from tui.widgets.entry import Entry, EntryLine
 from tui.widgets.lines import INK_CLASSES, Line, Span, line
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
@@ -61,6 +62,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         contexts: tuple[str, ...] = ("app",),
     ) -> None:
         super().__init__()
+        self._compositor = Sparing()
         self.contexts = contexts
         self.read_only = read_only
         self.now = clock

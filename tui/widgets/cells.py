@@ -2,9 +2,12 @@
 
 A line of 120 cells costs 700 bytes, the two digits of a clock on it 60. `changed` finds the
 runs of cells that differ; `Cropped` sends those runs and nothing left of them, where the
-library sends a widget's line from its left edge (its own note there says "TODO: crop").
+library sends a widget's line from its left edge (its own note there says "TODO: crop"). `Sparing`
+renders the widgets and lines in which something changed; the library renders all that stands
+between the first and the last of them, which a clock at the top makes the whole screen.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from rich.cells import cell_len
@@ -12,7 +15,8 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.control import Control
 from rich.style import Style
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, Compositor
+from textual.geometry import Region
 from textual.strip import Strip
 
 BRIDGE = 12
@@ -69,6 +73,36 @@ class Cropped(ChopsUpdate):
                         worn = codes
                     sequences.append(text)
         return "".join([*sequences, "\x1b[0m"] if worn else sequences)
+
+
+class Sparing(Compositor):
+    """Renders for a partial update what is in its dirty regions, and nothing between them."""
+
+    _dirty: tuple[Region, ...] = ()
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        """Return the update, None if there is none."""
+        self._dirty = tuple(self._dirty_regions)
+        try:
+            return super().render_partial_update()
+        finally:
+            self._dirty = ()
+
+    def _get_renders(
+        self, crop: Region | None = None
+    ) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        if not self._dirty:
+            yield from super()._get_renders(crop)
+            return
+        for widget, (region, clip) in self.visible_widgets.items():
+            seen = region.intersection(clip)
+            dirty = [each for each in self._dirty if each.overlaps(seen)]
+            if not dirty:
+                continue
+            top = max(seen.y, min(each.y for each in dirty))
+            bottom = min(seen.bottom, max(each.bottom for each in dirty))
+            lines = Region(seen.x, top, seen.width, bottom - top)
+            yield region, lines, widget.render_lines(lines.translate(-region.offset))
 
 
 @lru_cache(maxsize=1024)
