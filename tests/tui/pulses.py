@@ -2,8 +2,8 @@
 
 The heartbeats say by how much a turn of the engine's loop came late. On a machine that others
 use too, part of that is none of ours: threads of the process that could have run and were given
-no processor (the kernel counts it), and a disk that is slow for everybody (a small durable write
-beside the database is timed). What is left is bound; where nothing else runs, that is all of it.
+no processor (the kernel counts it), and a disk that is slow for everybody (small durable writes
+beside the database are timed). What is left is bound; where nothing else runs, that is all of it.
 """
 
 import os
@@ -18,7 +18,9 @@ from storage.connect import open_reader
 from storage.latest import heartbeat
 
 LARGEST_GAP_MS = 100.0
-LOOK_S = 0.2
+LOOK_S = 0.25
+WRITES = 5
+"""What the engine waits for on the disk to take a request and answer it."""
 
 
 class Look(NamedTuple):
@@ -27,7 +29,7 @@ class Look(NamedTuple):
     beat: str  # instant of the newest heartbeat
     gap_ms: float  # that it tells
     unserved_ms: float  # so long the process's threads waited for a processor, since its start
-    write_ms: float  # a durable write of somebody else
+    write_ms: float  # the durable writes of a request, made by somebody else
 
 
 class Late(NamedTuple):
@@ -81,8 +83,9 @@ def watched(folder: Path, pid: int) -> Iterator[Pulse]:
             while not last:
                 last = over.wait(LOOK_S)
                 began = time.monotonic()
-                os.pwrite(beside, b"x" * 4096, 0)
-                os.fsync(beside)
+                for _ in range(WRITES):
+                    os.pwrite(beside, b"x" * 4096, 0)
+                    os.fsync(beside)
                 write_ms = 1000 * (time.monotonic() - began)
                 unserved.update(_unserved_ms(pid))
                 beat = heartbeat(db)

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from engine.domain.request import RequestKind
@@ -134,6 +135,12 @@ def test_an_engine_that_dies_is_named_on_a_screen_that_stays(tmp_path: Path) -> 
         assert b"never shown" not in bytes(terminal.raw)
 
 
+def taken(folder: Path, requests: int) -> bool:
+    """Whether the engine took so many."""
+    sql = "SELECT count(*) FROM events WHERE kind = 'RequestReceived'"
+    return value(folder, sql) == requests
+
+
 def test_planted_text_of_an_operator_holds_no_engine_up(tmp_path: Path) -> None:
     with started(tmp_path, (120, 40)) as terminal:
         terminal.shows("FILLED")
@@ -141,10 +148,9 @@ def test_planted_text_of_an_operator_holds_no_engine_up(tmp_path: Path) -> None:
         terminal.shows("following")
         at_start = len(terminal.raw)
         with watched(tmp_path, terminal.process.pid) as pulse:
-            for n in range(10):
+            for n in range(1, 4):
                 ask(tmp_path, RequestKind.REDUCE, PLANTED, f"req_planted{n}")
-            asked = "SELECT count(*) FROM events WHERE kind = 'RequestReceived'"
-            terminal.until(lambda: value(tmp_path, asked) == 10, "requests")
+                terminal.until(partial(taken, tmp_path, n), "the request to be taken")
             terminal.shows("REDUCING")
             terminal.until(lambda: pulse.beats > 2, "heartbeats")
         pulse.assert_small()
