@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.brokers.ibkr.terms import Timings
 from engine.core.decide import decide
 from engine.core.evolve import evolve
-from engine.core.state import State, initial, shares_of
+from engine.core.state import State, shares_of
 from engine.domain.command import Command, LookUpOrder
 from engine.domain.event import (
     Event,
@@ -88,12 +88,8 @@ def _state(
     settings: Settings, plan: plans.Plan, context: SessionContext, journal: SqliteJournal
 ) -> State:
     """Return the book as it stands; nothing is made anew in it, for nothing would be sent."""
-    state = initial(
-        context,
-        replace(making.terms(settings, plan), reissue_lost=False),
-        dict(plan.history.instruments),
-        making.books(settings, plan),
-    )
+    under = replace(making.terms(settings, plan), reissue_lost=False)
+    state = making.beginning(settings, plan, context, under)
     fold(state, journal)
     return state
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from importlib.metadata import version
 
 from engine.core.slot import LATE_S
-from engine.core.state import StrategyBook, Terms
+from engine.core.state import State, StrategyBook, Terms, initial
 from engine.domain.event import SessionCreated, SessionStateChanged, TradingStateChanged
 from engine.domain.ids import Book, StrategyId
 from engine.domain.market import Feed
@@ -71,6 +71,14 @@ def shares(settings: Settings) -> dict[str, Decimal]:
     rest = [n for n in names if n not in given]
     left = Decimal(1) - sum(given.values(), Decimal(0))
     return {n: given.get(n, left / len(rest) if rest else Decimal(0)) for n in names}
+
+
+def beginning(
+    settings: Settings, plan: Plan, context: SessionContext, under: Terms | None = None
+) -> State:
+    """Return the state a session begins with; `under`: other terms than those of the settings."""
+    instruments = dict(plan.history.instruments)
+    return initial(context, under or terms(settings, plan), instruments, books(settings, plan))
 
 
 def books(settings: Settings, plan: Plan) -> dict[StrategyId, StrategyBook]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.brokers.simulated import SimulatedBroker
-from engine.core.state import State, cost_of, initial, is_at_stake, left_open, shares_of
+from engine.core.state import State, cost_of, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
 from engine.domain.event import SessionCreated, SessionStateChanged
 from engine.domain.ids import InstrumentId
@@ -191,12 +191,7 @@ async def _trade(
     watched: Watched,
     emergency: EmergencyFile,
 ) -> None:
-    state = initial(
-        context,
-        making.terms(settings, plan),
-        dict(plan.history.instruments),
-        making.books(settings, plan),
-    )
+    state = making.beginning(settings, plan, context)
     feed = plan.feed
     assert feed is not None, "only a broker's session has no feed yet"
     if isinstance(feed, WallSource):
@@ -298,12 +293,7 @@ async def _trade_at_broker(
     timings: "Timings | None" = None,
 ) -> None:
     """Connect, recover, warm up from the broker's own history, then trade until stopped."""
-    state = initial(
-        context,
-        making.terms(settings, plan),
-        dict(plan.history.instruments),
-        making.books(settings, plan),
-    )
+    state = making.beginning(settings, plan, context)
     fold(state, journal)
     inbox = Inbox()
     session = _broker_session(state, settings, plan, inbox, clock, timings)

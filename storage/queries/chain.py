@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import SettingsError
+from storage.queries.fetch import indexed
 
 _NEAR = 200  # effects stand in the same unit as their cause or soon after
 _EFFECTS = "('PositionChanged', 'CashChanged', 'AlertRaised', 'LatchSet', 'PositionAdopted')"
-# as the index on subject says it, so that it can be used
-_INDEXED = (
-    "kind <> 'SnapshotTaken' AND kind <> 'RegimeRead' AND kind <> 'PositionChanged' "
-    "AND kind <> 'CashChanged'"
-)
 _COLUMNS = "seq, session_id, at, known_at, kind, subject, causation_seq, payload"
 
 _IDS = (
@@ -173,7 +169,7 @@ def _facts(db: sqlite3.Connection, ids: Iterable[str], book: str) -> dict[int, F
     wanted = _distinct(ids)
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM events WHERE subject IN ({_marks(wanted)}) "  # noqa: S608
-        f"AND {_INDEXED} AND session_id IN (SELECT session_id FROM sessions WHERE book = ?)",
+        f"AND {indexed()} AND session_id IN (SELECT session_id FROM sessions WHERE book = ?)",
         (*wanted, book),
     ).fetchall()
     facts = {row["seq"]: _fact(row) for row in rows}

@@ -7,7 +7,7 @@ is looked for as often as what was done.
 import json
 import sqlite3
 
-from storage.queries.fetch import Row, fetch
+from storage.queries.fetch import Row, fetch, indexed
 from storage.queries.status import strategies_of
 
 # `seq` is the event by which a row came to be: the order of the world.
@@ -26,12 +26,10 @@ _UNMOVED = (
     "(SELECT book || ' ' || decision_id FROM signals WHERE decision_id IS NOT NULL)"
 )
 _MISSED = (
-    "SELECT job || ' ' || session_date, book, (SELECT max(e.seq) FROM events AS e "
+    "SELECT job || ' ' || session_date, book, (SELECT max(e.seq) FROM events AS e "  # noqa: S608
     "WHERE e.subject = jobs.job AND e.kind = 'JobEnded' "
     "AND e.payload ->> '$.session_date' = jobs.session_date "
-    # as the index on subject says it, so that it can be used
-    "AND e.kind <> 'SnapshotTaken' AND e.kind <> 'RegimeRead' AND e.kind <> 'PositionChanged' "
-    "AND e.kind <> 'CashChanged'), due_at, substr(job, 10), NULL, 'slot', outcome, detail, "
+    f"AND {indexed('e')}), due_at, substr(job, 10), NULL, 'slot', outcome, detail, "
     "detail, session_date, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, session_id, NULL FROM jobs "
     "WHERE job LIKE 'decision:%' AND outcome IS NOT NULL AND outcome <> 'DONE'"
 )

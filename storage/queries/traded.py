@@ -4,6 +4,8 @@ Every join is by a primary key, so that a page of a long table costs what its ro
 the row of the view.
 """
 
+from storage.queries.fetch import indexed
+
 _OF_DECISION = (
     "LEFT JOIN signals AS s ON s.book = {row}.book AND s.signal_id = o.signal_id "
     "LEFT JOIN decisions AS d ON d.book = s.book AND d.strategy_id = s.strategy_id "
@@ -22,9 +24,7 @@ _REALIZED = (
     "JOIN events AS q ON q.seq > c.seq AND q.seq <= c.seq + 3 AND q.causation_seq = c.seq "
     "AND q.kind = 'PositionChanged' WHERE c.subject = {row}.order_id "
     "AND c.kind = 'CommissionBooked' AND c.payload ->> '$.exec_id' = {row}.exec_id "
-    # as the index on subject says it, so that it can be used
-    "AND c.kind <> 'SnapshotTaken' AND c.kind <> 'RegimeRead' AND c.kind <> 'PositionChanged' "
-    "AND c.kind <> 'CashChanged'), 0), 6) END "
+    "AND " + indexed("c") + "), 0), 6) END "
     "FROM events AS p WHERE p.seq > {row}.seq AND p.seq <= {row}.seq + 3 "
     "AND p.causation_seq = {row}.seq AND p.kind = 'PositionChanged')"
 )

@@ -70,10 +70,11 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
+def running(folder: Path, *arguments: str, quiet: bool = True) -> Iterator[Running]:
     """Run a gateway until the test is done with it."""
+    options = ("--quiet", *arguments) if quiet else arguments
     child = subprocess.Popen(
-        [sys.executable, "-m", "tui", "gateway", "--port", "0", "--json", "--quiet", *arguments],
+        [sys.executable, "-m", "tui", "gateway", "--port", "0", "--json", *options],
         cwd=folder, env={**home(folder), "PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=with_us(),
     )  # fmt: skip
@@ -85,7 +86,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
         child.communicate()
 
 
-def started(gateway: Running, client: int) -> socket.socket:
+def started(gateway: Running, client: int = 17) -> socket.socket:
     """A started client's socket."""
     line = socket.create_connection(
         (gateway.where["host"], gateway.where["port"]), timeout=PATIENCE_S

@@ -3,23 +3,17 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.brokers.practice.control import ask
 from engine.brokers.practice.wire import frame
 from engine.brokers.practice.wire.answer import read_answer
 from engine.brokers.practice.wire.request import request
 from tests.architecture.sources import ROOT
-from tests.kin import with_us
 from tests.patience import PATIENCE_S
-from tests.tui.commands import Here, Said, home
+from tests.tui.commands import Here
+from tests.tui.gateways import order, running, started
 
 START = ("--start", "2026-11-20T15:00:00Z")
 
@@ -32,65 +26,7 @@ def here(
     return Here(tmp_path, monkeypatch, capsys)
 
 
-class Running:
-    """A gateway in a process of its own."""
-
-    def __init__(self, child: "subprocess.Popen[str]") -> None:
-        self.child = child
-        assert child.stdout is not None
-        text = child.stdout.readline()
-        while not text.rstrip().endswith("}"):
-            more = child.stdout.readline()
-            assert more, f"no line; {child.stderr.read() if child.stderr else ''}"
-            text += more
-        self.where: dict[str, Any] = json.loads(text)
-
-    def ask(self, **document: Any) -> dict[str, Any]:
-        """Ask the control port."""
-        return ask(self.where["host"], self.where["control_port"], document)
-
-    def end(self, number: int = signal.SIGTERM) -> Said:
-        """Send a signal and wait."""
-        self.child.send_signal(number)
-        out, err = self.child.communicate(timeout=PATIENCE_S)
-        return Said(self.child.returncode, out, err)
-
-
-@contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
-    """Run a gateway until the test is done with it."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tui", "gateway", "--port", "0", "--json", *arguments],
-        cwd=folder, env={**home(folder), "PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=with_us(),
-    )  # fmt: skip
-    try:
-        yield Running(child)
-    finally:
-        if child.poll() is None:
-            child.kill()
-        child.communicate()
-
-
-def started(gateway: Running, client: int = 17) -> Any:
-    """A started client's socket."""
-    import socket
-
-    line = socket.create_connection(
-        (gateway.where["host"], gateway.where["port"]), timeout=PATIENCE_S
-    )
-    line.sendall(frame.hello(151, 178) + frame.framed(request("startApi", 178, clientId=client)))
-    heard = b""
-    while b"secdefil" not in heard:
-        heard += line.recv(4096)
-    return line
-
-
-ORDER = {
-    "orderId": 1, "conId": 756733, "secType": "STK", "exchange": "SMART", "currency": "USD",
-    "symbol": "SPY", "action": "BUY", "totalQuantity": 10, "orderType": "LMT", "lmtPrice": 100,
-    "tif": "GTC", "account": "DU0000001", "orderRef": "kept", "transmit": True,
-}  # fmt: skip
+ORDER = order(1, orderRef="kept")
 
 
 def test_a_gateway_tells_where_it_listens_serves_and_ends_cleanly(
@@ -98,7 +34,7 @@ def test_a_gateway_tells_where_it_listens_serves_and_ends_cleanly(
 ) -> None:
     frames, state = tmp_path / "frames.jsonl", tmp_path / "state.json"
     options = (*START, "--json-log", str(frames), "--state", str(state))
-    with running(tmp_path, *options) as gateway:
+    with running(tmp_path, *options, quiet=False) as gateway:
         assert gateway.where.keys() == {"host", "port", "control_port", "account"}
         line = started(gateway)
         line.sendall(frame.framed(request("placeOrder", 178, **ORDER)))
@@ -115,7 +51,7 @@ def test_a_gateway_tells_where_it_listens_serves_and_ends_cleanly(
     lines = [json.loads(one) for one in frames.read_text().splitlines()]
     told = [one["message"] for one in lines if one["way"] == "in"]
     assert told == ["hello", "startApi", "placeOrder"]
-    with running(tmp_path, *START, "--state", str(state), "--quiet") as again:
+    with running(tmp_path, *START, "--state", str(state)) as again:
         kept = again.ask(op="state")["state"]["orders"]
         assert [one["request"]["order_ref"] for one in kept] == ["kept"]
         line = started(again)
@@ -168,7 +104,7 @@ def test_bars_quotes_and_faults_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "quotes.csv").write_text("at,symbol,bid,ask,last\n+0,SPY,500.00,500.02,500.01\n")
     options = ("--faults", "faults.toml", "--script", "quotes.csv", "--bars", str(only))
     start = ("--start", "2018-06-01T15:00:00Z", "--speed", "0")
-    with running(tmp_path, *options, *start) as gateway:
+    with running(tmp_path, *options, *start, quiet=False) as gateway:
         assert gateway.ask(op="wait", id=1) == {"ok": True}
         assert gateway.ask(op="clear", name="slow") == {"ok": True, "cleared": 1}
         assert gateway.ask(op="advance", s=60)["now"] == "2018-06-01T15:01:00+00:00"
