@@ -35,6 +35,7 @@ class _Followed:
     value: Decimal = ZERO
     sent: bool = False
     wanted: Order | None = None  # a change into this is under way
+    checks: int = 0  # how often the gate was asked
 
     @property
     def most(self) -> Decimal:
@@ -63,6 +64,7 @@ class Auditor:
     marked: dict[StrategyId, date] = field(default_factory=dict)
     requests: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
+    denied_later: dict[OrderId, str] = field(default_factory=dict)  # by the gate, asked again
     cash_owed: Decimal = ZERO  # moved by a fill of this unit, not yet written
     kinds: set[str] = field(default_factory=set)
 
@@ -93,6 +95,7 @@ class Auditor:
     def at_rest(self) -> None:
         """Check what must hold between two units."""
         assert self.cash_owed == ZERO, f"{self.cash_owed} of a fill never reached the cash (I14)"
+        assert not self.denied_later, f"the gate said no, and it lives on: {self.denied_later}"
         assert sum(self.cash.values(), ZERO) >= ZERO, f"cash is negative: {self.cash}"
 
     # -- session and requests ----------------------------------------------------------------
@@ -215,8 +218,10 @@ class Auditor:
         assert len(event.checks) >= 30, "a check is missing"
         if followed.status is _S.DENIED:
             assert bad, "denied without a reason"
-        elif not followed.order.is_exit:
-            assert not bad, f"approved although {bad} (I7)"
+        elif bad and not followed.order.is_exit:
+            assert followed.checks, f"approved although {bad} (I7)"
+            self.denied_later[event.order_id] = f"{bad}"
+        followed.checks += 1
 
     def _moved(self, event: ev.OrderStatusChanged) -> None:
         followed = self.orders[event.order_id]
@@ -233,6 +238,8 @@ class Auditor:
         elif then in DONE or then is _S.PARTIALLY_FILLED:
             assert event.filled < followed.most or now is then, f"{then} but full"
         followed.status, followed.filled = then, event.filled
+        if then in DONE:
+            self.denied_later.pop(event.order_id, None)
         followed.wanted = None if then in DONE else followed.wanted
         followed.value = event.filled_value
 

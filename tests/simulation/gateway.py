@@ -10,7 +10,7 @@ the truth that the ledger is compared with; corrections and busts change it afte
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,11 +26,13 @@ from engine.domain.input import BarsClosed, Fault, Input, LinkSeen, QuotesSeen, 
 from engine.domain.instrument import symbol_of
 from engine.domain.link import Link, LinkState
 from engine.domain.money import ZERO
-from engine.domain.order import Order, TimeInForce
+from engine.domain.order import Order
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrder
 from engine.domain.report import Executed, Report
 from engine.errors import BrokerError
 from engine.exchange.book import SimulatedExchange
+from tests.simulation import changes
+from tests.simulation.changes import Placed
 from tests.simulation.setup import ACCOUNT, NOW
 
 _CLIENT = 17
@@ -38,23 +40,6 @@ _NOTES = (10349, 399, 2109, 161, 10147, 10148, 104, 105, 201, 2102)
 """Codes about an order that lives on."""
 
 _CENT = Decimal("0.01")
-
-
-@dataclass(slots=True)
-class Placed:
-    """One order at the broker."""
-
-    order: Order
-    perm_id: int
-    address: int  # broker order id, of the epoch it was sent in
-    epoch: int
-    status: str = "PreSubmitted"
-    filled: Decimal = ZERO
-
-    @property
-    def is_open(self) -> bool:
-        """Say whether it works."""
-        return self.status in ("PreSubmitted", "Submitted")
 
 
 class GatewayBroker:
@@ -188,47 +173,11 @@ class GatewayBroker:
         self._translator.changing(order)
         luck = self._luck()
         if 0.06 <= luck < 0.2:
-            self._later(self._rng.randrange(1, 40), lambda: self._take_change(order), keep=True)
+            self._later(self._rng.randrange(1, 40), lambda: changes.take(self, order), keep=True)
         elif luck >= 0.2:
-            self._take_change(order)
+            changes.take(self, order)
         if luck < 0.03 or 0.15 <= luck < 0.24:
             raise BrokerError("the link was lost in the call")
-
-    def _take_change(self, order: Order) -> None:
-        """The broker has read a change: it takes it, or the order lives on as it was."""
-        placed = self._placed[order.order_id]
-        resting = self.exchange._resting.get(order.order_id)
-        if resting is None:
-            code = 104 if placed.status == "Filled" else self._rng.choice((161, 10147, 10148))
-            self._say(self._error(placed, code))
-            return
-        if self._luck() < 0.15 or not self._may_become(order, resting.filled):
-            self._say(self._error(placed, self._rng.choice((201, 201, 110, 161))))
-            return
-        before = replace(placed)
-        resting.order = placed.order = order
-        words: list[Said] = []
-        if self._luck() < 0.15:  # both are shown for a while; the new one is what fills
-            placed.perm_id += 500_000
-            words += self._shown(before)
-            gone = self._status(replace(before, status="Cancelled"))
-            self._later(self._rng.randrange(2, 40), lambda: self._hear(gone))
-        words += self._shown(placed)
-        if self._luck() > 0.2:  # else what it says of it is lost
-            self._say(*words)
-        if self._luck() < 0.15:
-            self._say(self._error(placed, self._rng.choice((201, 10349, 161))))
-        if order.time_in_force is TimeInForce.IOC:
-            self._expired.add(order.order_id)
-            self._happen(self.exchange.cancel(order.order_id, self._now()))
-
-    def _may_become(self, order: Order, filled: Decimal) -> bool:
-        resting = self.exchange._resting.pop(order.order_id)
-        try:
-            rest = replace(order, quantity=order.quantity - filled)
-            return rest.quantity > 0 and not self.exchange._refusal(rest)
-        finally:
-            self.exchange._resting[order.order_id] = resting
 
     def look_up(self, order_id: OrderId) -> None:
         """Ask all three lists for an order, and conclude what the answers allow."""
@@ -421,7 +370,7 @@ class GatewayBroker:
             perm_id=placed.perm_id,
             order_ref=order.order_ref,
             account=ACCOUNT,
-            contract=_contract(order),
+            contract=ContractKey(con_id=1, symbol=symbol_of(order.instrument)),
             action=order.side.value,
             quantity=order.quantity,
             type="MKT",
@@ -453,7 +402,7 @@ class GatewayBroker:
             perm_id=placed.perm_id,
             order_ref=order.order_ref,
             account=ACCOUNT,
-            contract=_contract(order),
+            contract=ContractKey(con_id=1, symbol=symbol_of(order.instrument)),
             side="BOT" if order.side.sign > 0 else "SLD",
             quantity=one.quantity,
             price=one.price,
@@ -478,7 +427,7 @@ class GatewayBroker:
                 perm_id=placed.perm_id,
                 order_ref=placed.order.order_ref,
                 account=ACCOUNT,
-                contract=_contract(placed.order),
+                contract=ContractKey(con_id=1, symbol=symbol_of(placed.order.instrument)),
                 status=placed.status,
                 filled=placed.filled,
                 completed_status=placed.status,
@@ -643,7 +592,3 @@ class GatewayBroker:
             self._all_executions()
             for trace in translator.living():
                 self.look_up(trace.order.order_id)
-
-
-def _contract(order: Order) -> ContractKey:
-    return ContractKey(con_id=1, symbol=symbol_of(order.instrument))

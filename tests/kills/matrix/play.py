@@ -105,7 +105,7 @@ async def _ask(stage: Stage, life: Life, what: str) -> None:
     if what == "cancel":
         stage.ask(RequestKind.CANCEL, order_id=order_id)
         return
-    for _ in range(20):  # refused while a comparison has something to confirm
+    for _ in range(100):  # refused while a comparison has something to confirm
         stage.ask(RequestKind.CHANGE, order_id=order_id, limit="498.50")
         await asyncio.sleep(0.2)
         if life.is_over or stage.rows("SELECT 1 FROM events WHERE kind = 'ChangeRequested'"):
