@@ -260,6 +260,8 @@ def _on_executed(state: State, report: rp.Executed, at: datetime) -> Decision:
         draft.add(ev.FillUnmatched(exec_id=report.exec_id, text=text))
         draft.alert(state.context.book, Severity.CRITICAL, "fill_unmatched", report.exec_id, text)
         return draft.done()
+    if row.order.strategy not in state.books:
+        return _not_yet(state, draft, row, report)
     fill = _fill_of(row, report)
     if fill.commission is None:
         fill = replace(fill, commission=state.commissions.get(fill.exec_id))
@@ -275,6 +277,19 @@ def _on_executed(state: State, report: rp.Executed, at: datetime) -> Decision:
             f"{fill.side.value} {fill.quantity} filled at {fill.price}, "
             f"{fill.slippage_bps:.1f} bp worse than {fill.reference_price}",
         )
+    return draft.done()
+
+
+def _not_yet(state: State, draft: Draft, row: WorkingOrder, report: rp.Executed) -> Decision:
+    """Leave a fill to a session in which its strategy has its ledger: the broker tells it again.
+
+    Booked without one it would count as applied, and its shares as nobody's.
+    """
+    text = (
+        f"{row.order.side.value} {report.quantity} {row.order.instrument} @ {report.price} of "
+        f"{row.order.strategy}, which is not in this session: booked when it is again"
+    )
+    draft.alert(state.context.book, Severity.CRITICAL, "fill_unmatched", report.exec_id, text)
     return draft.done()
 
 

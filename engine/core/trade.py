@@ -124,12 +124,18 @@ def drop_plans(state: State, draft: Draft, why: str) -> None:
                 draft.add(ev.SignalExpired(signal_id=leg.signal.signal_id, text=why))
 
 
+_ABSENT = "its strategy is not in this session"
+
+
 def send_held(state: State, draft: Draft, at: datetime) -> None:
     """Ask the gate again about exits that had to wait; they end with their signal's time."""
     for row in state.working.values():
         if row.sent or row.canceling:
             continue
-        order, book = row.order, state.books[row.order.strategy]
+        order, book = row.order, state.books.get(row.order.strategy)
+        if book is None:
+            _end_unsent(state, draft, row, OrderStatus.EXPIRED, _ABSENT)
+            continue
         leg = book.plan.leg_of(order.order_id) if book.plan is not None else None
         if not order.is_exit and _waited(state, draft, row, at):
             continue

@@ -142,8 +142,8 @@ ALERTS: dict[str, Entry] = {
         _NOT,
     ),
     "fill_unmatched": Entry(
-        "An execution belongs to no order of ours.",
-        f"It is kept apart and booked to no strategy. {_BLOCKED}",
+        "An execution belongs to no order of ours, or to a strategy that is not in this session.",
+        f"It is booked to no strategy before its own runs again. {_BLOCKED}",
         _RECONCILE,
         _NOW,
     ),
