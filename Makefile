@@ -52,7 +52,7 @@ $(VENV)/.compiled: $(VENV)/.installed $(SOURCES)
 	@touch $@
 
 test: setup ## run the tests: make test ARGS="-k fill"
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup ## formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check .
