@@ -60,6 +60,14 @@ def plain_loop(closes: Sequence[Decimal]) -> float:
     return len(closes) / (time.perf_counter() - began)
 
 
+def speed_ms() -> float:
+    """Return what a million turns of a plain loop take now: how fast the machine is at this time."""
+    began, total = time.perf_counter(), 0
+    for n in range(1_000_000):
+        total += n * n
+    return 1000 * (time.perf_counter() - began)
+
+
 def long_waves(count: int, seed: int = 1) -> list[int]:
     """Return closes in cents: bull and bear markets of about two years, calm ones:
     what is earned compounds for fifty of them and must stay below nine million millions.

@@ -32,6 +32,7 @@ from storage.journal import SqliteJournal
 from storage.start import prepare
 from tests.architecture.sources import ROOT
 from tests.patience import PATIENCE_S
+from tests.bench.reference import speed_ms
 from tests.storage.samples import REGIME, context, created, unit
 from tests.tui import seed
 from tests.tui.ptys import Terminal, home
@@ -270,7 +271,8 @@ def measure_idle(folder: Path, seconds: float) -> Cost:
 def report(what: str, cost: Cost) -> None:
     """Print a cost."""
     print(f"\n{what}: first screen {1000 * cost.first_s:.0f} ms, CPU {100 * cost.cpu:.1f} %, "
-          f"{cost.bytes_per_s:.0f} bytes/s, {cost.resident_mb:.0f} MB")  # fmt: skip
+          f"{cost.bytes_per_s:.0f} bytes/s, {cost.resident_mb:.0f} MB; "
+          f"a million turns of a loop {speed_ms():.0f} ms")  # fmt: skip
     if cost.keys_ms:
         last = cost.keys_ms[-1]
         print(f"  {len(cost.keys_ms)} keys: p50 {at(cost.keys_ms, 0.5):.0f} ms, "
