@@ -61,7 +61,7 @@ def plain_loop(closes: Sequence[Decimal]) -> float:
 
 
 def speed_ms() -> float:
-    """Return what a million turns of a plain loop take now: how fast the machine is at this time."""
+    """Return what a million turns of a plain loop take: how fast the machine is just now."""
     began, total = time.perf_counter(), 0
     for n in range(1_000_000):
         total += n * n

@@ -31,8 +31,8 @@ from engine.ports import Heartbeat
 from storage.journal import SqliteJournal
 from storage.start import prepare
 from tests.architecture.sources import ROOT
-from tests.patience import PATIENCE_S
 from tests.bench.reference import speed_ms
+from tests.patience import PATIENCE_S
 from tests.storage.samples import REGIME, context, created, unit
 from tests.tui import seed
 from tests.tui.ptys import Terminal, home

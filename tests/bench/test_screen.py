@@ -24,7 +24,8 @@ def test_the_first_screen_and_what_it_takes_in_use(tmp_path: Path) -> None:
     for one in begins:
         texts = ", ".join(f"{text} {ms:.0f} ms" for text, ms in one.shown_ms.items())
         print(f"{texts} ({one.cpu_ms:.0f} ms of CPU); then {one.cpu:.1%} CPU, "
-              f"{one.resident_mb:.0f} MB; a million turns of a loop {speed_ms():.0f} ms")  # fmt: skip
+              f"{one.resident_mb:.0f} MB; "
+              f"a million turns of a loop {speed_ms():.0f} ms")  # fmt: skip
     assert min(max(one.shown_ms["help"], one.shown_ms["Positions"]) for one in begins) < 600
     assert max(one.resident_mb for one in begins) < 150
 
