@@ -127,7 +127,7 @@ class Wishes(Shell, inherit_bindings=False):
 
     def on_exported(self, message: Exported) -> None:
         """How far it is."""
-        self.say_hint(message.text, "quiet")
+        self.say_hint(message.text, "key")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say what became of an export; the rest is the shell's."""

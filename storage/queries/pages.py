@@ -17,7 +17,7 @@ from storage.queries.fetch import Row, fetch
 from storage.queries.long import LONG, Condition, Long, conditions_sql
 
 HALF = 200  # rows on either side of the row that a window is around
-EXPORTED = 4_000  # rows that are read at once when all are wanted
+EXPORTED = 2_000  # rows that are read at once when all are wanted
 PIECE = 20_000  # entries of an index that are searched between two looks at the clock
 LOOKED_UP = 4_000  # the same where each entry's row must be looked up
 COUNTED = 50_000  # events whose rows are counted at once
