@@ -53,16 +53,6 @@ def why(row: Row) -> str:
     return str(row.get("order_reason") or row.get("reason") or "")
 
 
-STEADY = ("ACTIVE", "CREATED")
-
-
-def strategy_state(row: Row) -> Shown:
-    """Return a strategy's state: one that nothing was ever said of acts once it has decided."""
-    if row["state"] == "CREATED" and row.get("last_decision_at"):
-        return Shown("ACTIVE")
-    return word(row["state"])
-
-
 def _kind(row: Row, _: Moment) -> Shown:
     if row.get("signal_id") is None:
         return Shown("decision" if row.get("decision_id") else "slot")
@@ -194,17 +184,17 @@ class SignalsPane(LongPane):
         )
         decided = when(instant(row, "last_decision_at"), view.moment.session_date)
         text = say("  last {} {}", decided, cell(row["last_decision"] or "none yet", 40))
-        state = strategy_state(row)
+        state = word(row["state"])
         spans = [
             Span(say(" {} ", cell(row["strategy_id"])), "key"),
-            Span(state, "plain" if state in STEADY else "warn"),
+            Span(state, "plain" if state == "ACTIVE" else "warn"),
             Span(text),
         ]
         if row.get("latch"):
             end = until(row["latch_until"], view.moment.session_date)
             why = safe(row["latch_text"], 60)
             spans.append(Span(say("  {} latch until {}: {}", cell(row["latch"]), end, why), "warn"))
-        elif state not in STEADY and row["reason"]:
+        elif state != "ACTIVE" and row["reason"]:
             spans.append(Span(say("  {}", safe(row["reason"], 60)), "quiet"))
         elif row["strategy_id"] == MANUAL:
             spans[2:] = [Span(Shown("  orders by hand: B buys, S sells"), "quiet")]
