@@ -8,6 +8,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -462,16 +463,25 @@ class Jobs:
     async def _run(self, job: RunJob) -> None:
         folder = backup.backups_of(self._journal.path, self._settings.storage.backups)
         try:
-            made = await asyncio.to_thread(
-                backup.make_backup, self._journal.path, folder, SystemClock().wall()
-            )
-            await asyncio.to_thread(
-                backup.prune, folder, self._settings.storage.keep, self._journal.path
-            )
-            ok, detail = True, str(made.path)
+            made = await _in_its_thread(lambda: self._back_up(folder))
+            ok, detail = True, made
         except Exception as error:  # noqa: BLE001  a job that fails says so, whatever it was
             ok, detail = False, str(error) or type(error).__name__
         self._inbox.put(JobFinished(self._now(), job.job, job.session_date, ok, detail))
+
+    def _back_up(self, folder: Path) -> str:
+        made = backup.make_backup(self._journal.path, folder, SystemClock().wall())
+        backup.prune(folder, self._settings.storage.keep, self._journal.path)
+        return str(made.path)
+
+
+async def _in_its_thread(work: Callable[[], str]) -> str:
+    """Do work in a thread that ends with it; those of the loop's own pool stay for ever."""
+    pool = ThreadPoolExecutor(1, "job")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+    finally:
+        pool.shutdown(wait=False)
 
 
 class EngineThread:
