@@ -13,4 +13,4 @@ LIMIT_MS = 300
 
 
 def test_a_replay_of_nine_years_jumps_to_any_date(tmp_path: Path) -> None:
-    assert at(measure(tmp_path, 200).ms, 0.95) < LIMIT_MS
+    assert at(measure(tmp_path, 120).ms, 0.95) < LIMIT_MS
