@@ -21,6 +21,7 @@ from tests.tui.screens import (
     text_of,
     until,
 )
+from tui import steering
 
 SMALL = (80, 24)
 
@@ -80,7 +81,10 @@ async def test_w_and_u_leave_what_works_and_what_is_unknown(lost: Path) -> None:
         assert len(pane.keys) == 4
 
 
-async def test_cancel_all_shown_means_what_the_filter_lets_through(lost: Path) -> None:
+async def test_cancel_all_shown_means_what_the_filter_lets_through(
+    lost: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steering, "ESC_S", 60.0)  # half a second passes on a slow machine
     asked = Asked()
     async with application(lost, asked).run_test(size=SMALL) as pilot:
         await begin(pilot, "4")
