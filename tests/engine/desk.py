@@ -174,6 +174,7 @@ class Desk:
                 raise
             finally:
                 self.emergency.close()
+                self.box.close()
 
     async def run_until(self, so: Callable[[], object]) -> None:
         """Run one session until something is so, and break it off there."""
