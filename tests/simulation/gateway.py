@@ -16,7 +16,14 @@ from decimal import Decimal
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import ContractKey, Heard, Said
-from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Trace
+from engine.brokers.ibkr.trace import (
+    Alarm,
+    AskCancel,
+    AskCost,
+    AskExecutions,
+    AskOrder,
+    Trace,
+)
 from engine.brokers.ibkr.translate import Translator
 from engine.core.state import State
 from engine.domain import report as rp
@@ -196,6 +203,7 @@ class GatewayBroker:
         if placed is not None:
             self._hear(*self._whole(placed))
         if trace.signs != before or trace.is_done:
+            self._looked(trace)
             return
         if placed is None and not self._is_under_way:
             self._translator.closed(order_id)
@@ -203,6 +211,10 @@ class GatewayBroker:
             return
         self._report(rp.SendFailed(order_id=order_id, text="not among the orders"))
         self._later(12, lambda: self._look(trace))
+
+    def _looked(self, trace: Trace) -> None:
+        for out in self._translator.looked(trace.order.order_id, self._now()):
+            self._carry_out(out)
 
     @property
     def _is_under_way(self) -> bool:
@@ -475,6 +487,8 @@ class GatewayBroker:
     def _carry_out(self, out: object) -> None:
         if isinstance(out, AskOrder):
             self.look_up(out.order_id)
+        elif isinstance(out, AskCancel):
+            self._send_cancel(out.order_id)
         elif isinstance(out, AskExecutions):
             self._later(self._delay(), self._all_executions)
         elif isinstance(out, Alarm):
@@ -538,7 +552,8 @@ class GatewayBroker:
             self._hear(*self._whole(placed))
         self._translator.executions_answered(self._now())
         for trace in self._translator.living():
-            if trace.was_heard and not trace.status:
+            self._looked(trace)
+            if trace.was_heard and not trace.status and not trace.is_done:
                 text = "not among the open and completed orders after a new connection"
                 self._report(rp.SendFailed(order_id=trace.order.order_id, text=text))
         self._link(LinkState.LIVE)

@@ -26,7 +26,7 @@ from engine.brokers.ibkr.link import Do, LinkMachine
 from engine.brokers.ibkr.previews import Previews
 from engine.brokers.ibkr.sync import Queries
 from engine.brokers.ibkr.terms import Terms
-from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out, Trace, Wish
+from engine.brokers.ibkr.trace import Alarm, AskCancel, AskCost, AskOrder, Out, Trace, Wish
 from engine.brokers.ibkr.translate import Translator
 from engine.brokers.ibkr.watch import Watch
 from engine.domain import report as rp
@@ -426,7 +426,7 @@ class IbkrBroker:
 
     def out(self, out: Out) -> None:
         """Carry out what the translator says: a report, or a wish."""
-        if isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
+        if isinstance(out, Wish):
             self.wish(out)
         else:
             self.tell(out)
@@ -440,6 +440,8 @@ class IbkrBroker:
         elif isinstance(wish, AskOrder):
             _log.info("look up %s: %s", wish.order_id, wish.why)
             self.look_up(wish.order_id)
+        elif isinstance(wish, AskCancel):
+            self.send_cancel(self.translator.traces[wish.order_id])
         elif isinstance(wish, AskCost):
             trace = self.translator.traces[wish.order_id]
             self._spawn(f"cost of {trace.order.order_ref}", self._infer(trace))
@@ -557,14 +559,11 @@ class IbkrBroker:
 
     def _settle(self) -> None:
         """Our orders that no answer held any more are UNKNOWN, and looked up by the core."""
+        text = "not among the open and completed orders after a new connection"
         for trace in self.translator.living():
-            if trace.was_heard and not trace.status:
-                self.tell(
-                    rp.SendFailed(
-                        order_id=trace.order.order_id,
-                        text="not among the open and completed orders after a new connection",
-                    )
-                )
+            self.watch.looked(trace)
+            if trace.was_heard and not trace.status and not trace.is_done:
+                self.tell(rp.SendFailed(order_id=trace.order.order_id, text=text))
 
 
 def _previewed(order_id: OrderId, found: said.Preview | str, note: str) -> rp.Previewed:

@@ -15,6 +15,9 @@ from engine.domain.order import Order
 CANCELED = frozenset({"Cancelled", "ApiCancelled"})
 """Raw statuses of an order that the broker has canceled."""
 
+OVER = CANCELED | {"Filled"}
+"""Raw statuses after which a broker order never works again."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskOrder:
@@ -22,6 +25,13 @@ class AskOrder:
 
     order_id: OrderId
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskCancel:
+    """Cancel what works at the broker of an order that has ended here."""
+
+    order_id: OrderId
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Alarm:
     severity: Severity = Severity.CRITICAL
 
 
-Wish = AskOrder | AskCost | AskExecutions | Alarm
+Wish = AskOrder | AskCancel | AskCost | AskExecutions | Alarm
 Out = rp.Report | Wish
 
 
@@ -62,7 +72,7 @@ class Trace:
     address: int = 0  # broker order id in this epoch; 0: none
     last_address: int = 0  # in an earlier epoch
     next_id_then: int | None = None  # the gateway's next id at the first connection after the send
-    incarnations: dict[int, str] = field(default_factory=dict)  # permId → last raw status
+    incarnations: dict[int, str] = field(default_factory=dict)  # permId → raw status, "" unseen
     places: dict[int, int] = field(default_factory=dict)  # permId → address in this epoch
     was_heard: bool = False  # any sign of life, ever
     signs: int = 0  # how many
@@ -103,7 +113,7 @@ class Trace:
         found = {
             self.places[perm]
             for perm, status in self.incarnations.items()
-            if perm in self.places and status not in CANCELED
+            if perm in self.places and status not in OVER
         }
         return sorted(found) or ([self.address] if self.address else [])
 

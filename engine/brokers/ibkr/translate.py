@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from engine.brokers.ibkr import changed, said
+from engine.brokers.ibkr import changed, incarnations, said
 from engine.brokers.ibkr.codes import (
     CODES,
     INACTIVE_MEANS_REJECTED,
@@ -47,7 +47,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, TimeInForce, WorkingOrder
 
 _R = Reaction
-_ALIVE = frozenset({"PreSubmitted", "Submitted"})
+_ALIVE = incarnations.ALIVE
 _ON_THE_WAY = frozenset({"ApiPending", "PendingSubmit"})
 _COMBO = "BAG"
 _NOT_UNDERSTOOD = (320, 321, 322)
@@ -115,6 +115,7 @@ class Translator:
             trace.last_address = row.broker_order_id
             if row.perm_id:
                 self._by_perm[row.perm_id] = trace
+                trace.incarnations[row.perm_id] = ""
         for fill in fills:
             found = self.traces.get(fill.order_id)
             if found is not None:
@@ -132,7 +133,7 @@ class Translator:
         for trace in self.traces.values():
             trace.last_address = trace.address or trace.last_address
             trace.address = 0
-            trace.incarnations.clear()
+            incarnations.of_earlier(trace)
             trace.places.clear()
             if trace.is_changing:
                 self.settles(trace, "the link was lost before an answer")
@@ -168,6 +169,13 @@ class Translator:
         trace = self.traces[order_id]
         if trace.status in _ALIVE and not trace.is_done:
             trace.verdict = None
+
+    def looked(self, order_id: OrderId, at: datetime) -> Sequence[Out]:
+        """All lists have answered: what none of them shows does not keep an order open."""
+        trace = self.traces[order_id]
+        if not incarnations.forget_unseen(trace) or trace.is_done:
+            return ()
+        return self._ended(trace, at)
 
     def closed(self, order_id: OrderId) -> None:
         """Nothing of this order is at the broker, and nothing will come."""
@@ -313,14 +321,13 @@ class Translator:
         self._sign(trace, at)
         if perm_id:
             self._by_perm[perm_id] = trace
-            if trace.incarnations.get(perm_id) not in CANCELED:
-                trace.incarnations[perm_id] = status
-            out += self._double(trace)
-        if trace.status in CANCELED or trace.is_done:
-            return out  # an end is never undone
+            out += incarnations.note(trace, perm_id, status)
+        if trace.status in CANCELED or trace.is_done:  # an end is never undone
+            return [*out, *incarnations.left_over(trace, perm_id, status)] if is_whole else out
+        is_end = status in CANCELED or (status == "Inactive" and why_held != "locate")
+        if is_end and incarnations.lives_beside(trace, perm_id):
+            return [*out, *incarnations.unseen(trace)]
         if status in CANCELED:
-            if any(other in _ALIVE for other in trace.incarnations.values()):
-                return out  # another incarnation of the order lives on
             trace.status = status
             return [*out, *self._ended(trace, at)]
         if status == "Inactive":
@@ -338,13 +345,6 @@ class Translator:
                 trace.is_canceling = False
             trace.refusal = ""
         return out
-
-    def _double(self, trace: Trace) -> Sequence[Out]:
-        alive = [perm for perm, status in trace.incarnations.items() if status in _ALIVE]
-        if len(alive) < 2:
-            return ()
-        text = f"{trace.order.order_ref} lives twice at the broker: permIds {alive}"
-        return (Alarm("two_incarnations", text),)
 
     def _ended(self, trace: Trace, at: datetime) -> Sequence[Out]:
         trace.is_done = True
@@ -385,7 +385,8 @@ class Translator:
             return ()
         if one.filled is not None and one.filled > trace.filled:
             trace.filled, trace.average = one.filled, None
-        if one.status == "Inactive" and not trace.is_done:
+        is_alone = not incarnations.lives_beside(trace, one.perm_id)
+        if one.status == "Inactive" and not trace.is_done and is_alone:
             self._sign(trace, at)
             code, text = trace.verdict or (0, one.completed_status)
             return self._rejected(trace, code, text)
@@ -411,6 +412,7 @@ class Translator:
         self._sign(trace, at)
         if one.perm_id:
             self._by_perm[one.perm_id] = trace
+            trace.incarnations.setdefault(one.perm_id, "")
         if one.contract.sec_type == _COMBO:
             return ()  # the legs come each with an execution of their own, and those are booked
         root = root_of(one.exec_id)

@@ -200,12 +200,19 @@ class Watch:
             if trace.signs != before or trace.is_done:
                 self._absent.pop(order_id, None)
                 self._broker.translator.shown_alive(order_id)
+                self.looked(trace)
                 return
             known = await self._absence(trace)
         except BrokerError:
             self._again[order_id] = self._now + self._times.in_flight_every
             raise
         self._conclude(trace, known)
+
+    def looked(self, trace: Trace) -> None:
+        """All lists have answered about an order: what was not shown of it has gone."""
+        at = self._broker.connection.clock.wall()
+        for out in self._broker.translator.looked(trace.order.order_id, at):
+            self._broker.out(out)
 
     def _conclude(self, trace: Trace, known: Absence) -> None:
         """Report an order as never arrived if that is certain; else look again later."""

@@ -7,7 +7,7 @@ import pytest
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import ContractKey, Heard, Said
-from engine.brokers.ibkr.trace import Alarm, AskCost, AskExecutions, AskOrder, Out
+from engine.brokers.ibkr.trace import Alarm, AskCancel, AskCost, AskExecutions, AskOrder, Out
 from engine.brokers.ibkr.translate import Translator
 from engine.domain import report as rp
 from engine.domain.order import Order, OrderStatus, Side
@@ -103,7 +103,7 @@ def tell(translator: Translator, *given: Said) -> list[Out]:
 def told_to(core: Core, given: Sequence[Out]) -> None:
     """Hand the core the reports among these."""
     for out in given:
-        if not isinstance(out, AskOrder | AskCost | AskExecutions | Alarm):
+        if not isinstance(out, AskOrder | AskCancel | AskCost | AskExecutions | Alarm):
             core.report(out)
 
 
