@@ -350,10 +350,12 @@ class IbkrBroker:
 
     async def _settled(self) -> None:
         """Wait until the newest fill is whole: a read between a fill and its commission, or
-        between two answers, would show a difference that is none."""
-        times = self.terms.timings
-        while (since := self._clock.monotonic() - self._filled_at) < times.settle_cap:
-            if since >= times.settle and not self.translator.without_commission():
+        between two answers, would show a difference that is none. Fills may never rest:
+        an answer is due all the same.
+        """
+        times, until = self.terms.timings, self._clock.monotonic() + self.terms.timings.settle_cap
+        while (now := self._clock.monotonic()) < min(until, self._filled_at + times.settle_cap):
+            if now >= self._filled_at + times.settle and not self.translator.without_commission():
                 return
             await asyncio.sleep(times.settle / 4)
 

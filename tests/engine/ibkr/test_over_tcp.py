@@ -1,6 +1,7 @@
 """The adapter against the practice gateway: real library, real socket, faults of the script."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from engine.domain import report as rp
 from engine.domain.order import OrderStatus, OrderType, Side, WorkingOrder
 from engine.domain.reconciliation import AnswerFailed, BrokerAccount
 from tests.engine.ibkr.core import Core
-from tests.engine.ibkr.wire import QQQ, D, Desk, desk, order
+from tests.engine.ibkr.wire import FAST, QQQ, D, Desk, desk, order
 from tests.patience import PATIENCE_S
 
 _S = OrderStatus
@@ -191,6 +192,19 @@ async def test_an_account_that_is_asked_for_while_the_link_compares_is_read_afte
         one.broker.keeper.do(one.broker.machine.frame_lost())
         assert one.broker.machine.reason == "SYNCING"
         assert isinstance(await account(one), BrokerAccount)
+
+
+async def test_fills_that_come_without_a_pause_hold_back_no_account_read() -> None:
+    timings = replace(FAST, settle_cap=0.2)
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=timings) as one:
+        await one.live()
+        one.broker.read_account("request")
+
+        def is_read() -> bool:
+            one.broker._filled_at = one.clock.monotonic()  # the market never rests
+            return bool(one.reports(rp.AccountRead))
+
+        await one.until(is_read, within_s=20)
 
 
 async def test_half_an_hour_before_midnight_the_facts_of_the_day_are_asked_for() -> None:
