@@ -44,8 +44,8 @@ class TableKeys(Table):
         self.flush()
 
     def action_sort(self) -> None:
-        """Let the next letter choose a column."""
-        self.choosing_sort = bool(self.columns and self.keys)
+        """Let the next letter choose a column, also while rows are still being found."""
+        self.choosing_sort = bool(self.columns)
         self.flush()
 
     def action_filter(self) -> None:
