@@ -110,6 +110,8 @@ async def _ask(stage: Stage, life: Life, what: str) -> None:
         await asyncio.sleep(0.2)
         if life.is_over or stage.rows("SELECT 1 FROM events WHERE kind = 'ChangeRequested'"):
             return
+    said = "SELECT payload FROM events WHERE kind = 'RequestAnswered' ORDER BY seq DESC LIMIT 3"
+    raise AssertionError(f"never changed: {stage.rows(said)}\n{stage.told()}")
 
 
 async def _dies(stage: Stage, life: Life) -> int:
