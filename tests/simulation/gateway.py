@@ -16,18 +16,10 @@ from decimal import Decimal
 
 from engine.brokers.ibkr import said
 from engine.brokers.ibkr.said import ContractKey, Heard, Said
-from engine.brokers.ibkr.trace import (
-    Alarm,
-    AskCancel,
-    AskCost,
-    AskExecutions,
-    AskOrder,
-    Trace,
-)
+from engine.brokers.ibkr.trace import Alarm, AskCancel, AskCost, AskExecutions, AskOrder, Trace
 from engine.brokers.ibkr.translate import Translator
 from engine.core.state import State
 from engine.domain import report as rp
-from engine.domain.fill import root_of
 from engine.domain.ids import ExecId, InstrumentId, OrderId
 from engine.domain.input import BarsClosed, Fault, Input, LinkSeen, QuotesSeen, Reported
 from engine.domain.instrument import symbol_of
@@ -38,15 +30,13 @@ from engine.domain.reconciliation import AnswerFailed, BrokerAccount, BrokerOrde
 from engine.domain.report import Executed, Report
 from engine.errors import BrokerError
 from engine.exchange.book import SimulatedExchange
-from tests.simulation import changes
+from tests.simulation import changes, corrections
 from tests.simulation.changes import Placed
 from tests.simulation.setup import ACCOUNT, NOW
 
 _CLIENT = 17
 _NOTES = (10349, 399, 2109, 161, 10147, 10148, 104, 105, 201, 2102)
 """Codes about an order that lives on."""
-
-_CENT = Decimal("0.01")
 
 
 class GatewayBroker:
@@ -281,7 +271,7 @@ class GatewayBroker:
         if self._luck() < 0.1:
             self._drop()
         if self.executed and self._luck() < 0.06:
-            self._correct(next(reversed(self.executed)))
+            corrections.correct(self, next(reversed(self.executed)))
 
     def _happen(self, reports: Sequence[Report]) -> None:
         """Note what the exchange did, and say it."""
@@ -339,33 +329,6 @@ class GatewayBroker:
         yield from self._shown(placed)
         if self._luck() > 0.1:
             yield said.Commission(exec_id=exec_id, commission=report.commission)
-
-    def _correct(self, exec_id: str) -> None:
-        """Correct an execution's price, or bust it where its shares are still there."""
-        old, order_id = self.executed[exec_id], self._of[exec_id]
-        if not old.quantity:
-            return  # taken back already
-        placed = self._placed[order_id]
-        key, sign = placed.order.instrument, placed.order.side.sign
-        held = self.account().positions.get(key, ZERO)
-        is_bust = sign > 0 and held >= old.quantity and self._rng.random() < 0.3
-        newer = ExecId(f"{root_of(exec_id)}.{int(exec_id.rpartition('.')[2]) + 1:02d}")
-        new = replace(old, exec_id=newer, price=old.price + _CENT)
-        fee = self._fees.pop(exec_id)
-        if is_bust:
-            new = replace(new, quantity=ZERO, price=old.price)
-            self.busted.add(key)
-            self._extra[key] = self._extra.get(key, ZERO) - old.quantity
-            self._extra_cash += fee
-        else:
-            self._fees[newer] = fee
-        self._extra_cash += sign * (old.quantity * old.price - new.quantity * new.price)
-        del self.executed[exec_id]
-        self.executed[newer], self._of[newer] = new, order_id
-        heard: list[Said] = [self._execution(placed, new)]
-        if not is_bust:
-            heard.append(said.Commission(exec_id=newer, commission=fee))
-        self._say(*heard)
 
     # -- its words ---------------------------------------------------------------------------
 
