@@ -226,6 +226,13 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise _journal_error(error) from error
 
+    async def shrink(self) -> None:
+        """Give back the memory of cached pages: they are found again in the file."""
+        try:
+            await self._writer.shrink()
+        except sqlite3.Error as error:
+            raise _journal_error(error) from error
+
     async def close(self) -> None:
         """Commit what waits, then end cleanly. Raises JournalError, but never leaves a thread."""
         try:

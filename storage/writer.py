@@ -255,6 +255,10 @@ class WritingConnection(sqlite3.Connection):
         """Move the write-ahead log into the database and empty it, if no reader is in the way."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def shrink(self) -> None:
+        """Let go of pages that are only kept to be found sooner."""
+        self.execute("PRAGMA shrink_memory").fetchall()
+
     def finish(self) -> None:
         """End cleanly: note an anchor, empty the log, leave a true head file."""
         if self.link.seq:
@@ -361,6 +365,10 @@ class Writer:
     async def truncate_log(self) -> None:
         """Checkpoint and empty the write-ahead log."""
         await self._run(self._connection.truncate_log)
+
+    async def shrink(self) -> None:
+        """Give cached pages back."""
+        await self._run(self._connection.shrink)
 
     async def close(self) -> None:
         """End cleanly where the file still allows it; the thread ends in any case."""

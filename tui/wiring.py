@@ -340,7 +340,11 @@ async def _trade_at_broker(
     inbox.put(Started(loop.now()))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
     try:
-        work = {"final bars": feed.run, "rounds": rounds.run, "memory": memory.keep_small}
+        work: Mapping[str, Work] = {
+            "final bars": feed.run,
+            "rounds": rounds.run,
+            "memory": partial(memory.keep_small, journal.shrink),
+        }
         async with _beside(inbox, clock, work):
             await _run(loop, watched, clock)
     finally:

@@ -4,6 +4,10 @@ import asyncio
 import ctypes
 import gc
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from engine.errors import JournalError
 
 IN_A_LIVE_SESSION = (2_000, 10, 10)
 """When the collector looks in a session that lasts for weeks: the library goes in circles with
@@ -14,10 +18,15 @@ EVERY_S = 60.0
 """A broker's answers come and go and leave holes: a tenth of the process, by the evening."""
 
 
-async def keep_small() -> None:
-    """Give back now and then, for ever. A look takes some milliseconds."""
+async def keep_small(shrink: Callable[[], Awaitable[None]]) -> None:
+    """Give back now and then, for ever. A look takes some milliseconds.
+
+    `shrink` lets the journal's cached pages go first: they grow with the file.
+    """
     while True:
         await asyncio.sleep(EVERY_S)
+        with suppress(JournalError):  # whoever writes next is told
+            await shrink()
         give_back()
 
 

@@ -287,3 +287,16 @@ async def test_what_a_dry_run_was_told_binds_no_real_book(tmp_path: Path) -> Non
     store = SqliteSessionStore(path)
     assert store.left_behind("offline", dry_run=False) == ("HALTED", "x", real.session_id)
     assert store.left_behind("offline", dry_run=True) == ("ACTIVE", "x", dry.session_id)
+
+
+async def test_cached_pages_are_given_back_and_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    async with await open_journal(path) as journal:
+        journal.put(created())
+        await journal.commit()
+        await journal.shrink()
+        journal.put(unit(position("10", "1000")))
+        await journal.commit()
+    db = open_reader(path)
+    assert verify(db) is None
+    db.close()
