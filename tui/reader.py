@@ -1,6 +1,6 @@
 """The reading worker: a thread with its own read-only connection, and one message per change.
 
-It asks the source every 150 ms, sends one `Changed` with frozen rows, and goes on only after
+It asks the source every 200 ms, sends one `Changed` with frozen rows, and goes on only after
 that was handled: a terminal that stands still costs no memory.
 """
 
@@ -15,7 +15,7 @@ from storage.queries.pages import Window
 from tui.messages import Changed
 from tui.view import Row, View, Wanted
 
-POLL_S = 0.15
+POLL_S = 0.2
 BETWEEN_S = 0.02  # a search that goes on leaves the screen time to paint
 
 
