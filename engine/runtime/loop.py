@@ -390,16 +390,17 @@ class Loop:
     async def _look(self) -> list[Command]:
         """Take all that is asked by now; a process that was stopped meanwhile looks again."""
         found: list[Command] = []
+        looked = self._breath  # it may have been stopped since, before this look
         while True:
-            looked = self._clock.monotonic()
-            is_news = self._requests.changed()
-            if is_news:
+            if is_news := self._requests.changed():
                 found += await self._take_requests()
             is_fresh = self._clock.monotonic() - looked < _LOOKED_S
             if not is_fresh:
                 await self.inbox.rest(0.02)  # a signal that came meanwhile is heard first
+                self._breath = self._clock.monotonic()
             if self._router.entries_barred or (is_fresh and not is_news):
                 return found
+            looked = self._clock.monotonic()
 
     def _set_pace(self, pace: str) -> None:
         if pace == "step":

@@ -133,6 +133,19 @@ async def test_a_process_that_stood_still_hears_its_signal_before_it_sends(tmp_p
     assert (row.status, row.reason) == (OrderStatus.CANCELED, "SIGUSR1 before it was sent")
 
 
+async def test_nor_does_it_send_at_once_if_it_stood_still_before_it_looked(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, [script("2026-03-02,QQQ,ENTER,BUY,10,,,,,")], {"QQQ": ["100"] * 3})
+
+    def stands_still() -> None:
+        time.sleep(0.3)
+        asyncio.get_running_loop().call_soon(desk.loop.bar, "SIGUSR1")
+
+    desk.before[step(0, SLOT)] = stands_still
+    await desk.run()
+    (row,) = desk.orders()
+    assert (row.status, row.reason) == (OrderStatus.CANCELED, "SIGUSR1 before it was sent")
+
+
 def test_a_request_that_came_keeps_an_order_back_unless_none_can_be_read() -> None:
     router = Router(Wire(), list[Input]().append, lambda: AT, lambda: True)
     assert router.last_look() == "a request came"
