@@ -226,6 +226,7 @@ async def _trade(
             len(feed),
             lambda at: plans.next_slot(plan, at),
             partial(troubles, journal.path),
+            lambda: broker.answered_at,
         ),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         watch=lambda done: setattr(watched, "done", done),

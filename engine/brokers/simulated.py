@@ -21,6 +21,7 @@ class SimulatedBroker:
         self._exchange = exchange
         self._sink = sink
         self._now = now
+        self.answered_at: datetime | None = None  # the newest question for the account
 
     def submit(self, order: Order, broker_order_id: int) -> None:
         """Send an order; what came of it at once is in the sink on return."""
@@ -47,7 +48,10 @@ class SimulatedBroker:
 
     def read_account(self, trigger: str) -> None:
         """Answer with the exchange's own account."""
-        self._tell([AccountRead(answer=self._exchange.account(), trigger=trigger)], self._now())
+        self.answered_at = self._now()
+        self._tell(
+            [AccountRead(answer=self._exchange.account(), trigger=trigger)], self.answered_at
+        )
 
     def on_market(self, given: Input) -> None:
         """Match with what the market did, before the core sees it: fills precede their bar.
