@@ -22,6 +22,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ SEED = int(os.environ.get("PILOTHOUSE_SOAK_SEED", "7"))
 BEGIN = datetime(2026, 11, 19, 14, 50, tzinfo=UTC)  # Thursday, after the morning's slots
 MEMORY_GROWTH = 0.05
 WARM_HOURS = 2
+LOOKS = 3  # one meets the process anywhere between two givings back, which are 2 to 4 MB apart
 SLOTS = {"regime": "open", "script": "15min_after_open", "crossover": "15min_before_close"}
 DUE = {"open": (14, 30), "15min_after_open": (14, 45), "15min_before_close": (20, 45)}
 ORDER_EVERY = timedelta(minutes=10)
@@ -393,8 +395,10 @@ def judge(soak: Soak, begun: datetime, end: datetime, last: Look) -> None:
     assert soak.ours() == soak.executions
     assert {look.verdict for look in soak.looks} == {"CLEAN"}
     first = next((one for one in soak.looks if one.hour >= WARM_HOURS), soak.looks[0])
-    growth = last.memory_mb / first.memory_mb - 1
-    print(f"memory {first.memory_mb:.1f} → {last.memory_mb:.1f} MB, {growth:+.1%}")
+    warm = [one.memory_mb for one in soak.looks if one.hour >= first.hour]
+    before, after = median(warm[:LOOKS]), median(warm[-LOOKS:])
+    growth = after / before - 1
+    print(f"memory {before:.1f} → {after:.1f} MB, {growth:+.1%}, middles of {LOOKS} looks")
     assert growth < MEMORY_GROWTH
     assert last.threads <= first.threads
     assert last.files <= first.files + 2
