@@ -4,13 +4,16 @@ The heartbeats say by how much a turn of the engine's loop came late. On a machi
 use too, part of that is none of ours: threads of the process that could have run and were given
 no processor (the kernel counts it), and a disk that is slow for everybody (small durable writes
 beside the database are timed). What is left is bound; where nothing else runs, that is all of it.
+What a disk does in one moment no sample need meet, so a story is told up to three times: a machine
+holds an engine up now and then, a screen that does so does it each time.
 """
 
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import wraps
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +21,14 @@ from storage.connect import open_reader
 from storage.latest import heartbeat
 
 LARGEST_GAP_MS = 100.0
+TIMES = 3
 LOOK_S = 0.25
 WRITES = 5
 """What the engine waits for on the disk to take a request and answer it."""
+
+
+class HeldUp(AssertionError):
+    """Something held the engine up for too long."""
 
 
 class Look(NamedTuple):
@@ -67,7 +75,27 @@ class Pulse:
     def assert_small(self) -> None:
         """Nothing but the machine held the engine up for 100 ms."""
         assert self.late, "no heartbeat"
-        assert max(one.gap_ms - one.machine_ms for one in self.late) < LARGEST_GAP_MS, self.late
+        if max(one.gap_ms - one.machine_ms for one in self.late) >= LARGEST_GAP_MS:
+            raise HeldUp(self.late)
+
+
+def told_up_to_three_times(story: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Tell a story again, in a folder of its own, when the engine was held up in it."""
+
+    @wraps(story)
+    def told(tmp_path: Path) -> None:
+        for n in range(TIMES):
+            folder = tmp_path / str(n)
+            folder.mkdir()
+            try:
+                story(folder)
+            except HeldUp:
+                if n == TIMES - 1:
+                    raise
+            else:
+                break
+
+    return told
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from storage import controls
 from storage.connect import open_reader
 from tests.architecture.sources import ROOT
 from tests.tui.ptys import Terminal, home
-from tests.tui.pulses import assert_nothing_is_doubled, watched
+from tests.tui.pulses import assert_nothing_is_doubled, told_up_to_three_times, watched
 
 SIZES = {"small": (80, 24), "large": (120, 40)}
 
@@ -55,6 +55,7 @@ def test_it_paints_trades_stops_and_gives_the_terminal_back(tmp_path: Path) -> N
     assert value(tmp_path, "SELECT state FROM sessions") == "STOPPED"
 
 
+@told_up_to_three_times
 def test_without_its_terminal_the_engine_goes_on(tmp_path: Path) -> None:
     with started(tmp_path, SIZES["large"]) as terminal:
         terminal.shows("Positions")
@@ -96,6 +97,7 @@ def ask(folder: Path, kind: RequestKind, reason: str, id: str) -> None:
     controls.ask(folder / "a.db", request)
 
 
+@told_up_to_three_times
 def test_a_signal_stops_the_session_and_gives_the_terminal_back(tmp_path: Path) -> None:
     with started(tmp_path) as terminal:
         terminal.shows("ACTIVE")

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.domain.request import RequestKind
 from tests.patience import crowding
 from tests.tui.ptys import Terminal, home
-from tests.tui.pulses import assert_nothing_is_doubled, watched
+from tests.tui.pulses import assert_nothing_is_doubled, told_up_to_three_times, watched
 from tests.tui.test_format import PLANTED
 from tests.tui.test_terminal import ask, ask_stop, started, value
 from tui.actions import MORE_PANES, PANES
@@ -24,6 +24,7 @@ def resident_kb(pid: int) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
 
 
+@told_up_to_three_times
 def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
     with started(tmp_path, (120, 40)) as terminal:
         terminal.shows("FILLED")
@@ -48,6 +49,7 @@ def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
     assert_nothing_is_doubled(tmp_path)
 
 
+@told_up_to_three_times
 def test_fifty_resizes_in_two_seconds_settle_at_once(tmp_path: Path) -> None:
     with started(tmp_path, (120, 40)) as terminal:
         terminal.shows("FILLED")
@@ -141,6 +143,7 @@ def taken(folder: Path, requests: int) -> bool:
     return value(folder, sql) == requests
 
 
+@told_up_to_three_times
 def test_planted_text_of_an_operator_holds_no_engine_up(tmp_path: Path) -> None:
     with started(tmp_path, (120, 40)) as terminal:
         terminal.shows("FILLED")
