@@ -155,7 +155,9 @@ async def test_a_stopped_log_counts_what_is_new(tmp_path: Path) -> None:
     path = seeded(tmp_path / "p.db")
     async with application(path).run_test(size=(80, 24)) as pilot:
         await ready(pilot)
-        await press(pilot, "0", "k")
+        await press(pilot, "0")
+        await settled(pilot)
+        await press(pilot, "k")
         await settled(pilot)
         log = app_of(pilot).dashboard.panes["log"]
         assert "stopped, 0 new, G follows" in log.text
