@@ -332,7 +332,7 @@ async def _trade_at_broker(
             0,
             lambda at: plans.next_slot(plan, at),
             partial(troubles, journal.path),
-            lambda: rounds.answered_at,
+            lambda: session.broker.answered_at,
         ),
         jobs=Jobs(settings, journal, inbox, lambda: loop.now()),
         emergency=emergency,

@@ -21,7 +21,7 @@ class SimulatedBroker:
         self._exchange = exchange
         self._sink = sink
         self._now = now
-        self.answered_at: datetime | None = None  # the newest question for the account
+        self.answered_at: datetime | None = None  # the newest question that had an answer
 
     def submit(self, order: Order, broker_order_id: int) -> None:
         """Send an order; what came of it at once is in the sink on return."""

@@ -42,7 +42,6 @@ class Rounds:
         self._ask = ask
         self._is_asked = is_asked
         self._asked_at: datetime | None = None
-        self.answered_at: datetime | None = None  # the newest question that is answered
         self._ended = len(state.orders) - len(state.working)
         self._order_ended = False
 
@@ -51,8 +50,6 @@ class Rounds:
         while True:
             await asyncio.sleep(_LOOK_S)
             now = self._clock.wall()
-            if not self._is_asked():
-                self.answered_at = self._asked_at
             trigger = self.due(now)
             if trigger:
                 self._asked_at = now

@@ -111,6 +111,7 @@ class IbkrBroker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alarmed: set[tuple[str, str]] = set()
         self._reads = 0
+        self.answered_at: datetime | None = None  # the newest question that had an answer
         self._filled_at = -1e9  # monotonic, of the newest live fill or commission
 
     # -- life --------------------------------------------------------------------------------
@@ -212,10 +213,8 @@ class IbkrBroker:
                 raise BrokerError(self.machine.reason)
             await self.contracts.qualify([order.instrument], self._clock.wall())
             made = _library_order(replace(self._fields(order), whatIf=True))
-            contract, number = (
-                self.contracts.object_of(order.instrument),
-                self.machine.next_order_id,
-            )
+            contract = self.contracts.object_of(order.instrument)
+            number = self.machine.next_order_id
             self.machine.took_id(number)
             answer = self.previews.ask(number)
             await self.connection.send(
@@ -344,6 +343,8 @@ class IbkrBroker:
                     statuses,
                     self.queries.listed,
                 )
+                if isinstance(answer, BrokerAccount):
+                    self.answered_at = self._clock.wall()
             except BrokerError as error:
                 answer = AnswerFailed(query="account", reason=str(error))
         self.tell(rp.AccountRead(answer=answer, trigger=trigger))

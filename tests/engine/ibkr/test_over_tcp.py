@@ -241,10 +241,14 @@ async def test_a_restarted_gateway_is_found_again() -> None:
 async def test_positions_that_do_not_come_are_unknown_not_empty() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()
+        assert isinstance(await account(one), BrokerAccount)
+        known_at = one.broker.answered_at
         await gateway.fault("silent", on="request:61", count=0)
         answer = await account(one)
         assert isinstance(answer, AnswerFailed)
         assert "no answer" in answer.reason
+        assert known_at is not None
+        assert one.broker.answered_at == known_at, "what failed was not compared"
 
 
 async def test_an_account_read_right_after_a_fill_waits_for_its_commission() -> None:
