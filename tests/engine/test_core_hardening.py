@@ -227,14 +227,17 @@ async def test_a_send_that_raises_anything_becomes_unknown_and_is_looked_up(
 
 async def test_a_cancel_that_failed_can_be_asked_again(tmp_path: Path) -> None:
     desk = Desk(tmp_path, [script(limit_buy())], FLAT_MARKET, pace="10/s")
-    desk.wrap_broker = lambda broker: Moody(broker, once("cancel"))
+    first = once("cancel")
 
-    def twice() -> None:
-        desk.inbox.put(desk.requested("CANCEL_ALL"))
-        again = desk.requested("CANCEL_ALL")
-        asyncio.get_running_loop().call_later(0.003, desk.inbox.put, again)
+    def fails(what: str) -> bool:
+        failing = first(what)
+        if failing:  # asked again once it is told that this one failed
+            again = desk.requested("CANCEL_ALL")
+            asyncio.get_running_loop().call_soon(desk.inbox.put, again)
+        return failing
 
-    desk.before[step(0, CLOSE)] = twice
+    desk.wrap_broker = lambda broker: Moody(broker, fails)
+    desk.before[step(0, CLOSE)] = lambda: desk.inbox.put(desk.requested("CANCEL_ALL"))
     await desk.run()
     assert desk.statuses() == [_S.CANCELED]
     assert len(desk.events(ev.CancelRequested)) == 2
