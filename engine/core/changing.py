@@ -112,7 +112,11 @@ def _on_shown(state: State, row: WorkingOrder, report: rp.Changed) -> Decision:
 
 
 def _look_if_full(state: State, draft: Draft, row: WorkingOrder, quantity: Decimal) -> None:
-    """What was filled while the change was under way may be all of it."""
+    """What was filled while the change was under way may be all of it, or more than that."""
+    if row.filled > quantity:
+        text = f"filled {row.filled} of what is now {quantity}; entries of {row.order.instrument} "
+        where, text = state.context.book, f"{text}are blocked until it is reconciled"
+        draft.alert(where, Severity.CRITICAL, "overfill", row.order.order_ref, text)
     if row.filled >= quantity and may_become(row.status, OrderStatus.FILLED):
         reports.move(draft, row, OrderStatus.FILLED, row.filled, row.filled_value)
         reports.order_ended(state, draft, row, OrderStatus.FILLED)

@@ -327,12 +327,13 @@ def _change_requested(state: State, event: ev.ChangeRequested, seq: int) -> None
 def _order_changed(state: State, event: ev.OrderChanged, seq: int) -> None:
     del seq
     row = state.orders[event.order_id]
-    row.order, row.changing = event.order, None
+    row.order, row.changing, row.refused = event.order, None, None
 
 
 def _change_refused(state: State, event: ev.ChangeRefused, seq: int) -> None:
     del seq
-    state.orders[event.order_id].changing = None
+    row = state.orders[event.order_id]
+    row.changing, row.refused = None, row.changing
 
 
 def _moved(state: State, event: ev.OrderStatusChanged, seq: int) -> None:

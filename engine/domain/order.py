@@ -145,6 +145,7 @@ class WorkingOrder:
     canceling: bool = False  # a cancel has been asked
     timed_out: bool = False  # no answer came in time, though the link was there
     changing: Order | None = None  # how it is wanted, until the broker shows what it is
+    refused: Order | None = None  # the newest change that was not taken; it may land late
     broker_order_id: int = 0  # address it was sent to; means nothing in another epoch
     perm_id: int = 0
     reason: str = ""

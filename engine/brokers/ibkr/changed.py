@@ -29,12 +29,15 @@ def by_fields(trace: Trace, one: said.OpenOrder) -> Sequence[Out]:
 def by_size(trace: Trace) -> Sequence[Out]:
     """An order that is Filled tells by how many whether it was changed; no change comes now."""
     wanted = trace.wanted
-    if wanted is None or trace.status != "Filled" or not trace.is_whole:
+    if wanted is None or trace.status != "Filled":
         return ()
-    trace.is_done = True
-    if trace.filled == wanted.quantity:
+    if wanted.quantity in trace.finals.values() and trace.executed >= wanted.quantity:
+        trace.is_done = True
         return _taken(trace, wanted)
+    if trace.final is None or trace.executed < trace.final:
+        return ()
     trace.wanted, trace.is_changing, trace.is_settling = None, False, False
+    trace.is_done = trace.is_done or trace.is_whole
     return (rp.ChangeRefused(order_id=wanted.order_id, text="it had filled before"),)
 
 

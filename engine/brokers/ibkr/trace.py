@@ -78,6 +78,7 @@ class Trace:
     signs: int = 0  # how many
     executions: Executions = field(default_factory=dict)
     filled: Decimal = ZERO  # the most that a status said
+    finals: dict[int, Decimal] = field(default_factory=dict)  # permId → all that it had filled
     average: Decimal | None = None  # its price over all that it filled, as the status said
     gap_at: datetime | None = None  # since when it has filled more than its executions show
     is_canceling: bool = False
@@ -103,8 +104,8 @@ class Trace:
         """Say whether nothing is left to fill; after a change the broker knows of how many."""
         if self.wanted is None or self.wanted.quantity == self.order.quantity:
             return self.executed >= self.order.quantity
-        if self.status == "Filled" and self.filled:
-            return self.executed >= self.filled
+        if self.final is not None:
+            return self.executed >= self.final
         return self.executed >= max(self.order.quantity, self.wanted.quantity)
 
     @property
@@ -134,7 +135,31 @@ class Trace:
         )
 
     @property
+    def final(self) -> Decimal | None:
+        """How many it has filled in the end, as the broker says; None while one of it may work."""
+        if not self.finals or set(self.incarnations.values()) - OVER:
+            return None
+        return max(self.filled, sum(self.finals.values(), ZERO))
+
+    @property
     def is_cut_short(self) -> bool:
-        """Say whether the broker has done with the order, and took shares of it back."""
-        is_over = self.status == "Filled" and self.filled >= self.order.quantity
-        return is_over and self.is_corrected and self.executed < self.order.quantity
+        """Say whether the broker has filled all that it had of the order, and that is not all.
+
+        Shares may have been taken back, or its order was of fewer: changed by a change that was
+        given up, or by hand.
+        """
+        if self.final is None or self.executed >= self.order.quantity:
+            return False
+        return self.executed >= self.final or self.is_corrected
+
+    def count(
+        self, status: str, perm_id: int, filled: Decimal | None, average: Decimal | None = None
+    ) -> None:
+        """Take how many a status says are filled; an openOrder does not say it."""
+        if filled is None:
+            return
+        if status == "Filled" and perm_id:
+            self.finals[perm_id] = max(filled, self.finals.get(perm_id, ZERO))
+        most = max(filled, sum(self.finals.values(), ZERO))
+        if most > self.filled:
+            self.filled, self.average = most, average if most == filled else None

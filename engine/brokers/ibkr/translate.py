@@ -107,8 +107,8 @@ class Translator:
             trace.is_done = row.status in DONE
             trace.was_heard = row.perm_id != 0 or row.accepted_at is not None or row.filled > 0
             trace.is_canceling = row.canceling
+            trace.wanted = row.changing or row.refused  # a slow gateway takes it yet
             if row.changing is not None:
-                trace.wanted = row.changing
                 trace.is_changing = trace.is_settling = True
                 trace.refusal = "a restart came before an answer"
             trace.sent_at = row.order.created_at if row.sent else None
@@ -284,8 +284,7 @@ class Translator:
                 self._orphans[one.perm_id] = one
             return ()
         out: list[Out] = []
-        if one.filled is not None and one.filled > trace.filled:
-            trace.filled, trace.average = one.filled, one.average_price
+        trace.count(one.status, one.perm_id, one.filled, one.average_price)
         out += self._on_status(trace, one.status, at, perm_id=one.perm_id, why_held=one.why_held)
         out += changed.by_size(trace)
         self._note_gap(trace, at)
@@ -383,8 +382,7 @@ class Translator:
         trace = self.owner_of(one.order_ref, one.perm_id)
         if trace is None or one.account not in ("", self._account):
             return ()
-        if one.filled is not None and one.filled > trace.filled:
-            trace.filled, trace.average = one.filled, None
+        trace.count(one.status, one.perm_id, one.filled)
         is_alone = not incarnations.lives_beside(trace, one.perm_id)
         if one.status == "Inactive" and not trace.is_done and is_alone:
             self._sign(trace, at)
@@ -430,12 +428,15 @@ class Translator:
         out = (executed, *self._charge(one.exec_id), *self._less_inferred(trace, at))
         return (*out, *changed.by_size(trace), *self._cut_short(trace))
 
-    def _cut_short(self, trace: Trace) -> Sequence[Out]:
-        """The broker filled all of an order, and shares were taken back: nothing more comes."""
+    @staticmethod
+    def _cut_short(trace: Trace) -> Sequence[Out]:
+        """The broker calls an order filled that is not whole to us: nothing more comes of it."""
         if trace.is_done or not trace.is_cut_short:
             return ()
         trace.is_done = True
-        text = "filled, and taken back in part"
+        text = f"the broker's order was filled at {trace.final}"
+        if trace.is_corrected:
+            text = "filled, and taken back in part"
         return (rp.Canceled(order_id=trace.order.order_id, text=text),)
 
     # -- fills whose executions are gone -----------------------------------------------------
