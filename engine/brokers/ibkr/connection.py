@@ -109,6 +109,7 @@ class Connection:
         if self._tap is not None:
             self._tap(ib)
         self._watch_socket(ib)
+        self._reach_in_time(ib)
         self._hold_late(ib)
         self._start = asyncio.get_running_loop().create_future()
         await self._dial(ib)
@@ -118,6 +119,19 @@ class Connection:
         opened = Opened(tuple(ib.client.getAccounts()), self._next_id, ib.client.serverVersion())
         ib.client.updateReqId(REQUEST_BASE)
         return opened
+
+    def _reach_in_time(self, ib: Any) -> None:
+        """A host that answers nothing is given up sooner than a gateway that has still to start."""
+        reach, limit = ib.client.conn.connectAsync, self.terms.timings.socket
+
+        async def connect(host: str, port: int) -> None:
+            try:
+                async with asyncio.timeout(limit):
+                    await reach(host, port)
+            except TimeoutError:
+                raise BrokerUnreachable(f"no connection within {limit:g} s") from None
+
+        ib.client.conn.connectAsync = connect
 
     def _hold_late(self, ib: Any) -> None:
         """A process may be stopped anywhere: what wakes too late for its checks is not sent.
@@ -150,6 +164,7 @@ class Connection:
     def _watch_socket(self, ib: Any) -> None:
         """Events hold their listeners weakly: these belong to this long-lived object."""
         ib.client.conn.disconnected += self._on_disconnected
+        ib.client.apiError += self._on_refused
         ib.client.throttleStart += self._on_throttle
         ib.client.throttleEnd += self._on_free
         if self._is_sliced:
@@ -238,6 +253,14 @@ class Connection:
     def _on_message(self) -> None:
         """A whole message came; bytes alone may be the rest of one that never ends."""
         self.last_heard = self.clock.monotonic()
+
+    def _on_refused(self, text: str) -> None:
+        """The library itself will not go on, with a gateway that is too old; else it only waits."""
+        transport = self.ib.client.conn.transport if self.ib is not None else None
+        if transport is None or transport.is_closing():
+            return  # it speaks of an end that is told anyway
+        if self._start is not None and not self._start.done():
+            self._start.set_result(text)
 
     def _on_disconnected(self, text: str) -> None:
         if self._slices is not None:

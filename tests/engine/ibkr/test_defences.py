@@ -1,0 +1,185 @@
+"""Defences that stand behind others: each test here fails when its own is taken out."""
+
+import asyncio
+import socket
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.brokers.practice.gateway import PracticeGateway
+from engine.domain import report as rp
+from engine.domain.input import LinkSeen, Reported
+from engine.domain.instrument import stock_id
+from engine.domain.link import LinkState
+from engine.domain.order import OrderStatus
+from engine.errors import BrokerError, BrokerUnreachable
+from tests.engine.ibkr.test_faults_over_tcp import LIMIT
+from tests.engine.ibkr.test_over_tcp import core_of, send
+from tests.engine.ibkr.test_translate import MINE, executed, status, tell, telling
+from tests.engine.ibkr.wire import FAST, Desk, desk, terms
+
+_S = OrderStatus
+SPY = stock_id("SPY")
+SELDOM = replace(FAST, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
+
+
+async def test_fills_made_while_away_are_known_before_the_link_is_live() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=SELDOM) as one:
+        await one.live()
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        gateway.restart(down_s=0.3)
+        await one.until(lambda: one.broker.machine.reason == "LINK_DOWN")
+        gateway.set_market("QQQ", {"bid": "99.00", "ask": "99.01", "last": "99.01"})
+        gateway.advance(2)
+        before = len(one.said)
+        await one.until(lambda: one.broker.machine.epoch == 2 and one.broker.is_live)
+        told = one.said[before:]
+        live = next(
+            place
+            for place, given in enumerate(told)
+            if isinstance(given, LinkSeen) and given.link.state is LinkState.LIVE
+        )
+        fills = [
+            given.report
+            for given in told[:live]
+            if isinstance(given, Reported) and isinstance(given.report, rp.Executed)
+        ]
+        assert sum(fill.quantity for fill in fills) == 10
+
+
+def test_a_corrected_part_is_not_counted_twice_towards_the_whole() -> None:
+    translator = telling(MINE)
+    tell(translator, status(MINE, 1, "Submitted"), executed(MINE, 1, 0, 60, "5"))
+    tell(translator, executed(MINE, 1, 0, 60, "5.01", revision=2))
+    assert translator.traces[MINE.order_id].executed == 60
+    (ended,) = tell(translator, status(MINE, 1, "Cancelled", 60))
+    assert isinstance(ended, rp.Canceled)
+
+
+def test_an_execution_alone_shows_that_the_broker_has_the_order() -> None:
+    translator = telling(MINE)
+    assert translator.unanswered()
+    tell(translator, executed(MINE, 1, 0, 60, "5"))
+    assert translator.unanswered() == []
+
+
+# -- nothing is waited for without an end ------------------------------------------------------
+
+
+async def test_a_contract_that_nobody_answers_for_is_a_finding() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        await gateway.fault("silent", on="request:9")
+        async with asyncio.timeout(4):
+            await one.broker.contracts.qualify([SPY], one.clock.wall())
+        assert one.broker.contracts.findings[SPY] == "contract SPY: no answer within 1 s"
+
+
+async def test_executions_that_nobody_lists_are_an_error() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=SELDOM) as one:
+        await one.live()
+        await gateway.fault("silent", on="request:7")
+        with pytest.raises(BrokerError, match="executions: no answer within 1 s"):
+            async with asyncio.timeout(4):
+                await one.broker.queries.executions()
+
+
+async def test_a_comparison_as_a_whole_has_its_time() -> None:
+    async with PracticeGateway(seed=7) as gateway:
+        await gateway.fault("slow", on="request", ms=150, count=0)
+        async with desk(gateway, timings=replace(FAST, ready=0.3)) as one:
+            await one.until(lambda: one.broker.machine.text == "the comparison took too long")
+            await one.until(lambda: one.broker.machine.epoch == 2)
+            assert not one.broker.is_live
+
+
+async def test_a_host_that_takes_no_connection_is_given_up_after_its_own_time() -> None:
+    """A full line of callers: the next one hears nothing at all."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        host, port = deaf.getsockname()
+        callers = [socket.socket() for _ in range(4)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex((host, port))
+        async with PracticeGateway(seed=7) as gateway:
+            times = replace(FAST, socket=0.2, start=30)
+            one = Desk(gateway, terms(gateway, host=host, port=port, timings=times))
+            with pytest.raises(BrokerUnreachable, match=r"no connection within 0\.2 s"):
+                async with asyncio.timeout(5):
+                    await one.broker.connection.open()
+        for caller in callers:
+            caller.close()
+
+
+async def test_a_gateway_that_is_too_old_is_named_at_once() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = b"100\x0020201120 02:18:36 EST\x00"
+        writer.write(len(greeting).to_bytes(4, "big") + greeting)
+        while await reader.read(1024):
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as old:
+        port = old.sockets[0].getsockname()[1]
+        async with PracticeGateway(seed=7) as gateway:
+            one = Desk(gateway, terms(gateway, port=port, timings=replace(FAST, start=30)))
+            with pytest.raises(BrokerUnreachable, match="version must be >= 972"):
+                async with asyncio.timeout(5):
+                    await one.broker.connection.open()
+
+
+# -- questions ---------------------------------------------------------------------------------
+
+
+async def test_after_a_question_without_an_answer_the_next_one_is_asked_twice() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=SELDOM) as one:
+        await one.live()
+        await gateway.fault("silent", on="request:61")
+        with pytest.raises(BrokerError, match="no answer"):
+            await one.broker.queries.positions()
+        asked = await gateway.fault("slow", on="request:61", ms=0, count=0)
+        await one.broker.queries.positions()
+        assert gateway.venue.fired(asked) == 2
+
+
+async def test_of_two_questions_for_executions_each_has_the_rows_of_its_own_answer() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=SELDOM) as one:
+        await one.live()
+        row = send(one, core_of(one), "a", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        queries = one.broker.queries
+        await gateway.fault("empty", on="request:7", nth=2)
+        await asyncio.gather(queries.executions(), queries.executions())
+        assert queries.listed is not None
+        assert queries.listed.roots == ()
+
+
+# -- nothing is handed over that would wait ----------------------------------------------------
+
+
+async def test_behind_bytes_that_have_not_left_nothing_is_sent() -> None:
+    slow = replace(FAST, heartbeat_after=60, silence=120)
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=slow) as one:
+        await one.live()
+        await gateway.fault("half_open", client=17, s=600)
+        transport = one.broker.connection.ib.client.conn.transport
+        frame = (1 << 20).to_bytes(4, "big") + bytes(1 << 20)
+        for _ in range(64):
+            if transport.get_write_buffer_size():
+                break
+            transport.write(frame)
+        assert transport.get_write_buffer_size()
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        assert (row.status, row.sent, row.reason) == (_S.APPROVED, False, "QUEUE_BUSY")
+
+
+async def test_behind_a_message_that_waits_in_the_library_nothing_is_sent_and_it_stays() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        queue: Any = one.broker.connection.ib.client._msgQ
+        queue.append("58\x001\x00")
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        assert (row.status, row.sent, row.reason) == (_S.APPROVED, False, "QUEUE_BUSY")
+        assert list(queue) == ["58\x001\x00"]
