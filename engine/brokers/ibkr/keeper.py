@@ -45,7 +45,7 @@ class Keeper:
         self._alert = alert
         self._connect_at: float | None = 0.0
         self._sync_at: float | None = None
-        self._asked_time = False
+        self._asked_after: float | None = None  # the last sound after which the time was asked
         self._news = asyncio.Event()
         self._told: Link | None = None
         self._settled = asyncio.Event()
@@ -165,13 +165,11 @@ class Keeper:
         connection, times = self._connection, self._connection.terms.timings
         if not connection.is_open:
             return
-        silent = now - connection.last_heard
+        heard = connection.last_heard
+        silent = now - heard
         if silent > times.silence:
-            self._asked_time = False
             connection.close(f"nothing heard for {silent:.0f} s")
-        elif silent > times.heartbeat_after:
-            if not self._asked_time and connection.limiter.take():
-                self._asked_time = True
+        elif silent > times.heartbeat_after and heard != self._asked_after:
+            if connection.limiter.take():
+                self._asked_after = heard
                 connection.ask_time()
-        else:
-            self._asked_time = False

@@ -90,6 +90,26 @@ async def test_a_stream_that_the_broker_ends_is_asked_for_anew(code: int) -> Non
         assert market.request_of(QQQ) != first
 
 
+async def test_what_is_asked_for_anew_is_ended_first_where_the_broker_still_serves_it() -> None:
+    async with PracticeGateway(seed=7) as gateway, room(gateway) as one:
+        market = one.session.market
+        market.watch([QQQ])
+        await quoted(one, QQQ)
+        (old,) = streams(gateway).quoted()
+        market.renew()
+        await one.until(lambda: market.request_of(QQQ) not in (0, old[1]))
+        await quoted(one, QQQ)
+        assert [request for _, request in streams(gateway).quoted()] == [market.request_of(QQQ)]
+
+
+@pytest.mark.parametrize("code", [354, 10089, 10090, 10091, 10168, 10186])
+async def test_a_stream_without_a_subscription_says_so_and_decides_nothing(code: int) -> None:
+    async with PracticeGateway(seed=7) as gateway, room(gateway) as one:
+        await gateway.fault("error", on="request:1", code=code, text="not subscribed", count=0)
+        one.session.market.watch([QQQ])
+        await one.until(lambda: refusals(one).get(QQQ) == f"{code} not subscribed")
+
+
 # -- farms and sessions ------------------------------------------------------------------------
 
 

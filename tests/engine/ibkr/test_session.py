@@ -212,6 +212,7 @@ async def test_a_stream_that_falls_silent_is_asked_for_anew() -> None:
             first = market.request_of(QQQ)
             await gateway.fault("quote", symbol="QQQ", mode="stale", s=60)
             await one.until(lambda: market.request_of(QQQ) not in (0, first))
+            assert one.session.data_link.epoch == 1
         finally:
             await one.session.stop()
 
