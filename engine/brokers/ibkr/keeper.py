@@ -169,7 +169,8 @@ class Keeper:
         silent = now - heard
         if silent > times.silence:
             connection.close(f"nothing heard for {silent:.0f} s")
-        elif silent > times.heartbeat_after and heard != self._asked_after:
-            if connection.limiter.take():
-                self._asked_after = heard
-                connection.ask_time()
+        elif silent <= times.heartbeat_after or heard == self._asked_after:
+            return
+        elif connection.limiter.take():
+            self._asked_after = heard
+            connection.ask_time()

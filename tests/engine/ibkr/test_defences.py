@@ -2,12 +2,18 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.brokers.ibkr.connection import ClientIdInUse
+from engine.brokers.ibkr.said import Commission, Heard, Said
 from engine.brokers.practice.gateway import PracticeGateway
+from engine.brokers.practice.wire.answer import answer
+from engine.brokers.practice.wire.frame import framed
 from engine.domain import report as rp
 from engine.domain.input import LinkSeen, Reported
 from engine.domain.instrument import stock_id
@@ -113,21 +119,59 @@ async def test_a_host_that_takes_no_connection_is_given_up_after_its_own_time() 
             caller.close()
 
 
-async def test_a_gateway_that_is_too_old_is_named_at_once() -> None:
+@asynccontextmanager
+async def stubborn(*payloads: bytes) -> AsyncIterator[int]:
+    """A server that says some messages and then nothing, and never hangs up; yields its port."""
+
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        greeting = b"100\x0020201120 02:18:36 EST\x00"
-        writer.write(len(greeting).to_bytes(4, "big") + greeting)
+        for payload in payloads:
+            writer.write(framed(payload))
         while await reader.read(1024):
             pass
         writer.close()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as old:
-        port = old.sockets[0].getsockname()[1]
-        async with PracticeGateway(seed=7) as gateway:
-            one = Desk(gateway, terms(gateway, port=port, timings=replace(FAST, start=30)))
-            with pytest.raises(BrokerUnreachable, match="version must be >= 972"):
-                async with asyncio.timeout(5):
-                    await one.broker.connection.open()
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "words"),
+    [
+        ((b"100\x00now\x00",), BrokerUnreachable, "version must be >= 972"),
+        (
+            (b"176\x00now\x00", answer("error", 176, {"id": -1, "code": 326, "text": "in use"})),
+            ClientIdInUse,
+            "client id 17 is in use",
+        ),
+    ],
+)
+async def test_what_forbids_a_start_is_said_at_once_not_by_a_time_out(
+    said: tuple[bytes, ...], expected: type[Exception], words: str
+) -> None:
+    async with PracticeGateway(seed=7) as gateway, stubborn(*said) as port:
+        one = Desk(gateway, terms(gateway, port=port, timings=replace(FAST, start=30)))
+        with pytest.raises(expected, match=words):
+            async with asyncio.timeout(5):
+                await one.broker.connection.open()
+
+
+async def test_a_gain_that_is_not_set_is_none_although_the_library_makes_it_nothing() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        heard: list[Said] = []
+        hear = one.broker.connection._hear
+
+        def also(given: Heard) -> None:
+            heard.append(given.said)
+            hear(given)
+
+        one.broker.connection._hear = also
+        row = send(one, core_of(one), "a", 1)
+        await one.until(lambda: row.status is _S.FILLED)
+        await one.until(lambda: [given for given in heard if isinstance(given, Commission)])
+        (first, *_) = [given for given in heard if isinstance(given, Commission)]
+        assert first.commission is not None
+        assert first.realized is None
 
 
 # -- questions ---------------------------------------------------------------------------------
