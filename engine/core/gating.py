@@ -64,6 +64,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         trading_state=state.trading_state,
         session_state=state.session_state,
         link_live=state.link.is_live,
+        link=state.link.reason or state.link.state.value,
         reconciled=_is_reconciled(state, order.instrument),
         broker_quantity=_broker_quantity(state, book, order.instrument),
         qualified=stock is not None,

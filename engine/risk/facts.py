@@ -25,6 +25,7 @@ class GateFacts:
     trading_state: TradingState
     session_state: SessionState
     link_live: bool | None = None  # False in a blackout too
+    link: str = ""  # why it is not live: "UPSTREAM_DOWN"
     # -- the instrument
     reconciled: bool | None = None  # instrument and account CLEAN, no connectivity latch
     broker_quantity: Decimal | None = None  # the broker's position

@@ -125,7 +125,7 @@ def _session_state(order: Order, facts: GateFacts, limits: Limits) -> Check:
 
 
 def _link(order: Order, facts: GateFacts, limits: Limits) -> Check:
-    return _yes("link", facts.link_live, "live", "not live", "live")
+    return _yes("link", facts.link_live, "live", facts.link or "not live", "live")
 
 
 def _unreconciled(order: Order, facts: GateFacts, limits: Limits) -> Check:

@@ -15,6 +15,7 @@ BEHAVIOURS = {
     "F9": "test_what_filled_while_the_gateway_was_away_is_fetched_from_it",
     "F10": "test_without_the_brokers_servers_nothing_is_sent_and_their_return_compares_anew",
     "F10 half open": "test_a_half_open_socket_is_noticed_by_its_silence",
+    "F11 blackout": "test_in_the_blackout_before_the_nightly_restart_nothing_is_sent",
     "F11": "test_a_night_with_its_restart_and_reset_alarms_nobody",
     "F11 ids": "test_after_a_restart_reissued_ids_mix_up_no_orders",
     "F12": "test_a_client_id_taken_meanwhile_is_told_and_nobody_is_fought_for_it",

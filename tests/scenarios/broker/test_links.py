@@ -71,6 +71,7 @@ async def test_without_the_brokers_servers_nothing_is_sent_and_their_return_comp
         await story.slot()
         order = story.order()
         assert (order["status"], order["reason"]) == ("DENIED", "link")
+        assert "link: UPSTREAM_DOWN" in story.alerts["order_denied"]
         compared = len(story.verdicts)
         story.gateway.advance(300)
         await story.link_is("LIVE")
@@ -141,6 +142,20 @@ async def test_ids_that_roll_back_are_not_used_twice(tmp_path: Path) -> None:
         assert [row["broker_order_id"] for row in ids] == [1, 2, 3]
 
 
+async def test_in_the_blackout_before_the_nightly_restart_nothing_is_sent(tmp_path: Path) -> None:
+    evening = datetime(2026, 11, 24, 4, 39, tzinfo=UTC)  # 23:39 in New York, a Monday
+    settings = {"run.strategy": "manual", "manual.symbols": "QQQ"}
+    async with Story(tmp_path, settings=settings, start=evening) as story:
+        await story.until(lambda: story.streams)
+        await story.pass_(90)
+        await story.link_is("BLACKOUT")
+        buy = {"action": "BUY", "symbol": "QQQ", "quantity": "5"}
+        assert await story.ask("ORDER", **buy) == "DENIED"
+        assert (story.order()["status"], story.order()["reason"]) == ("DENIED", "link")
+        assert "link: BLACKOUT" in story.alerts["order_denied"]
+        assert story.there == []
+
+
 async def test_a_night_with_its_restart_and_reset_alarms_nobody(tmp_path: Path) -> None:
     evening = datetime(2026, 11, 24, 4, 39, tzinfo=UTC)  # 23:39 in New York, a Monday
     async with Story(tmp_path, start=evening) as story:
@@ -167,6 +182,7 @@ async def test_a_read_only_gateway_is_recognised_and_gets_no_order(tmp_path: Pat
         assert story.alerts["link"].startswith("WARNING READ_ONLY")
         await story.slot()
         assert (story.order()["status"], story.order()["reason"]) == ("DENIED", "link")
+        assert "link: READ_ONLY" in story.alerts["order_denied"]
         assert story.there == []
 
 
