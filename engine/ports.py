@@ -1,7 +1,7 @@
 """What the engine needs from the outside, as Protocols. Adapters implement them structurally."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
@@ -29,6 +29,18 @@ class Recorded(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How the way to a broker is; None where nothing was heard."""
+
+    round_trip_ms: float | None = None  # of the newest question for the broker's clock
+    clock_offset_s: float | None = None  # local time minus the broker's
+    asked_s: float | None = None  # seconds since that question's answer
+    tries: int = 0  # attempts since the link was up; 0 while it is
+    farms: Mapping[str, str] = field(default_factory=dict)  # by name: OK, BROKEN, IDLE
+    quotes_broken: str = ""  # why no quote can be believed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """The engine's pulse: a row of latest values, overwritten at most once a second."""
 
@@ -41,12 +53,16 @@ class Heartbeat:
     pace: str
     tick_gap_ms: float  # since the last beat, the longest that the loop was held up for a turn
     reports_waiting: int
-    commit_p99_ms: float
+    commit_p99_ms: float | None  # None: there was none yet
     next_slot: str  # "open 2026-11-20T14:30:00.000000Z", "" when none
     note: str = ""  # what it is waiting for
     compared_at: datetime | None = None  # session clock, when the broker's account last was
     inputs_done: int = 0
     inputs_total: int = 0  # 0: unknown
+    loop_lag_ms: float | None = None  # the latest that it woke up after its time; None: never slept
+    reach: Reach | None = None  # None: no broker
+    hours: str = ""  # "close 2026-11-20T21:00:00.000000Z" while open, "open …" while shut
+    since: Mapping[str, datetime] = field(default_factory=dict)  # wall; an item is as it is since
 
 
 class Journal(Protocol):

@@ -1,5 +1,6 @@
 """Latest values: the engine's heartbeat and quotes. Overwritten, never journaled."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,7 +12,7 @@ from engine.domain.instrument import symbol_of
 from engine.domain.market import Feed, Quote
 from engine.domain.money import from_micro, micro
 from engine.domain.times import parse_utc, utc_text
-from engine.ports import Heartbeat
+from engine.ports import Heartbeat, Reach
 
 _COLUMNS = tuple(field.name for field in fields(Heartbeat))
 _BEAT = (
@@ -31,6 +32,9 @@ def write(db: sqlite3.Connection, beat: Heartbeat, quotes: Sequence[Quote]) -> N
     values[_COLUMNS.index("clock_at")] = beat.clock_at and utc_text(beat.clock_at)
     values[_COLUMNS.index("compared_at")] = beat.compared_at and utc_text(beat.compared_at)
     values[_COLUMNS.index("session_date")] = beat.session_date and beat.session_date.isoformat()
+    values[_COLUMNS.index("reach")] = beat.reach and json.dumps(_reach_json(beat.reach))
+    since = {item: utc_text(at) for item, at in beat.since.items()}
+    values[_COLUMNS.index("since")] = json.dumps(since)
     db.execute(_BEAT, values)
     if quotes:
         db.executemany(
@@ -49,6 +53,12 @@ def write(db: sqlite3.Connection, beat: Heartbeat, quotes: Sequence[Quote]) -> N
         )
 
 
+def _reach_json(reach: Reach) -> dict[str, Any]:
+    return {name.name: getattr(reach, name.name) for name in fields(Reach)} | {
+        "farms": dict(reach.farms)
+    }
+
+
 def heartbeat(db: sqlite3.Connection) -> Heartbeat | None:
     """Return the engine's last pulse, None if there never was one."""
     row = db.execute("SELECT * FROM latest_heartbeat").fetchone()
@@ -60,6 +70,8 @@ def heartbeat(db: sqlite3.Connection) -> Heartbeat | None:
     found["clock_at"] = row["clock_at"] and parse_utc(row["clock_at"])
     found["compared_at"] = row["compared_at"] and parse_utc(row["compared_at"])
     found["session_date"] = row["session_date"] and date.fromisoformat(row["session_date"])
+    found["reach"] = row["reach"] and Reach(**json.loads(row["reach"]))
+    found["since"] = {item: parse_utc(at) for item, at in json.loads(row["since"]).items()}
     return Heartbeat(**found)
 
 

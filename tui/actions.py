@@ -182,6 +182,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("less", "log", ("minus",), S("less"), key_text=S("-"), footer=True),
     Action("more", "log", ("plus",), S("more"), key_text=S("+"), footer=True),
     Action("and_filter", "log", ("ampersand",), S("and"), key_text=S("&"), footer=True),
+    Action("whole_health", "log", ("w",), S("whole health"), footer=True),
     Action("mark_here", "log", ("m",), S("mark"), footer=True),
     Action("compare", "sessions", ("equals_sign",), S("compare two marked"), key_text=S("="),
            footer=True),

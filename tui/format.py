@@ -175,6 +175,15 @@ def age(seconds: float | None) -> Shown:
     return Shown(f"{left // 86_400}d" if left < 864_000_000 else ">27y")
 
 
+def time_left(seconds: float | None) -> Shown:
+    """Return what is left in at most four cells: 3d 14h 2h04 29m 9m59 59s."""
+    left = 0 if seconds is None else int(max(0.0, seconds))
+    if seconds is None or left < 60 or left >= 36_000 or 600 <= left < 3600:
+        return age(seconds)
+    high, low, unit = (*divmod(left, 60), "m") if left < 600 else (*divmod(left // 60, 60), "h")
+    return Shown(f"{high}{unit}{low:02}")
+
+
 def countdown(seconds: float | None) -> Shown:
     """Return what is left as 04:31, or 2:04:31 from an hour on."""
     if seconds is None:

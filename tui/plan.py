@@ -27,7 +27,7 @@ from engine.runtime.patience import patient
 from engine.runtime.wall import WallSource
 from engine.schedule.calendar import FIRST, AlwaysCalendar, ExchangeCalendar, year_ahead
 from engine.schedule.slots import JOBS as SCHEDULED
-from engine.schedule.slots import slot_at, upcoming
+from engine.schedule.slots import next_turn, slot_at, upcoming
 from engine.settings.model import DEFAULT, Settings
 from engine.strategy import registry
 from engine.strategy.base import Strategy, contested
@@ -339,3 +339,9 @@ def next_slot(plan: Plan, at: datetime) -> str:
         if due.slot is not None:
             return f"{due.slot.value} {utc_text(due.at)}"
     return ""
+
+
+def hours(plan: Plan, at: datetime) -> str:
+    """Return when the exchange shuts or opens next, as "close instant" or "open instant"."""
+    turn = next_turn(plan.calendar, at)
+    return "" if turn is None else f"{turn[0]} {utc_text(turn[1])}"

@@ -40,6 +40,7 @@ from tui.messages import Changed, Said
 from tui.notices import engine_end, messages
 from tui.reader import Reader, Source
 from tui.screens.dashboard import Dashboard
+from tui.sent import Sent
 from tui.steering import Arming, KeyGuard, Requests
 from tui.theme import DEFAULTS, themes
 from tui.view import Moment, View
@@ -163,6 +164,7 @@ class Shell(App[None], inherit_bindings=False):
         self._reader: Reader | None = None
         self._make_source = make_source
         self._read_failures = 0
+        self._sent = Sent()
         self._changed_at = monotonic()
         self._painted_at = 0.0
         Lines.ascii_only = self.options.ascii_only
@@ -189,6 +191,8 @@ class Shell(App[None], inherit_bindings=False):
         """Take signals; everything else waits for the first paint."""
         if not self.is_headless:
             self._take_signals()
+            if self._driver is not None:
+                setattr(self._driver, "write", self._sent.through(self._driver.write))  # noqa: B010
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -248,6 +252,7 @@ class Shell(App[None], inherit_bindings=False):
     def _tick(self) -> None:
         if not self.is_running:
             return
+        self._sent.look(monotonic())
         self.guard.tick(waiting=output_waits(self._driver))
         if self.arming.tick(self.guard.unseen_s):
             self.say_hint(Shown("disarmed: the screen stood still"), "warn")
@@ -293,6 +298,11 @@ class Shell(App[None], inherit_bindings=False):
     def session_id(self) -> str | None:
         """The session of the engine in this process, once it has one."""
         return self.engine.session_id if self.engine is not None else None
+
+    @property
+    def sent_per_s(self) -> float | None:
+        """Bytes a second to the terminal, None before they were counted, or without one."""
+        return self._sent.per_s if self._sent.total else None
 
     @property
     def engine_alive(self) -> bool:

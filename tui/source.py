@@ -4,6 +4,7 @@ Lives on the reading thread. `storage.watch` names what has newer rows; of that,
 pane wants is read at once, the rest when it is wanted.
 """
 
+import json
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -248,8 +249,10 @@ class DatabaseSource:
         """Put into rows what their query alone cannot say."""
         beat = self._readings.get("beat")
         if "beat" in topics and beat and beat.rows and not beat.failed:
-            with_room = {**beat.rows[0], "room": sizes(self._path)}
-            self._readings["beat"] = replace(beat, rows=(with_room,))
+            told = beat.rows[0]
+            more = {"room": sizes(self._path), "since": json.loads(told["since"])}
+            more["reach"] = json.loads(told["reach"] or "null")
+            self._readings["beat"] = replace(beat, rows=({**told, **more},))
         sessions, parameters = self._readings.get("sessions"), self._readings.get("parameters")
         if "sessions" in topics and sessions and sessions.rows and not sessions.failed:
             rows = [dict(row) for row in sessions.rows]

@@ -44,9 +44,11 @@ class Vitals:
 
     heartbeat_age_s: float | None = None
     tick_gap_ms: float | None = None  # the longest that the loop was held up
+    loop_lag_ms: float | None = None  # the latest that it woke up after its time
     reports_waiting: int | None = None
     commit_p99_ms: float | None = None
     quote_age_s: float | None = None  # oldest of the instruments in use, in open hours
+    round_trip_ms: float | None = None  # of a question to the broker
     clock_offset_s: float | None = None  # against the broker's clock, either sign
     wal_mb: float | None = None
     free_gib: float | None = None  # less is worse
@@ -55,11 +57,13 @@ class Vitals:
 BOUNDS: dict[str, Bounds] = {
     "heartbeat_age_s": Bounds("heartbeat", 5, 15, "s"),
     "tick_gap_ms": Bounds("loop gap", 250, 2000, "ms"),
-    "reports_waiting": Bounds("reports waiting", 100, 1000, ""),
+    "loop_lag_ms": Bounds("loop lag", 250, 2000, "ms"),
+    "reports_waiting": Bounds("report lane", 100, 1000, ""),
     "commit_p99_ms": Bounds("commit p99", 15, 2000, "ms"),
     "quote_age_s": Bounds("oldest quote", 30, 60, "s"),
+    "round_trip_ms": Bounds("round trip", 1000, 5000, "ms"),
     "clock_offset_s": Bounds("clock offset", 1, 5, "s"),
-    "wal_mb": Bounds("write-ahead log", 64, None, "MB"),
+    "wal_mb": Bounds("WAL", 64, None, "MB"),
 }
 
 FREE_GIB_LEAST = 1.0
@@ -83,7 +87,7 @@ def examine(
     if vitals.free_gib is not None:
         level = Level.OK if vitals.free_gib >= FREE_GIB_LEAST else Level.WARN
         rows.append(
-            Health("disk", level, f"{vitals.free_gib:.1f} GiB free", f"{FREE_GIB_LEAST:g} GiB")
+            Health("disk free", level, f"{vitals.free_gib:.1f} GiB", f"{FREE_GIB_LEAST:g} GiB")
         )
     if link_live is not None:
         state = "live" if link_live else "not live"

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.checks.health import Vitals, examine
 from engine.domain.alert import Severity
 from engine.domain.input import Fault
 from engine.domain.session import SESSION_ENDS
 from engine.errors import JournalError
-from engine.ports import Clock, Heartbeat, Journal
+from engine.ports import Clock, Heartbeat, Journal, Reach
 from engine.runtime.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -32,11 +33,19 @@ class Pulse:
         next_slot: Callable[[datetime], str] = lambda at: "",
         troubles: Callable[[], Mapping[str, str | None]] = dict,
         compared_at: Callable[[], datetime | None] = lambda: None,
+        reach: Callable[[], Reach | None] = lambda: None,
+        hours: Callable[[datetime], str] = lambda at: "",
     ) -> None:
         """`troubles`: kinds of alerts with their texts, None where all is well.
 
         `compared_at`: when the broker's account was last compared with our ledger.
+        `reach`: how the way to the broker is, None where there is none.
+        `hours`: "close" or "open" and the instant after the given one when it does.
         """
+        self._reach = reach
+        self._hours = hours
+        self._lag: float | None = None  # since the last beat, the latest that a rest ended
+        self._since: dict[str, tuple[object, datetime]] = {}
         self._compared_at = compared_at
         self._clock = clock
         self._total = inputs_total
@@ -69,6 +78,11 @@ class Pulse:
         return now
 
     @property
+    def lag_ms(self) -> float | None:
+        """How late the loop woke up since the last beat, at most; None if it never slept."""
+        return None if self._lag is None else round(1000 * self._lag, 1)
+
+    @property
     def gap_ms(self) -> float:
         """How long the loop was held up between two turns since the last beat, at most."""
         return round(1000 * self._gap, 1)
@@ -77,18 +91,42 @@ class Pulse:
         """Wait for news until a monotonic instant; a turn that comes later than that is held up."""
         began = self._clock.monotonic()
         await inbox.wait(max(0.0, until - began))
-        self._rest += max(0.0, min(until, self._clock.monotonic()) - began)
+        woke = self._clock.monotonic()
+        self._rest += max(0.0, min(until, woke) - began)
+        if woke >= until > began:  # by the time, not by what came
+            self._lag = max(self._lag or 0.0, woke - until)
 
     def committed(self, took_s: float) -> None:
         """Note how long a commit took."""
         self._commits.append(took_s)
 
     @property
-    def commit_p99_ms(self) -> float:
-        """What 99 of 100 of the newest commits did not exceed, 0 before the first."""
+    def commit_p99_ms(self) -> float | None:
+        """What 99 of 100 of the newest commits did not exceed, None before the first."""
         if not self._commits:
-            return 0.0
+            return None
         return round(1000 * sorted(self._commits)[(len(self._commits) - 1) * 99 // 100], 1)
+
+    def _as_it_is(
+        self, waiting: int, reach: Reach | None, link: str, at: datetime
+    ) -> dict[str, datetime]:
+        """Return since when each thing that is measured here is as well as it is."""
+        heard = reach or Reach()
+        vitals = Vitals(
+            tick_gap_ms=self.gap_ms,
+            loop_lag_ms=self.lag_ms,
+            reports_waiting=waiting,
+            commit_p99_ms=self.commit_p99_ms,
+            round_trip_ms=heard.round_trip_ms,
+            clock_offset_s=heard.clock_offset_s,
+        )
+        now: dict[str, object] = {row.item: row.level for row in examine(vitals)}
+        if reach is not None:
+            now |= {"link": link, "data farms": tuple(sorted(reach.farms.items()))}
+        for item, how in now.items():
+            if item not in self._since or self._since[item][0] != how:
+                self._since[item] = how, at
+        return {item: self._since[item][1] for item in now}
 
     def news(self, at: datetime) -> list[Fault]:
         """Return the troubles that are new since the last look, and those that are over.
@@ -108,9 +146,10 @@ class Pulse:
         """Write a heartbeat now."""
         state = loop.state
         self._last_beat = self._clock.monotonic()
+        wall, over, reach = self._clock.wall(), state.session_state in SESSION_ENDS, self._reach()
         beat = Heartbeat(
             session_id=state.context.session_id,
-            wall_at=self._clock.wall(),
+            wall_at=wall,
             clock_at=loop.now(),
             session_date=state.session_date,
             state=state.session_state.value,
@@ -119,12 +158,16 @@ class Pulse:
             tick_gap_ms=self.gap_ms,
             reports_waiting=len(loop.inbox),
             commit_p99_ms=self.commit_p99_ms,
-            next_slot="" if state.session_state in SESSION_ENDS else self._next_slot(loop.now()),
+            next_slot="" if over else self._next_slot(loop.now()),
             inputs_done=loop.position,
             inputs_total=self._total,
             compared_at=self._compared_at(),
+            loop_lag_ms=self.lag_ms,
+            reach=reach,
+            hours="" if over else self._hours(loop.now()),
+            since=self._as_it_is(len(loop.inbox), reach, state.link.reason, wall),
         )
-        self._gap = 0.0
+        self._gap, self._lag = 0.0, None
         held = {i for b in state.books.values() for i, p in b.positions.items() if p.quantity}
         quotes = [q for i, q in state.quotes.items() if i in held]
         try:

@@ -24,7 +24,7 @@ from engine.domain.link import Link
 from engine.domain.order import Order, WorkingOrder
 from engine.errors import BrokerError, BrokerUnreachable, SafetyRefusal, SettingsError
 from engine.market.ibkr import AGE_MAX, IbkrMarket
-from engine.ports import Calendar, Clock, ReportSink
+from engine.ports import Calendar, Clock, Reach, ReportSink
 from engine.runtime.keep import Kept
 from engine.settings.model import Settings
 
@@ -164,6 +164,21 @@ class IbkrSession:
     def data_link(self) -> Link:
         """The state of the data connection."""
         return self._data_machine.link
+
+    @property
+    def reach(self) -> Reach:
+        """How the way to the gateway is."""
+        broker, data = self.broker, self._data_machine
+        trip = broker.connection.round_trip if broker.connection.is_open else None
+        exact = trip is not None and self.terms.speed == 1  # a practice clock is never exact
+        return Reach(
+            round_trip_ms=None if trip is None else round(1000 * trip[0], 1),
+            clock_offset_s=broker.clock_offset_s if exact else None,
+            asked_s=None if trip is None else round(self._clock.monotonic() - trip[1], 1),
+            tries=broker.machine.tries,
+            farms=dict(data.farm_states),
+            quotes_broken=data.quotes_broken,
+        )
 
     def _look_at_hours(self, one: Qualified) -> None:
         """Tell of hours that are not our calendar's: once, not for each contract."""

@@ -77,6 +77,15 @@ def upcoming(calendar: Calendar, at: datetime, count: int, slots: Mapping[str, S
     return found[:count]
 
 
+def next_turn(calendar: Calendar, at: datetime) -> tuple[str, datetime] | None:
+    """Return "close" and when, while the exchange is open; else "open" and when; None: unknown."""
+    for day in _sessions_from(calendar, at):
+        opens, closes = calendar.opens_at(day), calendar.closes_at(day)
+        if at < closes:
+            return ("close", closes) if opens <= at else ("open", opens)
+    return None
+
+
 def _sessions_from(calendar: Calendar, at: datetime) -> Iterator[date]:
     """Yield session dates, beginning with one whose jobs may still lie ahead of the instant."""
     day = date.fromordinal(at.toordinal() - 2)  # two days: zones, and jobs after the close

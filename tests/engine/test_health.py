@@ -18,8 +18,8 @@ from engine.domain.session import Verdict
         (Vitals(quote_age_s=45.0), Level.WARN, "45 s"),
         (Vitals(clock_offset_s=-1.5), Level.WARN, "1.5 s"),
         (Vitals(wal_mb=640.0), Level.WARN, "640 MB"),
-        (Vitals(free_gib=0.5), Level.WARN, "0.5 GiB free"),
-        (Vitals(free_gib=12.0), Level.OK, "12.0 GiB free"),
+        (Vitals(free_gib=0.5), Level.WARN, "0.5 GiB"),
+        (Vitals(free_gib=12.0), Level.OK, "12.0 GiB"),
     ],
 )
 def test_numbers_become_levels(vitals: Vitals, level: Level, value: str) -> None:

@@ -13,6 +13,7 @@ from engine.schedule.slots import (
     day_plan,
     job_at,
     job_outcome,
+    next_turn,
     slot_at,
     slot_outcome,
     upcoming,
@@ -131,3 +132,10 @@ def test_young_backup_needs_no_other() -> None:
 def test_jobs_follow_the_close_in_order() -> None:
     assert list(JOBS) == ["snapshot", "final", "reconcile", "backup"]
     assert sorted(JOBS.values()) == list(JOBS.values())
+
+
+def test_an_exchange_shuts_or_opens_next_half_days_and_week_ends_too() -> None:
+    assert next_turn(xnys(), utc(20, 14, 29)) == ("open", utc(20, 14, 30))
+    assert next_turn(xnys(), utc(20, 14, 30)) == ("close", utc(20, 21))
+    assert next_turn(xnys(), utc(20, 21)) == ("open", utc(23, 14, 30))  # a Friday's close
+    assert next_turn(xnys(), utc(27, 17)) == ("close", utc(27, 18))

@@ -12,7 +12,7 @@ from engine.domain.ids import OrderId, SessionId, StrategyId
 from engine.domain.market import Feed, Quote
 from engine.domain.session import SessionState, StrategyInfo, TradingState
 from engine.errors import JournalError
-from engine.ports import Entry, Heartbeat, Unit
+from engine.ports import Entry, Heartbeat, Reach, Unit
 from storage import latest
 from storage.connect import open_reader
 from storage.hashchain import verify
@@ -232,7 +232,8 @@ async def test_the_latest_rows_are_overwritten(tmp_path: Path) -> None:
     beat = Heartbeat(
         session_id=SessionId(SESSION), wall_at=AT, clock_at=AT, session_date=date(2026, 11, 20),
         state="RUNNING", trading_state="ACTIVE", pace="max", tick_gap_ms=1.5, reports_waiting=0,
-        commit_p99_ms=0.5, next_slot="",
+        commit_p99_ms=0.5, next_slot="", loop_lag_ms=0.4, hours="close 2026-11-20T21:00:00.000000Z",
+        reach=Reach(round_trip_ms=12.5, asked_s=3.0, farms={"usfarm": "OK"}), since={"link": AT},
     )  # fmt: skip
     quote = Quote(
         instrument=QQQ,

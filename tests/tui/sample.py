@@ -34,6 +34,7 @@ def beat(**changes: Any) -> dict[str, Any]:
         "session_date": "2026-11-20", "state": "RUNNING", "trading_state": "ACTIVE",
         "pace": "10/s", "tick_gap_ms": 3.0, "reports_waiting": 0, "commit_p99_ms": 1.2,
         "next_slot": f"open {ago(-271)}", "note": "", "inputs_done": 100, "inputs_total": 0,
+        "loop_lag_ms": 0.4, "reach": None, "hours": f"close {ago(-1133)}", "since": {},
     } | changes  # fmt: skip
 
 

@@ -249,6 +249,8 @@ def heartbeat() -> Heartbeat:
         session_id=SessionId(SESSION), wall_at=NOW, clock_at=NOW, session_date=DAY,
         state="RUNNING", trading_state="ACTIVE", pace="10/s", tick_gap_ms=3.0, reports_waiting=0,
         commit_p99_ms=1.2, next_slot=f"open {ago(-271):%Y-%m-%dT%H:%M:%S}.000000Z",
+        loop_lag_ms=0.4, hours=f"close {ago(-1133):%Y-%m-%dT%H:%M:%S}.000000Z",
+        since=dict.fromkeys(("loop gap", "loop lag", "report lane", "commit p99"), ago(600)),
     )  # fmt: skip
 
 

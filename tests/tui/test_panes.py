@@ -21,14 +21,14 @@ from tests.tui import sample, seed
 from tests.tui.screens import Asked, application, press, ready, seeded, settled, text_of, until
 from tui import steering
 from tui.dialogs import confirm
-from tui.format import Shown
+from tui.format import Shown, time_left
 from tui.notices import messages
 from tui.panes import performance
 from tui.panes.parameters import ParametersPane
 from tui.panes.sessions import SessionsPane, span_text
 from tui.runbook import runbook_lines
 from tui.shell import ScreenOptions
-from tui.widgets.status import status_fields
+from tui.widgets.status import status_fields, wide_fields
 
 SMALL, LARGE = (80, 24), (120, 40)
 
@@ -397,3 +397,62 @@ def test_the_link_is_told_in_the_status_line_and_why_in_words(
     assert all(len(field.text) <= field.width for field in fields if field.text == shown)
     told = messages(view, sample.NOW, hint=None, engine_end=None, own=None)
     assert any(one.text.startswith(said) for one in told if said) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("link", "reach", "shown"),
+    [
+        ("LIVE", {"round_trip_ms": 12.4, "tries": 0}, "IB● 12ms"),
+        ("LIVE", {"round_trip_ms": 12_345.0, "tries": 0}, "IB● 12.3s"),
+        ("LIVE", {"round_trip_ms": None, "tries": 0}, "IB●"),
+        ("LINK_DOWN", {"round_trip_ms": None, "tries": 7}, "IB○ try 7"),
+        ("LINK_DOWN", {"round_trip_ms": None, "tries": 400}, "IB○ try99"),
+        ("SYNCING", {"round_trip_ms": 12.4, "tries": 0}, "IB◐ sync"),
+    ],
+)
+def test_the_link_says_how_fast_it_answers_and_how_often_it_was_tried(
+    link: str, reach: dict[str, object], shown: str
+) -> None:
+    session = sample.session(mode="paper", link=link, link_text="")
+    view = sample.view(session=(session,), beat=(sample.beat(reach=reach),))
+    fields = status_fields(view, Shown("safe"), read_only=False, now=sample.NOW)
+    (field,) = (field for field in fields if field.text == shown)
+    assert len(shown) <= field.width == 9
+
+
+def test_a_wide_line_says_how_long_until_the_close_and_until_the_next_slot() -> None:
+    def wide(**changes: object) -> list[str]:
+        view = sample.view(beat=(sample.beat(**changes),))
+        return [str(field.text) for field in wide_fields(view)]
+
+    slot_in_4 = f"15min_before_close {sample.ago(-271)}"
+    assert wide(next_slot=slot_in_4)[:3] == ["ET", "ends 18m", "c-15 4m31"]
+    assert wide(hours=f"close {sample.ago(-7500)}", next_slot="")[1:3] == ["ends 2h05", "slot ·"]
+    assert wide(hours=f"open {sample.ago(-230_000)}")[1] == "opens 2d"
+    assert wide(hours="")[1] == "ends ·"
+
+
+def test_outside_hours_no_quote_is_old_the_exchange_is_shut() -> None:
+    view = sample.view(beat=(sample.beat(hours=f"open {sample.ago(-60_000)}"),))
+    fields = status_fields(view, Shown("safe"), read_only=False, now=sample.NOW)
+    assert "shut" in [field.text for field in fields]
+
+
+def test_every_field_of_a_wide_line_fits_whatever_it_says() -> None:
+    beat = sample.beat(wall_at=sample.ago(9), hours=f"close {sample.ago(-9000)}",
+                       next_slot=f"close {sample.ago(-9000)}")  # fmt: skip
+    view = sample.view(beat=(beat,))
+    fields = [*status_fields(view, Shown("ARMED 04:31"), read_only=False, now=sample.NOW),
+              *wide_fields(view)]  # fmt: skip
+    assert sum(field.width + 1 for field in fields) - 1 == 120
+    assert all(len(field.text) <= field.width for field in fields)
+    assert sum(field.width + 1 for field in fields[:11]) - 1 == 79
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(59, "59s"), (61, "1m01"), (599, "9m59"), (1799, "29m"), (3600, "1h00"), (35_999, "9h59"),
+     (36_000, "10h"), (90_000, "1d"), (-3, "0s"), (None, "·")],
+)  # fmt: skip
+def test_what_is_left_takes_four_cells(seconds: float | None, shown: str) -> None:
+    assert time_left(seconds) == shown

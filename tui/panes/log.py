@@ -9,7 +9,7 @@ from tui.actions import bindings
 from tui.format import Shown, cell, say, short_id, when, whole
 from tui.messages import EntryWanted
 from tui.panes.long import LongPane
-from tui.panes.system import health_lines
+from tui.panes.system import Own, health_lines
 from tui.sentence import ALL, NOTABLE, QUIET, WORRYING, event_ink, sentence
 from tui.view import Moment, Row, View, instant
 from tui.widgets.entry import Entry
@@ -82,6 +82,8 @@ class LogPane(LongPane):
     def __init__(self) -> None:
         super().__init__()
         self.level = len(LEVELS) - 1
+        self.whole_health = False  # though the pane is low
+        self._own = Own()
         self._stopped_at: int | None = None  # the newest event when it stopped following
 
     def rows_of(self, view: View) -> Iterable[tuple[str, Row]]:
@@ -100,8 +102,13 @@ class LogPane(LongPane):
         """The title, then how the engine is."""
         if self.view is None:
             return super().heading()
-        log = getattr(getattr(self.app, "options", None), "log", None)
-        return (*super().heading(), *health_lines(self.view, *self.size, log))
+        app = self.app
+        self._own.log = getattr(getattr(app, "options", None), "log", None)
+        self._own.sent_per_s = getattr(app, "sent_per_s", None)
+        return (
+            *super().heading(),
+            *health_lines(self.view, *self.size, self._own, whole_table=self.whole_health),
+        )
 
     def title_parts(self, view: View) -> list[Shown]:
         """The newest number, whether it follows, how much came since, and how much is shown."""
@@ -138,6 +145,11 @@ class LogPane(LongPane):
     def _to_level(self, level: int) -> None:
         self.level = max(0, min(len(LEVELS) - 1, level))
         self.chosen_anew()
+
+    def action_whole_health(self) -> None:
+        """Show every item of health, and back."""
+        self.whole_health = not self.whole_health
+        self.flush()
 
     def action_and_filter(self) -> None:
         """Type one more condition; those that are there stay."""

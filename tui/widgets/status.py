@@ -16,18 +16,21 @@ from tui.format import (
     age,
     cell,
     clip,
-    countdown,
     day,
     exchange_time,
     fit,
+    number,
     percent,
     say,
+    slot,
+    time_left,
 )
 from tui.view import Moment, Row, View, compared_at, instant
 from tui.widgets.lines import Lines, Span, line
 
 WIDE = 120
 SILENT_S = 3.0
+SILENT = 4  # columns: what it is longer, the message line says
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +70,28 @@ def status_fields(view: View, armed: Shown, *, read_only: bool, now: datetime) -
         _mode(session),
         Field(5, _account(session), rank=8),
         _state(session, state),
-        _link(session),
+        _link(session, beat),
         Field(5, _quotes(view), rank=7),
         Field(8, _clock(session, beat, view.moment), rank=1),
         Field(2, _cell(view), rank=6),
         _alerts(counts),
         _differences(counts),
         Field(11, Shown("READ-ONLY") if read_only else armed, _armed_ink(armed), rank=5),
-        Field(5, say("E {}", age(silent_s)), "danger")
+        Field(SILENT, say("E {}", age(silent_s)), "danger")
         if silent
         else Field(1, Shown("•" if int(now.timestamp()) % 2 else "·"), "quiet"),
     ]
 
 
 def wide_fields(view: View) -> list[Field]:
-    """Return what joins from 120 columns on: zone, next slot, reconciliation, pace, session."""
+    """Return what joins from 120 columns on: zone, close, slot or pace, comparison, session."""
     session, beat = view["session"].first(), view["beat"].first()
     if session is None:
         return []
     return [
         Field(2, Shown("ET")),
-        Field(21, _pace(beat) if session["recorded_clock"] else _next_slot(beat, view.moment)),
-        Field(9, say("rec {}", age(view.moment.age(compared_at(view))))),
+        *_time_of_day(session, beat, view.moment),
+        Field(7, say("rec {}", age(view.moment.age(compared_at(view))))),
         Field(8, cell(session["session_id"][-8:]), "quiet"),
     ]
 
@@ -154,13 +157,25 @@ _LINKS = {
 """What forbids sending, in nine columns; the message line has the words."""
 
 
-def _link(session: Row | None) -> Field:
+def _reached(link: str, form: Shown, reach: Row) -> Shown:
+    """How long the broker takes to answer, or how often it was tried; else what the link is."""
+    took, tries = reach.get("round_trip_ms"), reach.get("tries")
+    if link == "LIVE" and took is not None:
+        short = took < 999.5
+        how = say("{}ms", number(took, 0)) if short else say("{}s", number(took / 1000, 1, width=4))
+        return say("{} {}", form, how)
+    if link == "LINK_DOWN" and tries:
+        return say("IB○ try{}", Shown(f"{min(tries, 99):2}"))
+    return form
+
+
+def _link(session: Row | None, beat: Row | None) -> Field:
     if session is None:
         return Field(9, UNKNOWN, rank=3)
     link = session.get("link")
     if link is not None and not ended(session):
         form, ink = _LINKS.get(link, ("IB○ down", "danger"))
-        return Field(9, Shown(form), ink, rank=3)
+        return Field(9, _reached(link, Shown(form), (beat or {}).get("reach") or {}), ink, rank=3)
     source = session.get("source") or ""
     if source.upper().startswith("SYNTHETIC"):
         return Field(9, Shown("SYNTHETIC"), "warn", rank=3)
@@ -172,6 +187,8 @@ def _quotes(view: View) -> Shown:
     session = view["session"].first()
     if session is not None and session.get("recorded_clock"):
         return Shown("q ·")
+    if _named(view["beat"].first(), "hours")[0] == "open":
+        return Shown("shut")
     ages = [
         view.moment.age(instant(row, "priced_at"))
         for row in view["positions"].rows or ()
@@ -215,17 +232,35 @@ def _armed_ink(armed: Shown) -> str:
     return "warn" if armed.startswith("ARMED") else "quiet"
 
 
+def _time_of_day(session: Row, beat: Row | None, moment: Moment) -> list[Field]:
+    """How long the exchange is open, or shut, and the next slot; a recorded clock has a pace."""
+    if session["recorded_clock"]:
+        return [Field(20, _pace(beat))]
+    return [Field(9, _hours(beat, moment)), Field(10, _next_slot(beat, moment))]
+
+
+def _hours(beat: Row | None, moment: Moment) -> Shown:
+    """`ends 2h04` while the exchange is open, `opens 14h` while it is shut."""
+    what, due = _named(beat, "hours")
+    if what is None or due is None:
+        return Shown("ends ·")
+    left = None if moment.clock is None else (due - moment.clock).total_seconds()
+    return say("{} {}", Shown("ends" if what == "close" else "opens"), time_left(left))
+
+
+def _named(beat: Row | None, field: str) -> tuple[str | None, datetime | None]:
+    """Return both parts of `open 2026-11-20T14:30:00.000000Z`; None where there is nothing."""
+    name, _, at = ((beat or {}).get(field) or "").partition(" ")
+    return name or None, instant({"at": at}, "at") if at else None
+
+
 def _next_slot(beat: Row | None, moment: Moment) -> Shown:
-    """`open 2026-11-20T14:30:00.000000Z` as `next open 04:31`."""
-    text = (beat.get("next_slot") or "") if beat else ""
-    if not text:
-        return Shown("next ·")
-    name, _, at = text.partition(" ")
-    due = instant({"at": at}, "at") if at else None
+    """The next slot and how long it is until then: `c-15 29m`."""
+    name, due = _named(beat, "next_slot")
+    if name is None:
+        return Shown("slot ·")
     left = None if due is None or moment.clock is None else (due - moment.clock).total_seconds()
-    if left is None or left >= 36_000:
-        return clip(say("next {} {}", cell(name), cell(at[:10])), 21)
-    return say("next {} {}", cell(name), countdown(left))
+    return say("{} {}", slot(name), time_left(left))
 
 
 def _pace(beat: Row | None) -> Shown:

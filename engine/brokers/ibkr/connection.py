@@ -74,6 +74,8 @@ class Connection:
         self.epoch = 0
         self.last_heard = 0.0  # monotonic
         self.asked_time_at: datetime | None = None  # wall; None: no answer is awaited
+        self._asked_time: float | None = None  # the same, monotonic
+        self.round_trip: tuple[float, float] | None = None  # seconds it took; monotonic, when
         self.ib: Any = None
         self._hear = hear
         self._closed = closed
@@ -97,6 +99,7 @@ class Connection:
         self.epoch += 1
         self._seq = 0
         self._throttled = False
+        self._asked_time = self.round_trip = None
         self._last_error = ""
         ib: Any = IB()  # type: ignore[no-untyped-call]
         self.ib = ib
@@ -233,6 +236,9 @@ class Connection:
     def _on_said(self, one: Said) -> None:
         if isinstance(one, said.NextId):
             self._next_id = one.next_id
+        elif isinstance(one, said.Time) and self._asked_time is not None:
+            now = self.clock.monotonic()
+            self.round_trip, self._asked_time = (now - self._asked_time, now), None
         if isinstance(one, said.Error) and self._start is not None:
             self._last_error = f"{one.code} {one.text}"
             if one.code == 326 and not self._start.done():
@@ -300,6 +306,7 @@ class Connection:
     def ask_time(self) -> None:
         """Ask for the broker's clock; the answer is a `Time`."""
         self.asked_time_at = self.clock.wall()
+        self._asked_time = self.clock.monotonic()
         self.ib.client.reqCurrentTime()
 
     async def send(self, name: str, call: Callable[[Any], Any]) -> Any:

@@ -96,6 +96,7 @@ class LinkMachine:
         self.epoch = 0
         self.upstream = True
         self.farms: dict[str, int] = {}  # broken ones by name, with the code that said so
+        self.farm_states: dict[str, str] = {}  # all that were heard of: OK, BROKEN, IDLE
         self.barred: tuple[str, str] | None = None  # a failed gate
         self.read_only = ""
         self.blackout = False
@@ -144,6 +145,11 @@ class LinkMachine:
         return "" if self.state is _S.LIVE else "SYNCING"
 
     @property
+    def tries(self) -> int:
+        """Attempts since it was up; 0 while it is."""
+        return self._attempts if self.state in (_S.DOWN, _S.TCP) else 0
+
+    @property
     def is_stopped(self) -> bool:
         """Say whether a person has to act before another attempt is made."""
         return self.barred is not None
@@ -154,6 +160,8 @@ class LinkMachine:
         """An attempt begins."""
         self._attempts += 1
         self.state = _S.TCP
+        self.farms.clear()  # here: the gateway tells of its farms before ids and accounts
+        self.farm_states.clear()
         self.text = f"{self._terms.where}, attempt {self._attempts}"
 
     def connected(self, accounts: Sequence[str], next_order_id: int) -> Acts:
@@ -162,7 +170,6 @@ class LinkMachine:
         self.state = _S.READY
         self.upstream = True
         self.read_only = ""
-        self.farms.clear()
         self.next_order_id = next_order_id
         self.text = f"{self._terms.where}, client id {self._client_id}"
         self._attempts = self._clashes = self._failed_syncs = 0
@@ -192,6 +199,7 @@ class LinkMachine:
 
     def closed(self, text: str) -> Acts:
         """The connection is gone."""
+        self.farm_states.clear()
         if self.state is _S.DOWN:
             return ()
         self.state = _S.DOWN
@@ -259,7 +267,7 @@ class LinkMachine:
                 return (Do(Act.ALERT, text=f"{code} {text}"), Do(Act.STOP, text=text))
             case _R.PACE:
                 return self._paced(text, now)
-            case _R.FARM_BROKEN | _R.FARM_OK:
+            case _R.FARM_BROKEN | _R.FARM_OK | _R.FARM_IDLE:
                 return self._farm(code, text)
             case _R.BACK_OFF:
                 return (Do(Act.CLOSE, text=f"{code} {text}"),)
@@ -271,10 +279,13 @@ class LinkMachine:
 
     def _farm(self, code: int, text: str) -> Acts:
         """A farm breaks or comes back; after a break its streams are asked for anew."""
-        name = text.rpartition(":")[2].strip()  # what stands behind the last colon
-        if CODES[code].reaction is _R.FARM_BROKEN:
+        # what stands behind the last colon; behind the last dot where a farm is idle
+        name = text.replace(".", ":").rpartition(":")[2].strip()
+        reaction = CODES[code].reaction
+        self.farm_states[name] = reaction.name.removeprefix("FARM_")
+        if reaction is _R.FARM_BROKEN:
             self.farms[name] = code
-        elif self.farms.pop(name, None) is not None:
+        elif reaction is _R.FARM_OK and self.farms.pop(name, None) is not None:
             return (Do(Act.RESUBSCRIBE, text=text),)
         return ()
 

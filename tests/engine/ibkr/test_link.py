@@ -156,6 +156,27 @@ def test_a_broken_farm_keeps_the_socket_and_its_return_resubscribes() -> None:
     assert machine.heard(2104, "Market data farm connection is OK:usfarm", 2.0) == ()
 
 
+def test_every_farm_that_was_heard_of_is_known_until_the_connection_ends() -> None:
+    machine = up()
+    machine.heard(2104, "Market data farm connection is OK:usfarm", 0.0)
+    machine.heard(2105, "HMDS data farm connection is broken:ushmds", 0.0)
+    machine.heard(
+        2107,
+        "HMDS data farm connection is inactive but should be available upon demand.euhmds",
+        0.0,
+    )
+    assert machine.farm_states == {"usfarm": "OK", "ushmds": "BROKEN", "euhmds": "IDLE"}
+    assert machine.tries == 0
+    machine.closed("gone")
+    assert machine.farm_states == {}
+    machine.dialing()
+    machine.dialing()
+    assert machine.tries == 2
+    machine.heard(2103, "Market data farm connection is broken:usfarm", 0.0)
+    machine.connected(["DU0000001"], 1)
+    assert machine.quotes_broken, "said before ids and accounts, as a gateway does"
+
+
 def test_read_only_is_a_reason_until_the_next_connection() -> None:
     machine = up()
     machine.heard(321, "Error validating request: The API interface is in Read-Only mode.", 0.0)
