@@ -55,6 +55,7 @@ _TOPICS = {
     "OrderRejected": "orders",
     "OrderUnknown": "orders",
     "OrderPendingCancel": "orders",
+    "OrderHeld": "orders",
     "ChangeRequested": "orders",
     "OrderChanged": "orders",
     "ChangeRefused": "orders alerts",

@@ -259,6 +259,13 @@ def _moved(payload: Payload, subject: str) -> Shown:
     return say("order {} {}, filled {}{}", short_id(subject), status, filled, told)
 
 
+def _held(payload: Payload, subject: str) -> Shown:
+    how = Shown("held back by the broker" if at(payload, "held") else "works again")
+    words = at(payload, "text")
+    told = say(": {}", cell(str(words))) if words else cell("")
+    return say("order {} {}{}", short_id(subject), how, told)
+
+
 _WRITERS: dict[str, Callable[[Payload, str], Shown]] = {
     "SignalRaised": _signal,
     "OrderApproved": _order,
@@ -267,6 +274,7 @@ _WRITERS: dict[str, Callable[[Payload, str], Shown]] = {
     "FillCorrected": _corrected,
     "PositionChanged": _position,
     "CashChanged": _cash,
+    "OrderHeld": _held,
     "ReconciliationDone": _compared,
     "RiskChecked": _checks,
     "SnapshotTaken": _snapshot,

@@ -43,7 +43,7 @@ from engine.domain.input import (
     Tick,
 )
 from engine.domain.money import ZERO
-from engine.domain.report import Changed, ChangeRefused, NotFound
+from engine.domain.report import Changed, ChangeRefused, Held, NotFound
 from engine.domain.session import SessionState, TradingState
 from engine.strategy.base import contested
 
@@ -95,6 +95,8 @@ takes five inputs a bar, and finding the two functions would cost as much as the
 def _on_reported(state: State, given: Reported) -> Decision:
     if isinstance(given.report, NotFound):
         return lost.on_not_found(state, given.report, given.at)
+    if isinstance(given.report, Held):
+        return reports.on_held(state, given.report)
     if isinstance(given.report, Changed | ChangeRefused):
         return changing.on_changed(state, given.report)
     return reports.on_report(state, given)

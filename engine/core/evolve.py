@@ -330,6 +330,10 @@ def _order_changed(state: State, event: ev.OrderChanged, seq: int) -> None:
     row.order, row.changing, row.refused = event.order, None, None
 
 
+def _held(state: State, event: ev.OrderHeld, seq: int) -> None:
+    state.orders[event.order_id].held = event.held
+
+
 def _change_refused(state: State, event: ev.ChangeRefused, seq: int) -> None:
     del seq
     row = state.orders[event.order_id]
@@ -501,6 +505,7 @@ _APPLY: dict[type, Callable[[State, Any, int], None]] = {
     ev.OrderDenied: _denied,
     ev.SendStarted: _send_started,
     ev.SendClosed: _send_closed,
+    ev.OrderHeld: _held,
     ev.CancelRequested: _cancel_requested,
     ev.ChangeRequested: _change_requested,
     ev.OrderChanged: _order_changed,

@@ -65,8 +65,8 @@ def on_report(state: State, given: Reported) -> Decision:
             return _on_send_failed(state, report)
         case rp.Previewed():
             return _on_previewed(state, report)
-        case rp.NotFound() | rp.Changed() | rp.ChangeRefused():
-            return NOTHING  # decided in `lost` and `changing`
+        case rp.NotFound() | rp.Changed() | rp.ChangeRefused() | rp.Held():
+            return NOTHING  # decided in `lost`, `changing` and `on_held`
 
 
 def on_not_found(state: State, report: rp.NotFound) -> Decision:
@@ -176,6 +176,16 @@ def _on_cancel_refused(state: State, report: rp.CancelRefused) -> Decision:
         row.order.order_ref,
         report.text or "the broker refused the cancel; the order works on",
     )
+    return draft.done()
+
+
+def on_held(state: State, report: rp.Held) -> Decision:
+    """What the broker holds back works all the same: its status stays."""
+    row = state.orders.get(report.order_id)
+    if row is None or row.status in DONE or row.held is report.held:
+        return NOTHING
+    draft = opened(row, report)
+    draft.add(ev.OrderHeld(order_id=report.order_id, held=report.held, text=report.text))
     return draft.done()
 
 

@@ -56,6 +56,9 @@ from engine.domain.order_event import (
     OrderFilled as OrderFilled,
 )
 from engine.domain.order_event import (
+    OrderHeld as OrderHeld,
+)
+from engine.domain.order_event import (
     OrderPartiallyFilled as OrderPartiallyFilled,
 )
 from engine.domain.order_event import (
@@ -512,6 +515,7 @@ Event = (
     | OrderRejected
     | OrderUnknown
     | OrderPendingCancel
+    | OrderHeld
     | CancelRequested
     | ChangeRequested
     | OrderChanged

@@ -143,6 +143,7 @@ class WorkingOrder:
     attempts: int = 0  # how often its sending has started
     accepted_at: datetime | None = None
     canceling: bool = False  # a cancel has been asked
+    held: bool = False  # the broker holds it back, as while shares are located
     timed_out: bool = False  # no answer came in time, though the link was there
     changing: Order | None = None  # how it is wanted, until the broker shows what it is
     refused: Order | None = None  # the newest change that was not taken; it may land late

@@ -141,6 +141,15 @@ class ChangeRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHeld:
+    """The broker holds a living order back, or works it again; its status stays."""
+
+    order_id: OrderId
+    held: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested:
     """We asked for a cancel."""
 

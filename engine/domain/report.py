@@ -62,6 +62,15 @@ class CancelRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The broker holds a living order back, as while shares are located; or works it again."""
+
+    order_id: OrderId
+    held: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """The broker shows the order as the last change wanted it, perhaps after it seemed refused."""
 
@@ -153,6 +162,7 @@ Report = (
     | CommissionReported
     | Canceled
     | CancelRefused
+    | Held
     | Changed
     | ChangeRefused
     | Expired

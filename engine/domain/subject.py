@@ -38,6 +38,7 @@ _SUBJECT: dict[type, Callable[[Any], str]] = {
     ev.OrderPreviewed: lambda e: e.order_id,
     ev.SendStarted: lambda e: e.order_id,
     ev.SendClosed: lambda e: e.order_id,
+    ev.OrderHeld: lambda e: e.order_id,
     ev.CancelRequested: lambda e: e.order_id,
     ev.ChangeRequested: lambda e: e.order_id,
     ev.OrderChanged: lambda e: e.order_id,

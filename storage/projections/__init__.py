@@ -49,6 +49,7 @@ _STEPS: dict[type, Callable[[sqlite3.Connection, Place, Any], None]] = {
     facts.OrderRejected: trading.order_moved,
     facts.OrderUnknown: trading.order_moved,
     facts.OrderPendingCancel: trading.order_moved,
+    facts.OrderHeld: trading.order_held,
     facts.CancelRequested: trading.cancel_requested,
     facts.ChangeRequested: trading.change_requested,
     facts.OrderChanged: trading.order_changed,

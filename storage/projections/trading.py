@@ -213,6 +213,17 @@ def cancel_requested(db: sqlite3.Connection, at: Place, event: facts.CancelReque
     )
 
 
+def order_held(db: sqlite3.Connection, at: Place, event: facts.OrderHeld) -> None:
+    """Project OrderHeld."""
+    update_one(
+        db,
+        f"order {event.order_id}",
+        "UPDATE orders SET held = ?, changed_at = ?, text = coalesce(nullif(?, ''), text) "
+        "WHERE order_id = ?",
+        (event.held, at.at, plain(event.text), event.order_id),
+    )
+
+
 def change_requested(db: sqlite3.Connection, at: Place, event: facts.ChangeRequested) -> None:
     """Project ChangeRequested."""
     _order_text(db, at, event.order_id, f"change asked: {event.reason}")

@@ -4,11 +4,13 @@ A filter's words are looked for where the screen shows them; every text is a bou
 """
 
 import re
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
 from storage.queries import decided, traded
+from storage.queries.fetch import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Long:
     numbers: Mapping[str, str] = field(default_factory=dict)  # column → micro-units
     named: Mapping[str, str] = field(default_factory=dict)  # the same, searched by name alone
     read: str = ""  # SELECT … FROM … AS r: a row as it is shown; empty: the view's
+    beside: Callable[[sqlite3.Connection, Iterable[Row]], list[Row]] | None = None
+    """What is shown with the rows, though it is none of the table's."""
 
 
 WORKING = "'APPROVED', 'SUBMITTED', 'ACCEPTED', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'UNKNOWN'"
@@ -68,6 +72,7 @@ LONG: Mapping[str, Long] = {
         },
         {"cell": traded.CELL_OF_FILL, "realized_pnl": traded.REALIZED_BY_FILL},
         traded.FILLS,
+        traded.with_replaced,
     ),
     "orders": Long(
         "orders", "v_orders", "book", "order_id", "orders_newest", True,

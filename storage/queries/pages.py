@@ -149,7 +149,9 @@ class Page:
         return keys
 
     def _read(self, db: sqlite3.Connection) -> tuple[Row, ...]:
-        return _rows(db, self._long, self._scope, self._keys)
+        rows = _rows(db, self._long, self._scope, self._keys)
+        beside = self._long.beside
+        return rows if beside is None else tuple(beside(db, rows))
 
 
 def _rows(db: sqlite3.Connection, long: Long, scope: str, keys: list[object]) -> tuple[Row, ...]:

@@ -155,13 +155,14 @@ def orders(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
 
 
 def fills(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
-    """The newest executions."""
-    return _all(
+    """The newest executions, and above each correction what it replaced."""
+    rows = _all(
         db,
         f"{traded.FILLS} WHERE r.book = ? ORDER BY r.seq DESC, r.exec_id DESC LIMIT ?",
         book,
         LIMIT,
     )
+    return traded.with_replaced(db, rows)
 
 
 def signals(db: sqlite3.Connection, _: str, book: str) -> list[Row]:

@@ -4,7 +4,10 @@ Every join is by a primary key, so that a page of a long table costs what its ro
 the row of the view.
 """
 
-from storage.queries.fetch import indexed
+import sqlite3
+from collections.abc import Iterable
+
+from storage.queries.fetch import Row, fetch, indexed
 
 _OF_DECISION = (
     "LEFT JOIN signals AS s ON s.book = {row}.book AND s.signal_id = o.signal_id "
@@ -37,6 +40,44 @@ FILLS = (
     + _OF_DECISION.format(row="r")
 )
 """Executions with the cell that was decided on, and what they realized; NULL where they opened."""
+
+_TOLD = (
+    "SELECT r.*, "  # noqa: S608
+    f"{_REALIZED.format(row='r')} AS realized_pnl, coalesce(r.paid, (SELECT "
+    "CAST(c.payload ->> '$.commission' AS REAL) FROM events AS c WHERE c.subject = r.order_id "
+    "AND c.kind = 'CommissionBooked' AND c.payload ->> '$.exec_id' = r.exec_id "
+    f"AND {indexed('c')})) AS commission FROM (SELECT seq, known_at, subject AS order_id, "
+    "payload ->> '$.old_exec_id' AS corrects, payload ->> '$.fill.exec_id' AS exec_id, "
+    "payload ->> '$.fill.side' AS side, payload ->> '$.fill.at' AS at, "
+    "CAST(payload ->> '$.fill.quantity' AS REAL) AS quantity, "
+    "CAST(payload ->> '$.fill.price' AS REAL) AS price, "
+    "CAST(payload ->> '$.fill.commission' AS REAL) AS paid, "
+    "CAST(payload ->> '$.fill.reference_price' AS REAL) AS reference_price, "
+    "CAST(payload ->> '$.fill.slippage_bps' AS REAL) AS slippage_bps "
+    "FROM events WHERE subject = ? AND kind IN ('FillReceived', 'FillCorrected') "
+    f"AND {indexed()}) AS r ORDER BY r.seq"
+)
+"""The executions of an order as they were told, also those that were replaced later."""
+
+
+def with_replaced(db: sqlite3.Connection, rows: Iterable[Row]) -> list[Row]:
+    """Put above each correction what it replaced, as it was; `corrected_by` names what stands.
+
+    Their quantities and fees are taken back; what they realized counts, for a correction
+    realizes what is between the two.
+    """
+    found: list[Row] = []
+    for row in rows:
+        wanted, old = row["corrects"], []
+        told = {t["exec_id"]: t for t in fetch(db, _TOLD, row["order_id"])} if wanted else {}
+        while wanted in told:
+            replaced = told.pop(wanted)
+            del replaced["paid"]
+            old.append({"corrected_by": row["exec_id"], **row, **replaced})
+            wanted = replaced["corrects"]
+        found += [*reversed(old), row]
+    return found
+
 
 CELL_OF_FILL = (
     "(SELECT d.cell * 1000000 FROM orders AS o " + _OF_DECISION.format(row="o")  # noqa: S608

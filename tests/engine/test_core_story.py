@@ -19,6 +19,7 @@ from engine.domain.report import (
     CommissionReported,
     Executed,
     Expired,
+    Held,
     NotFound,
     Rejected,
     SendFailed,
@@ -255,6 +256,19 @@ def test_refused_cancel_can_be_asked_again() -> None:
     assert story.row().status is S.ACCEPTED
     story.asked(RequestKind.CANCEL, order_id=oid)
     assert story.canceled == [oid, oid]
+
+
+def test_an_order_that_the_broker_holds_back_works_on_and_is_told_once() -> None:
+    story = working()
+    oid = story.sent[0].order_id
+    story.told(Held(order_id=oid, held=True, text="locate"), Held(order_id=oid, held=True))
+    (told,) = story.of(ev.OrderHeld)
+    assert (told.held, told.text, story.row().status) == (True, "locate", S.ACCEPTED)
+    assert story.row().held
+    story.told(
+        Held(order_id=oid, held=False), Canceled(order_id=oid), Held(order_id=oid, held=True)
+    )
+    assert [one.held for one in story.of(ev.OrderHeld)] == [True, False]
 
 
 # -- trading states --------------------------------------------------------------------------

@@ -127,7 +127,7 @@ COUNTS = frozenset({"quantity", "filled"})
 FLAGS = frozenset(
     {
         "dry_run", "recorded_clock", "vol_crush", "provisional", "short_history", "bond_bull",
-        "is_exit", "cancel_requested", "final",
+        "is_exit", "cancel_requested", "held", "final",
     }
 )  # fmt: skip
 """Columns that hold 0 or 1: SQLite knows no boolean."""

@@ -1,6 +1,7 @@
 """Fills: executions newest first, with cost and signed slippage (+ is worse)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -27,6 +28,7 @@ from tui.format import (
     when,
     whole,
 )
+from tui.messages import ExportWanted
 from tui.panes.long import LongPane
 from tui.panes.orders import side, side_ink
 from tui.panes.pane import sign_ink
@@ -152,14 +154,41 @@ class FillsPane(LongPane):
         """Realized profit and fees of the rows; unknown as long as one is not reported."""
         if not rows:
             return []
-        fees = [Decimal(str(r["commission"])) for r in rows if r["commission"] is not None]
+        valid = [r for r in rows if not r.get("corrected_by")]  # the fees of others went back
+        fees = [Decimal(str(r["commission"])) for r in valid if r["commission"] is not None]
         gains = [Decimal(str(r["realized_pnl"])) for r in rows if r.get("realized_pnl") is not None]
-        paid = money(sum(fees, Decimal(0))) if len(fees) == len(rows) else UNKNOWN
+        paid = money(sum(fees, Decimal(0))) if len(fees) == len(valid) else UNKNOWN
         made = [say("rPnL {}", money(sum(gains, Decimal(0)), signed=True))] if gains else []
         return [*made, say("fees {}", paid)]
 
+    def how_many(self) -> Shown:
+        """Executions that stand: what was replaced is shown, and counts no more."""
+        if self.part is not None:
+            return super().how_many()
+        return whole(sum(not row.get("corrected_by") for row in self._all.values()))
+
+    def _chosen(self) -> Window:
+        """Around an execution that was replaced means around the one that stands."""
+        found, row = super()._chosen(), self.row
+        if row is None or not row.get("corrected_by"):
+            return found
+        return replace(found, around=str(row["corrected_by"]))
+
+    def export_of(
+        self, name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], moment: Moment
+    ) -> ExportWanted:
+        """What was replaced stands in no file: there it would count twice."""
+        valid = tuple(row for row in rows if not row.get("corrected_by"))
+        return super().export_of(name, valid, columns, moment)
+
+    def dims(self, row: Row) -> bool:
+        """What was replaced is over."""
+        return super().dims(row) or bool(row.get("corrected_by"))
+
     def sign_of(self, row: Row) -> str:
-        """`c` before an execution that replaced another, `i` before one that nobody told of."""
+        """`x` before one that was replaced, `c` before what replaced it, `i` before inferred."""
+        if row.get("corrected_by"):
+            return "x"
         if row.get("corrects"):
             return "c"
         return "i" if source_of(row) == "inferred" else " "

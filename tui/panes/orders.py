@@ -76,7 +76,7 @@ def _status(row: Row, moment: Moment) -> Shown:
         waited = moment.age(instant(row, "sent_at"))
         if waited is not None and waited > UNANSWERED_S:
             return say("{} ?{}", status, age(waited))
-    return status
+    return say("{} held", status) if row.get("held") and is_working(row) else status
 
 
 def _distance(row: Row, _: Moment) -> Shown:

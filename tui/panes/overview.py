@@ -141,7 +141,7 @@ def rows_cards(view: View, room: int) -> list[Card]:
              _keys(gravest(view, most["alerts"]), "alert_id")),
         ]  # fmt: skip
         if most["fills"]:
-            shown = (view["fills"].rows or ())[: most["fills"]]
+            shown = standing_fills(view)[: most["fills"]]
             cards.append(("fills", fill_lines(view, most["fills"]), _keys(shown, "exec_id")))
         if sum(len(lines) for _, lines, _ in cards) <= room or not any(most.values()):
             return cards
@@ -324,9 +324,14 @@ def order_lines(view: View, limit: int) -> list[Line]:
     return _card(Shown("Orders"), view["orders"], lines, more, Shown("none working"))
 
 
+def standing_fills(view: View) -> tuple[Row, ...]:
+    """Return the newest fills without those that were replaced."""
+    return tuple(row for row in view["fills"].rows or () if not row.get("corrected_by"))
+
+
 def fill_lines(view: View, limit: int) -> list[Line]:
     """Return the newest fills."""
-    rows = view["fills"].rows or ()
+    rows = standing_fills(view)
     lines = [
         line(
             say("  {} ", when(instant(r, "at"), view.moment.session_date)),

@@ -22,7 +22,7 @@ SIGNS = (
     (Shown("!2"), Shown("open alerts; ≠1 differences with the broker")),
     (Shown("≠ +"), Shown("before a row: differs from the broker's, or from then; was not there")),
     (Shown("> *"), Shown("before a row: the cursor; marked")),
-    (Shown("c i"), Shown("before a fill: replaced another; inferred, no broker lists it")),
+    (Shown("x c i"), Shown("before a fill: replaced; what replaced it; inferred, nobody lists it")),
     (Shown("?"), Shown("before a status: the link was lost, not compared since")),
 )
 

@@ -91,6 +91,7 @@ class Trace:
     status: str = ""  # last raw one; an end is never undone within an epoch
     was_inactive: bool = False
     is_held: bool = False
+    told_held: bool = False  # the last that was said of it
     is_done: bool = False  # an end was reported, or our own row has ended
     touched_at: datetime | None = None
 

@@ -108,6 +108,7 @@ class Translator:
             trace.was_heard = row.perm_id != 0 or row.accepted_at is not None or row.filled > 0
             trace.is_canceling = row.canceling
             trace.wanted = row.changing or row.refused  # a slow gateway takes it yet
+            trace.told_held = row.held
             if row.changing is not None:
                 trace.is_changing = trace.is_settling = True
                 trace.refusal = "a restart came before an answer"
@@ -338,6 +339,8 @@ class Translator:
             out.append(rp.Submitted(order_id=order_id, perm_id=perm_id))
         else:
             out.append(rp.Accepted(order_id=order_id, perm_id=perm_id))
+        if is_whole and (why_held or status == "Submitted"):
+            out += self._held(trace, why_held)
         if trace.refusal and status in _ALIVE and not trace.is_changing:
             if trace.is_canceling:
                 out.append(rp.CancelRefused(order_id=order_id, text=trace.refusal))
@@ -361,7 +364,7 @@ class Translator:
     ) -> Sequence[Out]:
         order_id = trace.order.order_id
         if why_held == "locate":
-            return (rp.Accepted(order_id=order_id),)
+            return (rp.Accepted(order_id=order_id), *self._held(trace, why_held))
         trace.was_inactive = trace.was_inactive or is_whole
         if trace.was_inactive and trace.verdict is not None:
             return self._rejected(trace, *trace.verdict)
@@ -369,6 +372,13 @@ class Translator:
             return (rp.Accepted(order_id=order_id),)
         self._due.setdefault((order_id, "Inactive without a reason"), at + _LOOK_AFTER)
         return (rp.Accepted(order_id=order_id),)
+
+    def _held(self, trace: Trace, why: str) -> Sequence[Out]:
+        """Tell that an order is held back, or is so no more: each once."""
+        if trace.told_held is bool(why):
+            return ()
+        trace.told_held = bool(why)
+        return (rp.Held(order_id=trace.order.order_id, held=bool(why), text=why),)
 
     def _rejected(self, trace: Trace, code: int, text: str) -> Sequence[Out]:
         """The broker said no; to the rest, if something had been filled."""
@@ -543,7 +553,7 @@ class Translator:
             return ()
         if row.reaction is _R.HELD:
             trace.is_held = trace.was_heard = True
-            return (rp.Accepted(order_id=order_id),)
+            return (rp.Accepted(order_id=order_id), *self._held(trace, words))
         if row.reaction is _R.CANCELED:
             trace.canceled_text = words
             self._due.setdefault((order_id, words), at + _LOOK_AFTER)

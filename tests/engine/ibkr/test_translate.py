@@ -182,8 +182,19 @@ def test_inactive_alone_is_looked_up_after_two_seconds() -> None:
 def test_held_for_locate_is_alive() -> None:
     translator = telling(MINE)
     told = tell(translator, error(1, 404), status(MINE, 1, "Inactive", held="locate"))
-    assert {type(out) for out in told} == {rp.Accepted}
+    assert {type(out) for out in told} == {rp.Accepted, rp.Held}
     assert translator.due(AT + timedelta(seconds=9)) == []
+
+
+def test_an_order_is_held_once_and_released_once() -> None:
+    def held(*told: Said) -> list[bool]:
+        return [out.held for out in tell(translator, *told) if isinstance(out, rp.Held)]
+
+    translator = telling(MINE)
+    assert held(shown(MINE, 1, "Submitted"), status(MINE, 1, "PreSubmitted")) == []
+    assert held(status(MINE, 1, "PreSubmitted", held="locate"), error(1, 404)) == [True]
+    assert held(shown(MINE, 1, "PreSubmitted"), status(MINE, 1, "Inactive", held="locate")) == []
+    assert held(status(MINE, 1, "Submitted"), status(MINE, 1, "Submitted")) == [False]
 
 
 def test_an_order_that_was_held_can_be_rejected_later() -> None:
