@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from engine.errors import EngineError, SettingsError
-from tui.commands.output import ReaderLeft
+from tui.commands.output import ReaderLeft, prepare_streams
 from tui.commands.quick import quick
 
 UNEXPECTED = 1
@@ -25,6 +25,7 @@ was a tenth of it. An engine sets what suits its loop."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code."""
     gc.set_threshold(*COLLECT)
+    prepare_streams()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for them takes 10 ms
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 

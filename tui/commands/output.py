@@ -3,6 +3,8 @@
 Text from the database is cleaned by `tui.format` and never read as markup.
 """
 
+import io
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -26,12 +28,52 @@ class ReaderLeft(Exception):
 
 
 def write(text: str) -> None:
-    """Write to stdout at once; ReaderLeft if nobody takes it."""
+    """Write to stdout at once; ReaderLeft if nobody takes it, EngineError if it cannot be."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderLeft from error
+    except OSError as error:
+        from engine.errors import EngineError
+
+        text = f"standard output cannot be written: {error.strerror or error}"
+        raise EngineError(text) from error
+
+
+PLAIN = {
+    "−": "-",
+    "→": "->",
+    "×": "x",
+    "·": ".",
+    "…": "...",
+    "─": "-",
+    "²": "^2",
+    "⌊": "floor(",
+    "⌋": ")",
+}
+
+
+def prepare_streams() -> None:
+    """Let every text be printed: a stream that is closed takes it, one that is not UTF-8 gets
+    plain letters. A minus must never be lost, nor a result because of one letter in it."""
+    import codecs
+
+    def plain_letter(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        text = "".join(PLAIN.get(letter, "?") for letter in error.object[error.start : error.end])
+        return text, error.end
+
+    codecs.register_error("plain", plain_letter)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif (
+            isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8"
+        ):
+            stream.reconfigure(errors="plain")
 
 
 def print_json(document: object) -> None:
@@ -90,30 +132,81 @@ def say(text: str) -> None:
 
 
 def print_table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None:
-    """Print rows as a table, or one sentence where there are none."""
+    """Print rows as a table, or one sentence where there are none.
+
+    Nothing is ever cut: where a terminal is too narrow for the table, each row is written as
+    names and values over as many lines as it takes. A number without its end is a wrong one.
+    """
+    from tui.format import cell
+
+    cells = [[str(cell(cell_text(one.key, row.get(one.key)))) for one in columns] for row in rows]
+    if not cells:
+        say(empty)
+    elif (width := _width()) < _needed(cells, columns):
+        write("".join(_as_pairs(row, columns, width) for row in cells))
+    else:
+        write(_as_table(cells, columns, width))
+
+
+GAP = 2  # columns between two cells
+PROSE = 24  # the last column, where it is text, goes over several lines down to this width
+
+
+def _width() -> int:
+    """Return the columns of the terminal; output into a file or a pipe has all it wants."""
+    import shutil
+
+    return max(shutil.get_terminal_size().columns, 1) if sys.stdout.isatty() else WIDE
+
+
+def _needed(cells: Sequence[Sequence[str]], columns: Sequence[Column]) -> int:
+    from rich.cells import cell_len
+
+    widths = [
+        max(cell_len(column.title), *(cell_len(row[n]) for row in cells))
+        for n, column in enumerate(columns)
+    ]
+    if not columns[-1].right:
+        widths[-1] = min(widths[-1], PROSE)
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _as_table(cells: Sequence[Sequence[str]], columns: Sequence[Column], width: int) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from tui.format import cell
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(Text(column.title), justify="right" if column.right else "left")
-    count = 0
-    for row in rows:
-        table.add_row(
-            *(Text(cell(cell_text(column.key, row.get(column.key)))) for column in columns)
+        prose = column is columns[-1] and not column.right
+        table.add_column(
+            Text(column.title),
+            justify="right" if column.right else "left",
+            no_wrap=not prose,
+            overflow="fold",
         )
-        count += 1
-    if not count:
-        say(empty)
-        return
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    write(captured.get())
+    for row in cells:
+        table.add_row(*map(Text, row))
+    text = io.StringIO()
+    is_terminal = sys.stdout.isatty()
+    Console(file=text, width=width, highlight=False, force_terminal=is_terminal).print(table)
+    return text.getvalue()
+
+
+def _as_pairs(row: Sequence[str], columns: Sequence[Column], width: int) -> str:
+    """Return a row as names and values; what does not fit on a line begins the next."""
+    from rich.cells import cell_len
+
+    lines = [""]
+    for column, text in zip(columns, row, strict=True):
+        pair = f"{column.title} {text}"
+        if not text:
+            continue
+        if lines[-1].strip() and cell_len(lines[-1]) + GAP + cell_len(pair) > width:
+            lines.append("  ")
+        lines[-1] += pair if not lines[-1].strip() else " " * GAP + pair
+    return "\n".join(lines) + "\n"
 
 
 MONEY = frozenset(

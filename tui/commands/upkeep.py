@@ -137,8 +137,8 @@ def schedule(
     rows = [
         {
             "at": due.at,
-            "exchange": f"{due.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}",
-            "local": f"{due.at.astimezone():%Y-%m-%d %H:%M:%S %Z}",
+            "exchange": f"{due.at.astimezone(zone):%Y-%m-%d %H:%M %Z}",
+            "local": f"{due.at.astimezone():%Y-%m-%d %H:%M %Z}",
             "session_date": due.session_date,
             "name": due.name,
             "slot": None if due.slot is None else due.slot.value,
