@@ -47,7 +47,11 @@ def make_backup(database: Path, folder: Path, at: datetime) -> Backup:
 
     Raises JournalError if the copy cannot be made or is not whole; then nothing is left of it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"{folder}: {error.strerror}"
+        raise JournalError(f"no backup of {database} could be made: {why}") from error
     name = f"{database.stem}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}.db"
     partial = folder / f".{name}.partial"
     partial.unlink(missing_ok=True)

@@ -5,7 +5,10 @@ process). Readers get text that is not UTF-8 with replacement marks rather than 
 a flipped bit must not take the screen away.
 """
 
+import errno
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -72,6 +75,19 @@ def open_writer(
     return db
 
 
+def there_is(path: Path) -> bool:
+    """Say whether there is a database; DatabaseUnusable where that cannot be told, or a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise DatabaseUnusable(f"the database {path} cannot be read: {error.strerror}") from error
+    if stat.S_ISDIR(mode):
+        raise DatabaseUnusable(f"the database {path} cannot be read: {os.strerror(errno.EISDIR)}")
+    return True
+
+
 def open_reader(
     path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, any_thread: bool = False
 ) -> sqlite3.Connection:
@@ -79,7 +95,7 @@ def open_reader(
 
     any_thread: the caller promises that only one thread at a time uses it.
     """
-    if not path.exists():
+    if not there_is(path):
         raise DatabaseUnusable(f"there is no database {path}")
     try:
         db = sqlite3.connect(
@@ -118,7 +134,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 
     What SQLite says to a query comes out as DatabaseUnusable.
     """
-    if not path.exists():
+    if not there_is(path):
         yield None
         return
     with closing(open_reader(path)) as db:
@@ -146,6 +162,8 @@ def reason(error: sqlite3.Error) -> str:
 _REASONS = (
     ("SQLITE_FULL", "the disk is full"),
     ("SQLITE_IOERR", "the disk is full or failing"),
+    ("SQLITE_READONLY_DIRECTORY", "its folder is read-only, and reading keeps a file beside it"),
+    ("SQLITE_READONLY_CANTINIT", "its folder is read-only, and reading keeps a file beside it"),
     ("SQLITE_READONLY", "it is read-only"),
     ("SQLITE_BUSY", "another process keeps it locked"),
     ("SQLITE_LOCKED", "another connection keeps it locked"),

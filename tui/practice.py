@@ -92,6 +92,9 @@ async def _serve(
             tell=tell,
             venue=_venue(wanted),
         )
+        state = wanted.state
+        if state is not None:
+            _checked(state, lambda: _write(state, gateway.state()))
         await stack.enter_async_context(gateway)
         _checked(wanted.faults, lambda: [gateway.add_fault(fault) for fault in faults])
         control = Control(gateway, done.set)
@@ -106,7 +109,7 @@ async def _serve(
         _announce(where, tell)
         stack.callback(_withdraw)
         listening(where)
-        await _until(done, gateway, wanted.state)
+        await _until(done, gateway, wanted.state, tell)
 
 
 def _announce(where: Mapping[str, Any], tell: Callable[[str], None]) -> None:
@@ -123,17 +126,26 @@ def _withdraw() -> None:
             place().unlink()
 
 
-async def _until(done: asyncio.Event, gateway: PracticeGateway, state: Path | None) -> None:
+async def _until(
+    done: asyncio.Event, gateway: PracticeGateway, state: Path | None, tell: Callable[[str], None]
+) -> None:
     """Wait for the end; keep what survives in its file."""
     try:
         while not done.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), SAVE_S)
-            if state is not None:
-                _write(state, gateway.state())
+            _keep(state, gateway, tell)
     finally:
-        if state is not None:
-            _write(state, gateway.state())
+        _keep(state, gateway, tell)
+
+
+def _keep(state: Path | None, gateway: PracticeGateway, tell: Callable[[str], None]) -> None:
+    if state is None:
+        return
+    try:
+        _write(state, gateway.state())
+    except OSError as error:
+        tell(f"{state}: {error.strerror or error}; what happens is not kept")
 
 
 def _venue(wanted: Wanted) -> PracticeVenue:
@@ -152,7 +164,7 @@ def _venue(wanted: Wanted) -> PracticeVenue:
         script=_script(wanted, start),
     )
     path = wanted.state
-    if path is not None and path.exists():
+    if path is not None and _checked(path, path.exists):
         _checked(path, lambda: venue.restore(json.loads(path.read_text(encoding="utf-8"))))
     return venue
 

@@ -108,14 +108,24 @@ _WANTED = {
 }
 
 
+_REASON = "a reason of at least 3 characters"
+
+
+def _too_short(request: Request) -> bool:
+    return len(request.reason.strip()) < 3
+
+
 def _trading_state(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     before, after = state.trading_state, _WANTED[request.kind]
     if after is TradingState.ACTIVE:
         _forgive(state, draft, request.actor)
     if before is after:
         return "DONE", f"already {after.value}"
-    if after is not TradingState.HALTED and len(request.reason.strip()) < 3:
-        return "REFUSED", f"{before.value} to {after.value} needs a reason of 3 characters"
+    if after is not TradingState.HALTED and _too_short(request):
+        return (
+            "REFUSED",
+            f"{before.value} to {after.value} needs {_REASON}, {request.reason!r} is too short",
+        )
     change_trading_state(state, draft, after, request.reason, request.actor)
     if after is TradingState.ACTIVE:
         for latch, scope in state.latches:
@@ -141,8 +151,8 @@ def _flatten(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     owned = [b for b in state.books.values() if any(p.quantity for p in b.positions.values())]
     if state.session_state not in _RUNS:
         return "REFUSED", f"the session is {state.session_state.value}"
-    if state.trading_state is TradingState.HALTED and len(request.reason.strip()) < 3:
-        return "REFUSED", "leaving HALTED needs a reason of 3 characters"
+    if state.trading_state is TradingState.HALTED and _too_short(request):
+        return "REFUSED", f"leaving HALTED needs {_REASON}, {request.reason!r} is too short"
     if state.trading_state is not TradingState.REDUCING:
         reason = f"flatten: {request.reason}"
         draft.add(
@@ -290,8 +300,8 @@ def _reconcile(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     if item not in unsettled:
         known = ", ".join(sorted(unsettled)) or "none"
         return "REFUSED", f"no difference {item!r}; open: {known}"
-    if len(request.reason.strip()) < 3:
-        return "REFUSED", "accepting a difference needs a reason of 3 characters"
+    if _too_short(request):
+        return "REFUSED", f"accepting a difference needs {_REASON}, {request.reason!r} is too short"
     draft.add(ev.DifferenceAccepted(item=item, actor=request.actor, reason=request.reason))
     return "DONE", f"{item} accepted"
 
@@ -300,12 +310,16 @@ def _settle(state: State, draft: Draft, request: Request) -> tuple[str, str]:
     row = state.orders.get(OrderId(request.args.get("order_id", "")))
     text = request.args.get("status", "")
     if row is None or row.status is not OrderStatus.UNKNOWN:
-        return "REFUSED", "only an UNKNOWN order can be settled"
+        which = "no such order" if row is None else row.status.value
+        text = (
+            f"{request.args.get('order_id', '')!r}: {which}; only an UNKNOWN order can be settled"
+        )
+        return "REFUSED", text
     ends = {s.value for s in ENDS if s is not OrderStatus.FILLED}
     if text not in ends:
         return "REFUSED", f"status {text!r}: allowed are {', '.join(sorted(ends))}"
-    if len(request.reason.strip()) < 3:
-        return "REFUSED", "settling an order needs a reason of 3 characters"
+    if _too_short(request):
+        return "REFUSED", f"settling an order needs {_REASON}, {request.reason!r} is too short"
     because = f"settled by {request.actor}: {request.reason}"
     reports.move(draft, row, OrderStatus(text), row.filled, row.filled_value, text=because)
     reports.order_ended(state, draft, row, OrderStatus(text))

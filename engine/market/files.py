@@ -86,7 +86,10 @@ def load_folder(
 def _paths(folder: Path, symbols: Sequence[str] | None) -> dict[str, Path]:
     if not folder.is_dir():
         raise MarketDataError(f"{folder}: no such folder; a folder of <SYMBOL>.csv is needed")
-    there = {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    try:
+        there = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix == ".csv"}
+    except OSError as error:
+        raise MarketDataError(f"{folder}: {error.strerror}; a folder to read is needed") from error
     if not there:
         raise MarketDataError(f"{folder}: holds no CSV file; <SYMBOL>.csv is needed")
     if symbols is None:

@@ -42,15 +42,24 @@ def config_files(
     found: list[Path] = []
     chosen = named or (Path(env[ENV_CONFIG]) if env.get(ENV_CONFIG) else None)
     if chosen is not None:
-        if not chosen.is_file():
+        if not _is_file(chosen):
             by = "--config" if named else f"env {ENV_CONFIG}"
-            raise SettingsError(f"{by} = {chosen}: no such file")
+            why = "a folder, a file is needed" if chosen.is_dir() else "no such file"
+            raise SettingsError(f"{by} = {chosen}: {why}")
         found.append(chosen)
     for folder in (here or Path.cwd(), config_folder(env)):
         path = folder / "config.toml"
-        if path.is_file() and all(not path.samefile(other) for other in found):
+        if _is_file(path) and all(not path.samefile(other) for other in found):
             found.append(path)
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Say whether there is something to read; SettingsError where that cannot be told."""
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:

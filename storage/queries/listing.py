@@ -87,6 +87,8 @@ def latest_session(db: sqlite3.Connection) -> str | None:
 
 def find_session(db: sqlite3.Connection, text: str) -> str | None:
     """Return the session with this id, or the only one whose id begins or ends so."""
+    if not text:
+        return None
     found = db.execute(
         "SELECT session_id FROM sessions WHERE session_id = ?1 OR substr(session_id, 1, "
         "length(?1)) = ?1 OR substr(session_id, -length(?1)) = ?1 "

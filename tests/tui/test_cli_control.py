@@ -15,6 +15,7 @@ import pytest
 
 from engine.domain.event import TradingStateChanged
 from engine.domain.session import SessionState, TradingState
+from engine.runtime.holder import lock_path
 from storage.connect import beside
 from storage.controls import requests_path
 from storage.emergency import EmergencyFile
@@ -254,15 +255,16 @@ def test_a_parameter_that_no_session_would_take_is_refused_at_once(here: Here) -
 
 
 def test_a_request_that_nobody_answers_is_not_called_done(here: Here) -> None:
-    """A process that is alive and holds the note, but is no engine."""
+    """A process that is alive and holds note and lock, but is no engine."""
     database = Path(here("status", "--json").json["database"])
     database.parent.mkdir(parents=True)
-    note = {"pid": os.getppid(), "session_id": "offline-x", "host": "here", "since": "now"}
+    note = {"pid": os.getpid(), "session_id": "offline-x", "host": "here", "since": "now"}
     database.with_name(database.name + ".holder").write_text(json.dumps(note))
-    paused = here("pause", "--json")
-    assert (paused.code, paused.json["result"]) == (7, "NOT_TAKEN")
-    halted = here("halt", "--reason", "x", "--json")
-    assert (halted.code, halted.json["result"]) == (0, "WAITS")
+    with lock_path(database).open("w"):
+        paused = here("pause", "--json")
+        assert (paused.code, paused.json["result"]) == (7, "NOT_TAKEN")
+        halted = here("halt", "--reason", "x", "--json")
+        assert (halted.code, halted.json["result"]) == (0, "WAITS")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)

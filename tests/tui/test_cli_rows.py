@@ -111,7 +111,9 @@ def test_rows_of_a_session_and_since_a_day(ran: Path, here: Here) -> None:
     assert late == [row for row in older if row["session_date"] >= "2023-12-01"]
     instant = here(*command, "--session", short, "--since", "2023-12-01T09:00:00Z").json
     assert instant == late
-    assert here(*command, "--session", "00000000").code == 2
+    for none in ("00000000", ""):
+        said = here(*command, "--session", none)
+        assert (said.code, f"--session = {none!r}: no session" in said.err) == (2, True)
 
 
 def test_no_database_has_no_rows_and_status_says_so(here: Here) -> None:

@@ -11,7 +11,7 @@ from engine.domain.report import QUIET
 from engine.domain.request import WAITS_FOR_AN_ENGINE, Request, RequestKind
 from engine.errors import JournalError
 from engine.runtime.clock import SystemClock
-from engine.runtime.holder import Holder, read_holder
+from engine.runtime.holder import Holder, running
 from engine.runtime.ids import SystemIds, request_id
 from storage.controls import SqliteRequestBox
 from tui import terminal
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 
 def ask(database: Path, kind: str, reason: str, args: Mapping[str, str]) -> Answer:
     """Commit a request and return what came of it within two seconds."""
-    request, holder = _request(kind, reason, args), read_holder(database)
+    request, holder = _request(kind, reason, args), running(database)
     if holder is None and request.kind not in WAITS_FOR_AN_ENGINE:
         text = f"no engine runs on {database}"
         return Answer(request, DONE if request.kind is RequestKind.STOP else NO_ENGINE, text, None)
@@ -91,7 +91,7 @@ def _wait(box: SqliteRequestBox, database: Path, request: Request, holder: Holde
             answer = None
         if answer is not None:
             return Answer(request, answer.result, answer.text, holder)
-        if read_holder(database) is None:
+        if running(database) is None:
             break
         time.sleep(POLL_S)
     if request.kind in WAITS_FOR_AN_ENGINE:
@@ -101,7 +101,7 @@ def _wait(box: SqliteRequestBox, database: Path, request: Request, holder: Holde
             f"pid {holder.pid} has not answered; nothing is sent before it has",
             holder,
         )
-    if request.kind is RequestKind.STOP and read_holder(database) is None:
+    if request.kind is RequestKind.STOP and running(database) is None:
         return Answer(request, DONE, "the engine has ended", holder)
     return Answer(request, NOT_TAKEN, f"pid {holder.pid} has not taken it yet", holder)
 
@@ -156,7 +156,7 @@ def reconciled(
     Without an engine this process compares by itself, with what `settings` loads.
     """
     before = _newest_run(database)
-    if read_holder(database) is None:
+    if running(database) is None:
         return _compared(database, before, settings, as_json=as_json)
     answer = ask(database, RequestKind.RECONCILE.value, reason, {})
     deadline = time.monotonic() + BROKER_WITHIN_S
@@ -177,7 +177,7 @@ def decided(
 
     Without an engine this process writes it by itself, to the book of what `settings` loads.
     """
-    if read_holder(database) is not None:
+    if running(database) is not None:
         answer = ask(database, *wish)
     else:
         from tui.compared import decide_alone
@@ -228,6 +228,9 @@ def _print_report(run: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(run)
         return
-    say(f"{run['verdict']} at {run['at']}: {run['matched']} matched; {run['text']}")
+    text = f"{run['matched']} matched"
+    if run["text"] != text:
+        text = f"{text}; {run['text']}"
+    say(f"{run['verdict']} at {run['at']}: {text}")
     titles = ("kind", "item", "ours", "theirs", "effect", "accepted_by")
     print_table(run["differences"], [Column(name, name) for name in titles], empty="no differences")

@@ -157,7 +157,8 @@ def cancel(
       pilothouse cancel --all --reason "starting over"
     """
     if bool(orders) == everything:
-        raise typer.BadParameter("name orders, or give --all", param_hint="ORDER_ID")
+        text = "name orders or give --all, " + ("not both" if everything else "one of the two")
+        raise typer.BadParameter(text, param_hint="ORDER_ID")
     wishes: list[Wish] = [("CANCEL", reason, {"order_id": order}) for order in orders or []]
     _ask(wishes or [("CANCEL_ALL", reason, {})], db, config, as_json=as_json)
 

@@ -98,7 +98,8 @@ def backup(db: Db = None, config: Config = None, as_json: Json = False) -> None:
 @app.command("restore")
 def restore(
     copy: Annotated[
-        Path | None, typer.Argument(metavar="COPY", help="A copy; without it they are listed.")
+        Path | None,
+        typer.Argument(metavar="COPY", readable=False, help="A copy; without it they are listed."),
     ] = None,
     confirm: Confirm = False,
     db: Db = None,

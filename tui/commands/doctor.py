@@ -148,9 +148,9 @@ def _settings(
 
 
 def _engine(database: Path) -> Line:
-    from engine.runtime.holder import read_holder
+    from engine.runtime.holder import running
 
-    holder = read_holder(database)
+    holder = running(database)
     if holder is None:
         return Line("engine", OK, "none runs")
     return Line("engine", OK, f"pid {holder.pid}, session {holder.session_id}, {holder.since}")

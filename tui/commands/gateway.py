@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.commands.options import Commands, Config, Db, Json
+from tui.commands.options import Commands, Config, Db, Json, whole
 
 app = typer.Typer(
     cls=Commands, invoke_without_command=True, context_settings={"max_content_width": 100}
@@ -25,36 +25,50 @@ def register(root: typer.Typer) -> None:
 def gateway(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 4102,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", parser=whole(0, 65535), help="0 takes a free one.")
+    ] = 4102,
     account: Annotated[str, typer.Option(help="The one account.")] = "DU0000001",
     cash: Annotated[str, typer.Option(metavar="USD", help="What it begins with.")] = "100000",
-    seed: Annotated[int, typer.Option(help="The same seed, the same market.")] = 7,
+    seed: Annotated[
+        int, typer.Option(metavar="N", parser=whole(), help="The same seed, the same market.")
+    ] = 7,
     speed: Annotated[float, typer.Option(min=0, help="Market seconds a second; 0: stepped.")] = 1.0,
     start: Annotated[
         str | None, typer.Option(metavar="INSTANT", help="2026-11-20T14:30:00Z; else now.")
     ] = None,
     server_version: Annotated[
-        int, typer.Option(min=151, max=178, help="The highest spoken.")
+        int, typer.Option(metavar="N", parser=whole(151, 178), help="The highest spoken.")
     ] = 178,
     master: Annotated[
-        int | None, typer.Option("--master-client", metavar="ID", help="Hears of all orders.")
+        int | None,
+        typer.Option("--master-client", metavar="ID", parser=whole(), help="Hears of all orders."),
     ] = None,
     bars: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Recorded daily bars, <SYMBOL>.csv.")
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="Recorded daily bars, <SYMBOL>.csv."),
     ] = None,
     script: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Quotes in time: at,symbol,bid,ask,last.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", readable=False, help="Quotes in time: at,symbol,bid,ask,last."
+        ),
     ] = None,
     faults: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A fault script, TOML with [[fault]].")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="A fault script, TOML with [[fault]]."),
     ] = None,
-    control_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    control_port: Annotated[
+        int, typer.Option(metavar="PORT", parser=whole(0, 65535), help="0 takes a free one.")
+    ] = 0,
     state: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Orders and account are kept here.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="Orders and account are kept here."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No line per client.")] = False,
     json_log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Every frame, readable, one a line.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="Every frame, readable, one a line."),
     ] = None,
     as_json: Json = False,
     db: Db = None,
@@ -77,7 +91,7 @@ def gateway(
     from tui.practice import Wanted, run
 
     wanted = Wanted(
-        host=host, port=port, account=account, cash=_money(cash), seed=seed, speed=speed,
+        host=host, port=port, account=_account(account), cash=_money(cash), seed=seed, speed=speed,
         start=_instant(start), server_version=server_version, master=master, bars=bars,
         script=script, faults=faults, control_port=control_port, state=state, json_log=json_log,
     )  # fmt: skip
@@ -99,7 +113,10 @@ def fault(
         list[str] | None, typer.Argument(metavar="K=V…", help="Parameters, trigger, filters.")
     ] = None,
     control_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Else that of the running gateway.")
+        int | None,
+        typer.Option(
+            metavar="PORT", parser=whole(1, 65535), help="Else that of the running gateway."
+        ),
     ] = None,
     as_json: Json = False,
     db: Db = None,
@@ -167,6 +184,16 @@ def _instant(text: str | None) -> datetime | None:
     if at is None or at.tzinfo is None:
         raise SettingsError(f"--start = {text}: an instant is needed, such as 2026-11-20T14:30:00Z")
     return at
+
+
+def _account(text: str) -> str:
+    from engine.errors import SettingsError
+
+    if not (text.isascii() and text.isalnum()):
+        raise SettingsError(
+            f"--account = {text!r}: letters and digits are needed, such as DU0000001"
+        )
+    return text
 
 
 def _money(text: str) -> Decimal:

@@ -1,24 +1,62 @@
 """Options that commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+
+def whole(at_least: int | None = None, at_most: int | None = None) -> Callable[[str | int], int]:
+    """Return a reader of whole numbers that names the value and what is allowed."""
+
+    def number(text: str | int) -> int:
+        try:
+            found = int(text)
+        except ValueError:
+            found = None
+        if (
+            found is None
+            or (at_least is not None and found < at_least)
+            or (at_most is not None and found > at_most)
+        ):
+            span = "" if at_least is None else f" from {at_least} to {at_most}"
+            raise typer.BadParameter(f"{text} is not a whole number{span}")
+        return found
+
+    return number
+
+
+MOST_ROWS = 1_000_000_000
+
+# what cannot be read is told by whoever reads it, with the exit code that belongs to it
 Db = Annotated[
     Path | None,
-    typer.Option("--db", metavar="FILE", help="The database; else storage.path of the settings."),
+    typer.Option(
+        "--db",
+        metavar="FILE",
+        readable=False,
+        help="The database; else storage.path of the settings.",
+    ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="A config.toml that beats the usual ones."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        readable=False,
+        help="A config.toml that beats the usual ones.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Session = Annotated[
     str | None, typer.Option("--session", metavar="ID", help="A session; else the latest.")
 ]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Newest rows to print.")]
+Limit = Annotated[
+    int,
+    typer.Option("--limit", metavar="N", parser=whole(1, MOST_ROWS), help="Newest rows to print."),
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only rows from a date or UTC instant on."),

@@ -115,10 +115,10 @@ def _signaled(database: Path | None) -> str:
     import os
     import signal
 
-    from engine.runtime.holder import read_holder
+    from engine.runtime.holder import running
 
     try:
-        holder = None if database is None else read_holder(database)
+        holder = None if database is None else running(database)
         if holder is None:
             return ""
         os.kill(holder.pid, signal.SIGUSR1)

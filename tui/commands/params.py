@@ -83,11 +83,11 @@ def _rows(
 
 def _running(database: Path) -> dict[tuple[str, str], str]:
     """Return what was changed in the session that runs now, by strategy and key."""
-    from engine.runtime.holder import read_holder
+    from engine.runtime.holder import running
     from storage.connect import reading
     from storage.queries.listing import rows
 
-    holder = read_holder(database)
+    holder = running(database)
     if holder is None:
         return {}
     with reading(database) as connection:

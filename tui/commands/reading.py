@@ -54,7 +54,10 @@ def session_named(database: "sqlite3.Connection", text: str) -> str:
 
     found = find_session(database, text)
     if found is None:
-        raise SettingsError(f"--session = {text}: no session has this id")
+        raise SettingsError(
+            f"--session = {text!r}: no session has this id, or more than one begins or ends so; "
+            "`pilothouse sessions` lists them"
+        )
     return found
 
 
@@ -71,9 +74,9 @@ def since_text(text: str | None, *, is_day: bool) -> str | None:
         if len(text) == len("2026-11-20"):
             return date.fromisoformat(text).isoformat()
         at = datetime.fromisoformat(text)
-    except ValueError:
+        stored = utc_text(at if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         raise SettingsError(
             f"--since = {text}: a date like 2026-11-20 or an instant like 2026-11-20T14:30:00Z"
         ) from None
-    stored = utc_text(at if at.tzinfo else at.replace(tzinfo=UTC))
     return stored[:10] if is_day else stored

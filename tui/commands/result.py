@@ -33,7 +33,7 @@ def _how(result: Mapping[str, Any]) -> list[tuple[str, object]]:
     data = result.get("data") or {}
     rule = result.get("fill_rule")
     return [
-        ("session", result.get("session_id")),
+        ("session", _session(result)),
         ("strategy", f"{result.get('strategy')} {_preset(result)}"),
         ("data", f"{data.get('source')}: {_words(data.get('symbols'))}, {data.get('bars')} bars"),
         ("range", f"{result.get('from')} to {result.get('to')}"),
@@ -41,6 +41,12 @@ def _how(result: Mapping[str, Any]) -> list[tuple[str, object]]:
         *_costs(result.get("costs") or {}),
         ("short history", f"{result.get('short_history_sessions')} sessions"),
     ]
+
+
+def _session(result: Mapping[str, Any]) -> str:
+    """A run that was ended early has a result too: of what it had done until then."""
+    state, name = result.get("state", "COMPLETED"), shown(result.get("session_id"))
+    return name if state == "COMPLETED" else f"{name}, {state} before the end of the data"
 
 
 def _costs(costs: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

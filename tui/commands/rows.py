@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from tui.commands.options import Config, Db, Json, Limit, Session, Since
+from tui.commands.options import MOST_ROWS, Config, Db, Json, Limit, Session, Since, whole
 from tui.commands.reading import database_of, read
 
 
@@ -125,12 +125,16 @@ def _columns(kind: str) -> list[Any]:
 def export(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="One of " + ", ".join(KINDS) + ".")],
     output: Annotated[
-        Path, typer.Option("--output", metavar="FILE", help="A new .csv or .json file.")
+        Path,
+        typer.Option("--output", metavar="FILE", readable=False, help="A new .csv or .json file."),
     ],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     session: Session = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Newest rows; else all.")
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", parser=whole(1, MOST_ROWS), help="Newest rows; else all."
+        ),
     ] = None,
     since: Since = None,
     db: Db = None,

@@ -29,11 +29,12 @@ def show(database: Path, *, as_json: bool) -> None:
 
 def collect(database: Path) -> dict[str, Any]:
     """Return everything that status knows, as JSON has it."""
-    from engine.runtime.holder import read_holder
+    from engine.domain.times import utc_text
+    from engine.runtime.holder import running
     from storage.queries.listing import rows
     from storage.queries.status import status as standing
 
-    holder = read_holder(database)
+    holder = running(database)
     found, latches = None, []
     with reading(database) as connection:
         if connection is not None:
@@ -41,7 +42,12 @@ def collect(database: Path) -> dict[str, Any]:
             book = found.session and found.session["book"]
             latches = [row for row in rows(connection, "latches") if row["book"] == book]
     waiting = [
-        {"kind": one.kind.value, "actor": one.actor, "reason": one.reason, "asked_at": one.asked_at}
+        {
+            "kind": one.kind.value,
+            "actor": one.actor,
+            "reason": one.reason,
+            "asked_at": utc_text(one.asked_at),
+        }
         for one in waiting_requests(database)
     ]
     beat = found.heartbeat if found else None
