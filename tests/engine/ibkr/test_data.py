@@ -1,5 +1,6 @@
 """Data that fails in its own ways: lines, farms, streams, pace, clocks. Over TCP."""
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ from engine.brokers.practice.streams import Streams
 from engine.domain.alert import Severity
 from engine.domain.ids import InstrumentId
 from engine.domain.input import Fault
+from engine.domain.instrument import stock_id
 from engine.errors import MarketDataError
 from engine.schedule.calendar import ExchangeCalendar
 from tests.engine.ibkr.test_session import PSQ, Room, room
@@ -155,6 +157,29 @@ async def test_a_competing_session_is_told_once_with_what_to_do() -> None:
 
 
 # -- history -----------------------------------------------------------------------------------
+
+
+async def test_history_is_asked_for_in_regular_hours_four_symbols_at_a_time() -> None:
+    calendar = ExchangeCalendar("XNYS", date(2026, 1, 2), date(2027, 11, 1))
+    symbols = [stock_id(symbol) for symbol in ("QQQ", "PSQ", "SPY", "TLT", "IWM", "GLD")]
+    async with PracticeGateway(seed=7, calendar=calendar) as gateway, room(gateway) as one:
+        await one.session.contracts.qualify(symbols, one.clock.wall())
+        client, asked = one.session._data.ib.client, []
+        ask = client.reqHistoricalData
+
+        def noted(*fields: object) -> None:
+            asked.append(fields[2:])
+            ask(*fields)
+
+        client.reqHistoricalData = noted
+        await gateway.fault("slow", on="request:20", ms=300, count=0)
+        market = one.session.market
+        coming = [asyncio.create_task(market.bars(it, calendar, sessions=10)) for it in symbols]
+        await one.until(lambda: len(asked) == 4)
+        await asyncio.sleep(0.1)
+        assert len(asked) == 4
+        await asyncio.gather(*coming)
+        assert asked == [("", "30 D", "1 day", "TRADES", True, 2, False, [])] * 6
 
 
 async def test_after_a_complaint_about_pace_no_history_is_asked_for_ten_minutes() -> None:

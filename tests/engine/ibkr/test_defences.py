@@ -5,12 +5,15 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from engine.brokers.ibkr.broker import IbkrBroker
 from engine.brokers.ibkr.connection import ClientIdInUse
-from engine.brokers.ibkr.said import Commission, Heard, Said
+from engine.brokers.ibkr.said import AccountValue, Commission, Heard, Said
+from engine.brokers.ibkr.terms import Terms
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.wire.answer import answer
 from engine.brokers.practice.wire.frame import framed
@@ -20,13 +23,15 @@ from engine.domain.instrument import stock_id
 from engine.domain.link import LinkState
 from engine.domain.order import OrderStatus
 from engine.errors import BrokerError, BrokerUnreachable
+from engine.runtime.clock import SystemClock
 from tests.engine.ibkr.test_faults_over_tcp import LIMIT
 from tests.engine.ibkr.test_over_tcp import core_of, send
 from tests.engine.ibkr.test_translate import MINE, executed, status, tell, telling
-from tests.engine.ibkr.wire import FAST, Desk, desk, terms
+from tests.engine.ibkr.wire import FAST, QQQ, D, Desk, desk, terms
 
 _S = OrderStatus
 SPY = stock_id("SPY")
+TWICE = stock_id("TWIN")
 SELDOM = replace(FAST, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
 
 
@@ -198,6 +203,51 @@ async def test_of_two_questions_for_executions_each_has_the_rows_of_its_own_answ
         await asyncio.gather(queries.executions(), queries.executions())
         assert queries.listed is not None
         assert queries.listed.roots == ()
+
+
+# -- answers -----------------------------------------------------------------------------------
+
+
+async def test_of_several_contracts_none_is_guessed() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        await one.broker.contracts.qualify([TWICE], one.clock.wall())
+        assert one.broker.contracts.get(TWICE) is None
+        assert "2 contracts (" in one.broker.contracts.findings[TWICE]
+
+
+async def test_a_contract_is_asked_for_anew_after_a_day() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        contracts, first = one.broker.contracts, one.broker.contracts[QQQ]
+        await contracts.qualify([QQQ], first.at + timedelta(hours=23))
+        assert contracts[QQQ] is first
+        await contracts.qualify([QQQ], first.at + timedelta(hours=24))
+        assert contracts[QQQ] is not first
+
+
+async def test_steps_are_those_of_the_rule_at_the_exchange_that_orders_go_to() -> None:
+    from ib_insync import ContractDetails
+
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        details = ContractDetails(validExchanges="NYSE,SMART,ARCA", marketRuleIds="26,109,32")
+        steps = await one.broker.contracts._steps(details, D("0.0001"))
+        assert steps == ((D(0), D("0.0001")), (D(1), D("0.01")))
+
+
+@pytest.mark.parametrize(
+    ("account", "currency"), [("DU0000001", "BASE"), ("DU0000002", "USD"), ("All", "USD")]
+)
+def test_values_of_another_account_or_repeated_in_its_base_are_passed_over(
+    account: str, currency: str
+) -> None:
+    wanted = Terms(host="127.0.0.1", port=1, account="DU0000001", live=False)
+    queries = IbkrBroker(wanted, lambda given: None, SystemClock()).queries
+    cash = AccountValue(account="DU0000001", key="TotalCashValue", value="100", currency="USD")
+    queries.take(cash)
+    queries.take(replace(cash, account=account, currency=currency, value="7"))
+    assert queries.values == {"TotalCashValue": "100"}
 
 
 # -- nothing is handed over that would wait ----------------------------------------------------

@@ -91,6 +91,15 @@ def test_the_wait_doubles_to_half_a_minute_and_begins_anew_after_a_success() -> 
     assert machine.closed("gone")[0].after_s <= 1.2
 
 
+def test_programs_that_lost_their_gateway_together_do_not_dial_together() -> None:
+    waits = set()
+    for client_id in range(1, 6):
+        machine = LinkMachine(TERMS, client_id)
+        machine.dialing()
+        waits.add(machine.refused("no")[0].after_s)
+    assert len(waits) == 5
+
+
 def test_a_long_outage_is_told_once_not_at_each_attempt() -> None:
     machine, told = made(), []
     for _ in range(20):

@@ -217,6 +217,17 @@ async def test_a_stream_that_falls_silent_is_asked_for_anew() -> None:
             await one.session.stop()
 
 
+async def test_a_connection_on_which_nothing_happens_is_asked_for_the_time_and_kept() -> None:
+    quick = replace(FAST, heartbeat_after=0.1, silence=0.8)
+    async with PracticeGateway(seed=7) as gateway:
+        one = Room(gateway, timings=quick)
+        await one.session.start([QQQ])
+        asked = await gateway.fault("slow", client=18, on="request:49", ms=0, count=0)
+        await one.until(lambda: gateway.venue.fired(asked) == 3)
+        assert one.session.data_link.epoch == 1
+        await one.session.stop()
+
+
 async def test_an_order_does_not_wait_behind_data_requests() -> None:
     async with PracticeGateway(seed=7) as gateway, room(gateway) as one:
         symbols = [stock_id(f"Q{number:03d}") for number in range(100)]

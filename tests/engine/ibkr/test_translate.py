@@ -1,6 +1,7 @@
 """What the broker says, put into our words, and through the real core."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -309,10 +310,30 @@ def test_a_stranger_with_our_prefix_halts_and_any_other_is_left_alone() -> None:
     assert tell(translator, theirs) == []
 
 
-def test_another_account_is_not_ours() -> None:
-    fill = executed(MINE, 1, 1, 40, "50")
-    other = {name: getattr(fill, name) for name in said.Execution.__slots__} | {"account": "DU2"}
-    assert tell(telling(MINE), said.Execution(**other)) == []
+@pytest.mark.parametrize(
+    "one",
+    [
+        shown(MINE, 1, "Submitted"),
+        executed(MINE, 1, 1, 40, "50"),
+        said.CompletedOrder(
+            perm_id=1001,
+            order_ref=MINE.order_ref,
+            account=ACCOUNT,
+            contract=KEY,
+            status="Cancelled",
+            filled=D(0),
+        ),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_another_account_is_not_ours(
+    one: said.OpenOrder | said.Execution | said.CompletedOrder,
+) -> None:
+    translator = telling(MINE)
+    theirs = replace(one, account="DU2")
+    assert not [out for out in tell(translator, theirs) if not isinstance(out, Alarm)]
+    assert translator.unanswered()
+    assert tell(translator, one)
 
 
 def test_a_lost_frame_asks_for_executions_and_tells() -> None:
