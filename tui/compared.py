@@ -122,7 +122,8 @@ async def _compare(
 ) -> None:
     state = _state(settings, plan, context, journal)
     inbox = Inbox()
-    session = IbkrSession(settings, inbox.put, clock, timings=Timings(ready=_READY_S))
+    times = Timings(ready=_READY_S)
+    session = IbkrSession(settings, inbox.put, clock, timings=times, only_asks=True)
     session.restore(state.orders.values(), state.fills.values())
     session.set_ledger(lambda instrument: shares_of(state, instrument))
     router = Router(session.broker, inbox.put, clock.wall)

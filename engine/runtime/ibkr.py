@@ -6,6 +6,7 @@ data requests never stand before an order.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from engine.brokers.ibkr import said
@@ -46,6 +47,7 @@ class IbkrSession:
         timings: Timings | None = None,
         is_over: Callable[[Order, datetime], bool] | None = None,
         calendar: Calendar | None = None,
+        only_asks: bool = False,
     ) -> None:
         """Raises SettingsError if a key that the mode needs is missing.
 
@@ -53,7 +55,7 @@ class IbkrSession:
         """
         self._calendar = calendar
         self._told_hours: set[str] = set()
-        self.terms: Terms = terms_of(settings, timings)
+        self.terms: Terms = replace(terms_of(settings, timings), only_asks=only_asks)
         self._sink = sink
         self._clock = clock
         self._keep = Kept(sink, clock)

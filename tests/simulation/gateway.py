@@ -42,8 +42,11 @@ _NOTES = (10349, 399, 2109, 161, 10147, 10148, 104, 105, 201, 2102)
 class GatewayBroker:
     """Implements engine.ports.Broker."""
 
-    def __init__(self, exchange: SimulatedExchange, rng: random.Random) -> None:
-        self.exchange = exchange
+    def __init__(
+        self, exchange: SimulatedExchange, rng: random.Random, twins: random.Random | None = None
+    ) -> None:
+        """`twins`: some changes leave two orders, by this luck."""
+        self.exchange, self.twins = exchange, twins
         self.executed: dict[str, Executed] = {}  # the true history, newest revisions
         self.busted: set[InstrumentId] = set()
         self.calm = False
@@ -146,7 +149,8 @@ class GatewayBroker:
             self._send_cancel(order_id)
 
     def _send_cancel(self, order_id: OrderId) -> None:
-        placed, luck = self._placed.get(order_id), self._luck()
+        found, luck = changes.all_of(self, order_id), self._luck()
+        placed = next((one for one in found if one.is_open), found[-1] if found else None)
         if placed is None:
             self.look_up(order_id)
         elif luck < 0.1:
@@ -154,7 +158,7 @@ class GatewayBroker:
         elif luck < 0.2:
             self._say(self._error(placed, self._rng.choice((161, 10147, 10148))))
         else:
-            self._happen(self.exchange.cancel(order_id, self._now()))
+            self._happen(self.exchange.cancel(placed.order.order_id, self._now()))
 
     def preview(self, order: Order) -> None:
         """Say nothing: its costs are those of the settings, and it knows no margin."""
@@ -189,13 +193,13 @@ class GatewayBroker:
         if self._luck() < 0.05:
             self.look_up(order_id)  # a query failed: again
             return
-        placed = self._placed.get(order_id)
-        if placed is not None:
+        found = changes.all_of(self, order_id)
+        for placed in found:
             self._hear(*self._whole(placed))
         if trace.signs != before or trace.is_done:
             self._looked(trace)
             return
-        if placed is None and not self._is_under_way:
+        if not found and not self._is_under_way:
             self._translator.closed(order_id)
             self._report(rp.NotFound(order_id=order_id))
             return
@@ -247,7 +251,7 @@ class GatewayBroker:
             if placed.is_open:
                 order = placed.order
                 yield BrokerOrder(
-                    order_ref=order.order_ref,
+                    order_ref=placed.ref,
                     instrument=order.instrument,
                     remaining=order.quantity - placed.filled,
                     perm_id=placed.perm_id,
@@ -295,7 +299,7 @@ class GatewayBroker:
             case rp.Canceled() | rp.Expired():
                 placed.status = "Cancelled"
                 if isinstance(report, rp.Expired):
-                    self._expired.add(placed.order.order_id)
+                    self._expired.add(changes.owner_of(placed))
                 yield self._status(placed)
                 yield self._error(placed, 202)
             case rp.Rejected():
@@ -343,7 +347,7 @@ class GatewayBroker:
             order_id=address,
             client_id=client,
             perm_id=placed.perm_id,
-            order_ref=order.order_ref,
+            order_ref=placed.ref,
             account=ACCOUNT,
             contract=ContractKey(con_id=1, symbol=symbol_of(order.instrument)),
             action=order.side.value,
@@ -375,7 +379,7 @@ class GatewayBroker:
             order_id=address,
             client_id=client,
             perm_id=placed.perm_id,
-            order_ref=order.order_ref,
+            order_ref=placed.ref,
             account=ACCOUNT,
             contract=ContractKey(con_id=1, symbol=symbol_of(order.instrument)),
             side="BOT" if order.side.sign > 0 else "SLD",
@@ -400,7 +404,7 @@ class GatewayBroker:
         if not placed.is_open:
             yield said.CompletedOrder(
                 perm_id=placed.perm_id,
-                order_ref=placed.order.order_ref,
+                order_ref=placed.ref,
                 account=ACCOUNT,
                 contract=ContractKey(con_id=1, symbol=symbol_of(placed.order.instrument)),
                 status=placed.status,
@@ -570,3 +574,10 @@ class GatewayBroker:
             self._all_executions()
             for trace in translator.living():
                 self.look_up(trace.order.order_id)
+            if self.twins is not None:
+                self._poll()
+
+    def _poll(self) -> None:
+        """All open orders are shown, also those whose rows have ended."""
+        for placed in [one for one in self._placed.values() if one.is_open]:
+            self._hear(*self._shown(placed))

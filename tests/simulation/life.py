@@ -88,9 +88,14 @@ class World:
         self.sent: Counter[str] = Counter()
         self.outcome = Outcome()
         self.context = made.context(of, 0, None)
-        kind = GatewayBroker if of.gateway else FarBroker
-        self.far = kind(self._exchange(), self.rng) if of.far else None
+        self.far = self._far() if of.far else None
         self._kills = list(kills)
+
+    def _far(self) -> FarBroker | GatewayBroker:
+        if not self.of.gateway:
+            return FarBroker(self._exchange(), self.rng)
+        twins = random.Random(f"twins {self.of.seed}") if self.of.twins else None
+        return GatewayBroker(self._exchange(), self.rng, twins)
 
     @property
     def busted(self) -> set[InstrumentId]:

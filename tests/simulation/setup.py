@@ -53,6 +53,7 @@ class Setup:
     requests: int
     changes: int  # of working orders, by a person
     gateway: bool  # the far one speaks as Interactive Brokers does, and has its faults
+    twins: bool  # a change may leave two orders of one reference at it
     on_disk: bool  # a real database instead of memory
     dry_run: bool
     raises: frozenset[date]  # days on which the first strategy has a defect
@@ -112,6 +113,7 @@ def setup(seed: int) -> Setup:
         requests=requests,
         changes=changes,
         gateway=gateway,
+        twins=gateway and seed // 7 % 5 > 2,  # no kept seed of before
         on_disk=kind < 0.04,
         dry_run=rng.random() < 0.04,
         raises=frozenset(rng.sample(made.days, 30 if rng.random() < 0.1 else 0)),

@@ -255,9 +255,7 @@ class IbkrBroker:
 
     def cancel(self, order_id: OrderId) -> None:
         """Ask for a cancel; without a link it waits for the next one."""
-        trace = self.translator.traces.get(order_id)
-        if trace is None:
-            raise BrokerError(f"{order_id} is not known here")
+        trace = self.translator.trace_of(order_id)
         self.watch.cancels(order_id)
         self.translator.canceling(order_id)
         if self.is_live:
@@ -279,9 +277,7 @@ class IbkrBroker:
 
         The fields are made anew from our own order: what the broker has filled in is not sent back.
         """
-        trace = self.translator.traces.get(order.order_id)
-        if trace is None:
-            raise BrokerError(f"{order.order_id} is not known here")
+        trace = self.translator.trace_of(order.order_id)
         looked = self._clock.monotonic()
         try:
             fields = self._changeable(trace, order)
@@ -301,9 +297,7 @@ class IbkrBroker:
 
     def look_up(self, order_id: OrderId) -> None:
         """Find out what became of an order; without a link the next one is asked anyway."""
-        trace = self.translator.traces.get(order_id)
-        if trace is None:
-            raise BrokerError(f"{order_id} is not known here")
+        trace = self.translator.trace_of(order_id)
         if self.is_live:
             self._spawn(f"look-up {trace.order.order_ref}", self.watch.look_up(trace))
 
@@ -444,7 +438,8 @@ class IbkrBroker:
             _log.info("look up %s: %s", wish.order_id, wish.why)
             self.look_up(wish.order_id)
         elif isinstance(wish, AskCancel):
-            self.send_cancel(self.translator.traces[wish.order_id])
+            if not self.terms.only_asks:
+                self.send_cancel(self.translator.traces[wish.order_id])
         elif isinstance(wish, AskCost):
             trace = self.translator.traces[wish.order_id]
             self._spawn(f"cost of {trace.order.order_ref}", self._infer(trace))

@@ -2,7 +2,7 @@
 
 An order of ours ends when all that are known of them have ended. One of an earlier connection
 has no status until it is shown again, and counts as working; what an answered look-up does not
-show has gone. What works on beside an end is canceled: no row of ours wants it any more.
+show has gone. What works on beside or after an end is canceled: no row of ours wants it any more.
 """
 
 from collections.abc import Sequence
@@ -53,9 +53,14 @@ def forget_unseen(trace: Trace) -> bool:
 
 
 def left_over(trace: Trace, perm_id: int, status: str) -> Sequence[Out]:
-    """One that is shown working although the order has ended is canceled."""
+    """One that is shown working although the order has ended is canceled.
+
+    Of an only one that may be an echo of before its end, unless nothing of before can come.
+    """
     known = trace.incarnations
-    if status not in ALIVE or len(known) < 2 or known.get(perm_id) != status:
+    if status not in ALIVE or known.get(perm_id) != status:
+        return ()
+    if len(known) < 2 and not trace.is_past:
         return ()
     text = f"{trace.order.order_ref} has ended, and lives at the broker as permId {perm_id}"
     return (Alarm("two_incarnations", text), AskCancel(trace.order.order_id))

@@ -94,6 +94,7 @@ class Terms:
     reset_region: str = "north_america"
     allow_delayed: bool = False
     dry_run: bool = False  # nothing is sent to work, whoever asks
+    only_asks: bool = False  # a comparison without an engine: nothing at all is sent
     speed: float = 1  # of a practice gateway's clock
     timings: Timings = field(default_factory=Timings)
 

@@ -93,6 +93,7 @@ class Trace:
     is_held: bool = False
     told_held: bool = False  # the last that was said of it
     is_done: bool = False  # an end was reported, or our own row has ended
+    is_past: bool = False  # and nothing that is heard now was said before that
     touched_at: datetime | None = None
 
     @property

@@ -45,6 +45,7 @@ from engine.domain.fill import INFERRED, Fill, root_of
 from engine.domain.ids import ExecId, OrderId
 from engine.domain.money import ZERO
 from engine.domain.order import DONE, Order, TimeInForce, WorkingOrder
+from engine.errors import BrokerError
 
 _R = Reaction
 _ALIVE = incarnations.ALIVE
@@ -105,6 +106,7 @@ class Translator:
         for row in rows:
             trace = self._learn(row.order)
             trace.is_done = row.status in DONE
+            trace.is_past = trace.is_done and row.sent
             trace.was_heard = row.perm_id != 0 or row.accepted_at is not None or row.filled > 0
             trace.is_canceling = row.canceling
             trace.wanted = row.changing or row.refused  # a slow gateway takes it yet
@@ -139,6 +141,7 @@ class Translator:
             if trace.is_changing:
                 self.settles(trace, "the link was lost before an answer")
             trace.was_inactive = False
+            trace.is_past = trace.is_done
             if not trace.is_done:
                 trace.status = ""
 
@@ -182,7 +185,7 @@ class Translator:
         """Nothing of this order is at the broker, and nothing will come."""
         trace = self.traces.get(order_id)
         if trace is not None:
-            trace.is_done = True
+            trace.is_done = trace.is_past = True
 
     def unanswered(self) -> list[Trace]:
         """Return orders that were sent and of which nothing was heard."""
@@ -195,6 +198,13 @@ class Translator:
     def living(self) -> list[Trace]:
         """Return our orders that may work at the broker."""
         return [trace for trace in self.traces.values() if not trace.is_done]
+
+    def trace_of(self, order_id: OrderId) -> Trace:
+        """Return what is known of our order; BrokerError if it is none."""
+        trace = self.traces.get(order_id)
+        if trace is None:
+            raise BrokerError(f"{order_id} is not known here")
+        return trace
 
     def owner_of(self, order_ref: str, perm_id: int = 0) -> Trace | None:
         """Return our order with a reference or permId."""

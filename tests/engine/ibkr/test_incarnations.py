@@ -102,6 +102,38 @@ def test_what_works_on_beside_an_end_is_canceled() -> None:
     assert AskCancel(MINE.order_id) not in tell(made, word(NEW, "Submitted"))  # an echo
 
 
+def over(how: str) -> Translator:
+    """An order that has ended: in the journal, before a new connection, or by never arriving."""
+    made = telling(MINE)
+    if how == "never arrived":
+        made.closed(MINE.order_id)
+        return made
+    core = through([MINE], [shown(MINE, 1, "Submitted", OLD), executed(MINE, 1, 1, 100, "50")])
+    if how == "restart":
+        made = Translator("DU0000001", 17)
+        made.restore([core.row(MINE)], core.state.fills.values())
+        return made
+    tell(made, shown(MINE, 1, "Submitted", OLD), executed(MINE, 1, 1, 100, "50"))
+    made.begin_epoch()
+    return made
+
+
+@pytest.mark.parametrize("how", ["restart", "connection", "never arrived"])
+def test_the_only_one_that_is_shown_working_after_the_end_is_canceled(how: str) -> None:
+    made = over(how)
+    assert AskCancel(MINE.order_id) in tell(
+        made, shown(MINE, 7, "Submitted", OLD), word(OLD, "Submitted")
+    )
+    assert made.traces[MINE.order_id].living_addresses == [7]
+
+
+def test_an_echo_of_before_the_last_fill_cancels_nothing() -> None:
+    made = telling(MINE)
+    tell(made, executed(MINE, 1, 1, 100, "50"))
+    echo = tell(made, shown(MINE, 1, "Submitted", OLD), word(OLD, "Submitted"))
+    assert AskCancel(MINE.order_id) not in echo
+
+
 def test_both_fill_each_is_booked_once_and_too_much_is_told() -> None:
     core, made = Core(), twice()
     core.send(MINE, 1)
