@@ -21,55 +21,48 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="gateway")
 
 
+def _file(says: str, kind: str = "FILE") -> Any:
+    return typer.Option(metavar=kind, readable=False, help=says)
+
+
+def _number(name: str, says: str, at_least: int | None = None, at_most: int | None = None) -> Any:
+    return typer.Option(name, metavar="N", parser=whole(at_least, at_most), help=says)
+
+
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="A loopback address.")]
+Speed = Annotated[float, typer.Option(min=0, help="Market seconds a second; 0: stepped.")]
+Start = Annotated[
+    str | None, typer.Option(metavar="INSTANT", help="2026-11-20T14:30:00Z; else now.")
+]
+Port = Annotated[int, _number("--port", "0 takes a free one.", 0, 65535)]
+ControlPort = Annotated[int, _number("--control-port", "0 takes a free one.", 0, 65535)]
+RunningPort = Annotated[
+    int | None, _number("--control-port", "Else that of the running gateway.", 1, 65535)
+]
+Seed = Annotated[int, _number("--seed", "The same seed, the same market.")]
+Version = Annotated[int, _number("--server-version", "The highest spoken.", 151, 178)]
+Master = Annotated[int | None, _number("--master-client", "Hears of all orders.")]
+
+
 @app.callback()
 def gateway(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(metavar="PORT", parser=whole(0, 65535), help="0 takes a free one.")
-    ] = 4102,
+    host: Host = "127.0.0.1",
+    port: Port = 4102,
     account: Annotated[str, typer.Option(help="The one account.")] = "DU0000001",
     cash: Annotated[str, typer.Option(metavar="USD", help="What it begins with.")] = "100000",
-    seed: Annotated[
-        int, typer.Option(metavar="N", parser=whole(), help="The same seed, the same market.")
-    ] = 7,
-    speed: Annotated[float, typer.Option(min=0, help="Market seconds a second; 0: stepped.")] = 1.0,
-    start: Annotated[
-        str | None, typer.Option(metavar="INSTANT", help="2026-11-20T14:30:00Z; else now.")
-    ] = None,
-    server_version: Annotated[
-        int, typer.Option(metavar="N", parser=whole(151, 178), help="The highest spoken.")
-    ] = 178,
-    master: Annotated[
-        int | None,
-        typer.Option("--master-client", metavar="ID", parser=whole(), help="Hears of all orders."),
-    ] = None,
-    bars: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", readable=False, help="Recorded daily bars, <SYMBOL>.csv."),
-    ] = None,
-    script: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", readable=False, help="Quotes in time: at,symbol,bid,ask,last."
-        ),
-    ] = None,
-    faults: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", readable=False, help="A fault script, TOML with [[fault]]."),
-    ] = None,
-    control_port: Annotated[
-        int, typer.Option(metavar="PORT", parser=whole(0, 65535), help="0 takes a free one.")
-    ] = 0,
-    state: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", readable=False, help="Orders and account are kept here."),
-    ] = None,
+    seed: Seed = 7,
+    speed: Speed = 1.0,
+    start: Start = None,
+    server_version: Version = 178,
+    master: Master = None,
+    bars: Annotated[Path | None, _file("Recorded daily bars, <SYMBOL>.csv.", "DIR")] = None,
+    script: Annotated[Path | None, _file("Quotes in time: at,symbol,bid,ask,last.")] = None,
+    faults: Annotated[Path | None, _file("A fault script, TOML with [[fault]].")] = None,
+    control_port: ControlPort = 0,
+    state: Annotated[Path | None, _file("Orders and account are kept here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No line per client.")] = False,
-    json_log: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", readable=False, help="Every frame, readable, one a line."),
-    ] = None,
+    json_log: Annotated[Path | None, _file("Every frame, readable, one a line.")] = None,
     as_json: Json = False,
     db: Db = None,
     config: Config = None,
@@ -112,12 +105,7 @@ def fault(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="K=V…", help="Parameters, trigger, filters.")
     ] = None,
-    control_port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT", parser=whole(1, 65535), help="Else that of the running gateway."
-        ),
-    ] = None,
+    control_port: RunningPort = None,
     as_json: Json = False,
     db: Db = None,
     config: Config = None,
