@@ -17,6 +17,6 @@ steering     from a key press to a request: arming, guard, questions
 reader, source, view   the reading thread, what it reads, what a screen knows at one moment
 format, sentence, explanation   values, events and chains in words
 layout, theme, notices   where panes are, colors by meaning, what the message line says
-terminal, decoder   what the terminal needs before, and gets back after
+terminal, keyboard   what the terminal needs before, and gets back after
 screens, panes, widgets, dialogs   what is on the screen, from large to small
 """

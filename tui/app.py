@@ -114,9 +114,6 @@ def _fit_for_a_screen() -> bool:
         return False
     gc.disable()  # until the first paint: what is made for it stays
     terminal.prepare(os.environ)
-    from tui.decoder import forgive_bad_bytes
-
-    forgive_bad_bytes()
     return True
 
 

@@ -325,6 +325,7 @@ def clip(text: Shown, width: int) -> Shown:
     return Shown("".join(kept) + "…")
 
 
+@lru_cache(maxsize=4096)
 def fit(text: Shown, width: int, *, right: bool = False) -> Shown:
     """Return text of exactly `width` terminal cells."""
     text = clip(text, width)

@@ -36,6 +36,7 @@ from tui import terminal
 from tui.actions import use_keys
 from tui.dialogs.confirm import Question
 from tui.format import Shown, safe, say, show_zone
+from tui.keyboard import Keyboard
 from tui.messages import Changed, Said
 from tui.notices import engine_end, messages
 from tui.reader import Reader, Source
@@ -170,6 +171,10 @@ class Shell(App[None], inherit_bindings=False):
         Lines.ascii_only = self.options.ascii_only
         Table.may_flash = self.options.flash
 
+    def get_driver_class(self) -> type[Driver]:
+        """The terminal's driver with our thread that reads keys."""
+        return Keyboard
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The style sheet's variables, for themes that are not ours."""
         return DEFAULTS
@@ -269,6 +274,7 @@ class Shell(App[None], inherit_bindings=False):
         self._painted_at = monotonic()
         self.dashboard.armed = self.arming.shown
         self.dashboard.paint_frame(self.notices())
+        self.dashboard.paint_now()
 
     def notices(self) -> list[Span]:
         """Return what the message line has to say now, the most important first."""

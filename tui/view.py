@@ -4,7 +4,7 @@ A `Reading` is never confused with a failed one: `rows` is None until something 
 failure keeps the old rows and says why, and an empty tuple means known to be empty.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -75,6 +75,28 @@ class View:
     def __getitem__(self, topic: str) -> Reading:
         """Return a topic's reading, unread if it was not asked for."""
         return self.readings.get(topic, NOTHING)
+
+
+def looks_alike(topics: Iterable[str], before: View, after: View) -> bool:
+    """Say whether a view shows the same of some topics, and of the time: ages count in seconds."""
+    if _second(before.moment) != _second(after.moment):
+        return False
+    return all(_alike(topic, before[topic], after[topic]) for topic in topics)
+
+
+def _second(moment: Moment) -> tuple[object, ...]:
+    clock = None if moment.clock is None else int(moment.clock.timestamp())
+    return int(moment.wall.timestamp()), clock, moment.session_date
+
+
+def _alike(topic: str, before: Reading, after: Reading) -> bool:
+    if before is after:
+        return True
+    if before.failed or after.failed or before.part != after.part:
+        return False
+    if topic == "beat" and before.rows and after.rows:  # what stands beside it moves all the time
+        return bool(before.rows[0]["wall_at"] == after.rows[0]["wall_at"])
+    return before.rows == after.rows
 
 
 def instant(row: Row, name: str) -> datetime | None:

@@ -144,13 +144,17 @@ def equities(db: sqlite3.Connection, session_id: str, held: list[Row]) -> dict[s
 
 def orders(db: sqlite3.Connection, _: str, book: str) -> list[Row]:
     """Every working order, and the newest others."""
-    return _all(
+    newest = _all(
+        db, "SELECT * FROM v_orders WHERE book = ? ORDER BY seq DESC LIMIT ?", book, LIMIT
+    )
+    if len(newest) < LIMIT:
+        return newest
+    return newest + _all(
         db,
-        f"SELECT * FROM v_orders WHERE book = ?1 AND status IN ({WORKING}) "  # noqa: S608
-        "UNION SELECT * FROM (SELECT * FROM v_orders WHERE book = ?1 ORDER BY seq DESC LIMIT ?2) "
-        "ORDER BY seq DESC",
+        f"SELECT * FROM v_orders WHERE book = ? AND status IN ({WORKING}) "  # noqa: S608
+        "AND seq < ? ORDER BY seq DESC",
         book,
-        LIMIT,
+        newest[-1]["seq"],
     )
 
 

@@ -16,6 +16,7 @@ from engine.domain.snapshot import Holding
 from engine.errors import DatabaseUnusable, SettingsError
 from storage.connect import open_reader
 from storage.queries.chain import explain, resolve
+from storage.queries.fetch import fetch
 from storage.queries.listing import find_session, latest_session, rows
 from storage.queries.status import status
 from storage.watch import EVERYTHING, LATEST, MANY, Watch
@@ -320,3 +321,14 @@ async def test_reading_beside_the_writer_sees_whole_units(tmp_path: Path) -> Non
         await journal.commit()
         assert rows(db, "sessions")[0]["state"] == "STARTING"
         db.close()
+
+
+async def test_text_with_a_flipped_bit_is_read_with_replacement_marks(tmp_path: Path) -> None:
+    async with await open_journal(tmp_path / "a.db"):
+        pass
+    db = open_reader(tmp_path / "a.db")
+    sound, broken = "SELECT 'sound' AS text, ? AS n", "SELECT CAST(x'61ff62' AS TEXT) AS text"
+    assert fetch(db, broken) == [{"text": "a\ufffdb"}]
+    assert fetch(db, sound, 1) == [{"text": "sound", "n": 1}]
+    assert db.execute(broken).fetchone()["text"] == "a\ufffdb"  # the connection is as it was
+    db.close()

@@ -15,7 +15,8 @@ from textual.strip import Strip
 
 from tests.tui.screens import application, press, ready, seeded, settled
 from tui.actions import PANES
-from tui.widgets.cells import BRIDGE, Cropped, Sparing, changed
+from tui.widgets.cells import BRIDGE, Cropped, changed
+from tui.widgets.sparing import Sparing
 
 WIDTH = 40
 INKS = (None, Style(color="#ff0000"), Style(bold=True, color="#00ff00", bgcolor="#101010"))

@@ -139,6 +139,8 @@ class OrdersPane(LongPane):
     def __init__(self) -> None:
         super().__init__()
         self.only = ""  # working, UNKNOWN, or all
+        self._quotes: tuple[Row, ...] | None = None
+        self._prices: dict[str, float] = {}  # what those quotes say
 
     @property
     def long(self) -> bool:
@@ -165,11 +167,14 @@ class OrdersPane(LongPane):
         if not is_working(row):
             return row
         session = view["session"].first() or {}
-        quotes = {q["instrument"]: q["price"] for q in view["quotes"].rows or ()}
+        quotes = view["quotes"].rows
+        if quotes is not self._quotes:
+            self._quotes = quotes
+            self._prices = {quote["instrument"]: quote["price"] for quote in quotes or ()}
         doubt = session.get("link") not in (None, "LIVE") and row["status"] != "APPROVED"
         return {
             **row,
-            "last": quotes.get(row["instrument"]),
+            "last": self._prices.get(row["instrument"]),
             "in_doubt": doubt,
             "recorded_clock": session.get("recorded_clock"),
         }

@@ -197,18 +197,12 @@ class PositionsPane(Pane):
         """Title, then the totals of each currency: they stay while rows scroll."""
         if self.view is None or self.detail_of is not None or not self.keys:
             return super().heading()
-        rows = [row for _, row in self.shown_rows()]
-        currencies = sorted({currency_of(row) for row in rows})
-        return (
-            *super().heading(),
-            *(
-                totals_line(
-                    name, [r for r in rows if currency_of(r) == name], self.view.moment,
-                    columns_for(self.columns, self.size.width),
-                )
-                for name in currencies
-            ),
-        )  # fmt: skip
+        moment, columns = self.view.moment, columns_for(self.columns, self.size.width)
+        of: dict[str, list[Row]] = {}
+        for _, row in self.shown_rows():
+            of.setdefault(currency_of(row), []).append(row)
+        totals = [totals_line(name, rows, moment, columns) for name, rows in sorted(of.items())]
+        return (*super().heading(), *totals)
 
     def empty_text(self, view: View) -> Shown:
         """Known to be flat."""
@@ -314,10 +308,11 @@ def totals_line(
     """Return sums under their columns; one with an unknown part is `·` and names how many."""
     total: dict[str, float | None] = {}
     unknown = 0
+    priced = [row for row in rows if not expired(row, moment)]
     for field in SUMMED:
-        values = [r["realized_pnl"] if field == "realized_pnl" else valued(r, moment, field)
-                  for r in rows]  # fmt: skip
-        missing = sum(1 for value in values if value is None)
+        known = rows if field == "realized_pnl" else priced
+        values = [row.get(field) for row in known]
+        missing = len(rows) - len(known) + values.count(None)
         if field == "unrealized_pnl":
             unknown = missing
         total[field] = None if missing else sum(float(v) for v in values if v is not None)

@@ -34,11 +34,12 @@ from tui.panes.regime import RegimeCard, RegimePane
 from tui.panes.sessions import SessionsPane
 from tui.panes.signals import SignalsPane
 from tui.screens.help import HelpPane
+from tui.source import ALWAYS, page_name
 from tui.verbs import Choice
-from tui.view import Moment, View, Wanted
-from tui.widgets.cells import Sparing
+from tui.view import Moment, View, Wanted, looks_alike
 from tui.widgets.entry import Entry, EntryLine
 from tui.widgets.lines import INK_CLASSES, Line, Span, line
+from tui.widgets.sparing import Sparing
 from tui.widgets.status import Footer, MessageLine, StatusLine, Strip
 
 FRAME_TOPICS = frozenset({"session", "beat", "trading", "counts", "reconciliation", "readings"})
@@ -115,10 +116,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             topics.add(self.sought)
         for name in self.shown:
             pane = self.panes[name]
-            topics.update(pane.topics)
-            if pane.chain_of is not None:
-                topics.add("explain:" + pane.chain_of)
-            topics.update(pane.more_topics)
+            topics |= _topics_of(pane)
             if pane.window is not None:
                 topics.add(pane.window)
         return frozenset(topics)
@@ -258,8 +256,23 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self.confirm.refresh_lines()
             return
         for name in self.shown:
-            self.panes[name].show(view)
+            pane = self.panes[name]
+            topics = FRAME_TOPICS | ALWAYS | _topics_of(pane)
+            if pane.window is not None:
+                topics |= {page_name(pane.window)}
+            if pane.view is None or not looks_alike(topics, pane.view, view):
+                pane.show(view)
         self.confirm.refresh_lines()
+
+    def paint_now(self) -> None:
+        """Send what was marked at once: the library's own timer wakes up twice for it.
+
+        A new layout, and what comes with it, is the library's.
+        """
+        another = self._layout_required or self._scroll_required or self._repaint_required
+        if self._dirty_widgets and not another and self.is_current and self.app.is_running:
+            self._compositor.update_widgets(self._dirty_widgets)
+            self._compositor_refresh()
 
     def freeze(self) -> None:
         """Let the panes stand still for a while."""
@@ -310,3 +323,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.keys.show(footer(keys, read_only=self.read_only))
         if messages is not None:
             self.message.show(messages)
+
+
+def _topics_of(pane: Pane) -> frozenset[str]:
+    """Return the readings that a pane needs now."""
+    chain = () if pane.chain_of is None else ("explain:" + pane.chain_of,)
+    return pane.more_topics.union(pane.topics, chain)

@@ -2,21 +2,20 @@
 
 A line of 120 cells costs 700 bytes, the two digits of a clock on it 60. `changed` finds the
 runs of cells that differ; `Cropped` sends those runs and nothing left of them, where the
-library sends a widget's line from its left edge (its own note there says "TODO: crop"). `Sparing`
-renders the widgets and lines in which something changed; the library renders all that stands
-between the first and the last of them, which a clock at the top makes the whole screen.
+library sends a widget's line from its left edge (its own note there says "TODO: crop").
 """
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import count
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.control import Control
+from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate, Compositor
-from textual.geometry import Region
+from textual._compositor import ChopsUpdate
 from textual.strip import Strip
 
 BRIDGE = 12
@@ -27,12 +26,12 @@ _Cell = tuple[str, Style | None, int]  # character, style, which cell of the cha
 
 def changed(old: Strip, new: Strip) -> list[tuple[int, int]]:
     """Return the runs of cells, as half-open ranges, in which two strips differ."""
-    before, after = _cells(old), _cells(new)
-    if len(before) != len(after):
-        return [(0, len(after))]
+    if old.cell_length != new.cell_length:
+        return [(0, new.cell_length)]
+    was, now, first = _differing(list(old), list(new))
     runs: list[tuple[int, int]] = []
-    for x, (was, now) in enumerate(zip(before, after, strict=True)):
-        if was == now:
+    for x, before, after in zip(count(first), _cells(was), _cells(now), strict=False):
+        if before == after:
             continue
         if runs and x - runs[-1][1] < BRIDGE:
             runs[-1] = (runs[-1][0], x + 1)
@@ -41,9 +40,24 @@ def changed(old: Strip, new: Strip) -> list[tuple[int, int]]:
     return runs
 
 
-def _cells(strip: Strip) -> list[_Cell]:
+def _differing(old: list[Segment], new: list[Segment]) -> tuple[list[Segment], list[Segment], int]:
+    """Return two lines of one width without the pieces that both begin and end with.
+
+    And at which cell they differ then.
+    """
+    shorter, first = min(len(old), len(new)), 0
+    while first < shorter and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < shorter - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    x = sum(segment.cell_length for segment in new[:first])
+    return old[first : len(old) - last], new[first : len(new) - last], x
+
+
+def _cells(segments: Iterable[Segment]) -> list[_Cell]:
     cells: list[_Cell] = []
-    for text, style, _ in strip:
+    for text, style, _ in segments:
         if text.isascii():
             cells += [(letter, style, 0) for letter in text]
             continue
@@ -73,36 +87,6 @@ class Cropped(ChopsUpdate):
                         worn = codes
                     sequences.append(text)
         return "".join([*sequences, "\x1b[0m"] if worn else sequences)
-
-
-class Sparing(Compositor):
-    """Renders for a partial update what is in its dirty regions, and nothing between them."""
-
-    _dirty: tuple[Region, ...] = ()
-
-    def render_partial_update(self) -> ChopsUpdate | None:
-        """Return the update, None if there is none."""
-        self._dirty = tuple(self._dirty_regions)
-        try:
-            return super().render_partial_update()
-        finally:
-            self._dirty = ()
-
-    def _get_renders(
-        self, crop: Region | None = None
-    ) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        if not self._dirty:
-            yield from super()._get_renders(crop)
-            return
-        for widget, (region, clip) in self.visible_widgets.items():
-            seen = region.intersection(clip)
-            dirty = [each for each in self._dirty if each.overlaps(seen)]
-            if not dirty:
-                continue
-            top = max(seen.y, min(each.y for each in dirty))
-            bottom = min(seen.bottom, max(each.bottom for each in dirty))
-            lines = Region(seen.x, top, seen.width, bottom - top)
-            yield region, lines, widget.render_lines(lines.translate(-region.offset))
 
 
 @lru_cache(maxsize=1024)

@@ -48,6 +48,13 @@ class Flashes:
         found = self._now.get(key)
         return None if found is None else found[0]
 
+    @property
+    def left_s(self) -> float | None:
+        """Until the next one is over, None if nothing stands out."""
+        if not self._now:
+            return None
+        return max(0.0, min(until for _, until in self._now.values()) - monotonic())
+
     def over(self) -> list[str]:
         """The rows in which a flash just ended."""
         now = monotonic()

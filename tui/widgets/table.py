@@ -14,6 +14,7 @@ The order is static: prices never move rows. A chosen sorting is worked out anew
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 
 from textual.events import Resize
@@ -36,7 +37,7 @@ PLUS_PLUS_WIDTH = 200
 FLASH_MARKS = {1: "▲", -1: "▼", 0: " "}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Column:
     """One column: what it is called, how wide it is, what it shows and in which ink."""
 
@@ -59,14 +60,15 @@ def column_differs(column: Column, before: Row, after: Row, moment: Moment | Non
     return moment is not None and column.show(before, moment) != column.show(after, moment)
 
 
-def columns_for(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
+@lru_cache(maxsize=256)
+def columns_for(columns: tuple[Column, ...], width: int) -> tuple[tuple[Column, int], ...]:
     """Return the columns of a pane `width` cells wide, each with its width.
 
     Whole columns from the left as far as they fit; the last growing one takes the rest.
     """
     level = (width >= PLUS_WIDTH) + (width >= PLUS_PLUS_WIDTH)
     if width < SLIM_WIDTH and any(c.slim for c in columns):
-        columns = [c for c in columns if c.slim]
+        columns = tuple(c for c in columns if c.slim)
     room = width - 2
     chosen: list[tuple[Column, int]] = []
     for column in sorted((c for c in columns if c.level <= level), key=lambda c: c.level):
@@ -124,6 +126,7 @@ class Table(Lines, can_focus=True):
         self._flushed_at = 0.0
         self._pending: Timer | None = None
         self._flashes = Flashes()
+        self._flash_ends: Timer | None = None
 
     # -- content ---------------------------------------------------------------------------
 
@@ -271,14 +274,13 @@ class Table(Lines, can_focus=True):
         self._scroll_into_view(room)
         shown = self._keys[self._top : self._top + room]
         below = len(self._keys) > self._top + room
-        body = [
-            self._row_line(
-                key,
-                columns,
-                "▲" if self._top and not n else "▼" if below and n == room - 1 else " ",
-            )
-            for n, key in enumerate(shown)
-        ]
+        spans = self._spans_of(shown, columns)
+        used = sum(size for _, size in columns) + len(columns) - 1
+        gap = " " * (width - 2 - used)
+        body: list[Line] = []
+        for n, key in enumerate(shown):
+            mark = "▲" if self._top and not n else "▼" if below and n == room - 1 else " "
+            body.append(self._row_line(key, spans[n], Span(Shown(gap + mark), "quiet")))
         return (head + body)[:height]
 
     def _labels(self, columns: tuple[tuple["Column", int], ...]) -> Line:
@@ -305,27 +307,33 @@ class Table(Lines, can_focus=True):
         if at >= self._top + room:
             self._top = at - room + 1
 
-    def _row_line(self, key: str, columns: tuple[tuple[Column, int], ...], mark: str) -> Line:
-        row, moment = self._rows[key], self.moment
+    def _spans_of(
+        self, keys: Sequence[str], columns: tuple[tuple[Column, int], ...]
+    ) -> list[tuple[Span, ...]]:
+        """Return the cells of rows: those of a row that is as it was, from this second, as well."""
+        moment = self.moment
         assert moment is not None
-        stamp = (int(moment.wall.timestamp()), moment.clock, columns, zone_name())
-        cached = self._cells.get(key)
-        if cached is not None and cached[1] == stamp and cached[0] == row:
-            spans = cached[2]
-        else:
-            if cached is not None and cached[1][2:] == stamp[2:]:
-                self._flash(key, cached[0], row)
-            spans = self._spans(row, moment, columns, self._flashes.of(key), self._before(key))
-            self._cells[key] = (row, stamp, spans)
+        clock = None if moment.clock is None else int(moment.clock.timestamp())
+        stamp = (int(moment.wall.timestamp()), clock, columns, zone_name())
+        found: list[tuple[Span, ...]] = []
+        for key in keys:
+            row, cached = self._rows[key], self._cells.get(key)
+            if cached is None or cached[1] != stamp or cached[0] != row:
+                if cached is not None and cached[1][2:] == stamp[2:]:
+                    self._flash(key, cached[0], row)
+                spans = self._spans(row, moment, columns, self._flashes.of(key), self._before(key))
+                cached = self._cells[key] = (row, stamp, spans)
+            found.append(cached[2])
+        return found
+
+    def _row_line(self, key: str, spans: tuple[Span, ...], rest: Span) -> Line:
+        row = self._rows[key]
         here = key == self.cursor
-        ink = "plain" if not here else "cursor" if self.has_focus else "plain"
+        ink = "cursor" if here and self.has_focus else "plain"
         if ink == "plain" and self.dims(row):
             ink = "stale"
-        used = sum(size for _, size in columns) + len(columns) - 1
-        gap = " " * (self.size.width - 2 - used)
         sign = ">" if here else "*" if key in self.marks else self._compared_sign(key, row)
-        gutter = Span(Shown(sign))
-        return Line((gutter, *spans, Span(Shown(gap + mark), "quiet")), ink)
+        return Line((Span(Shown(sign)), *spans, rest), ink)
 
     def compare_with(self, rows: dict[str, Row] | None) -> None:
         """Mark what differs from these rows; None ends it."""
@@ -354,12 +362,14 @@ class Table(Lines, can_focus=True):
         if not self.may_flash or self.ascii_only or before is after:
             return
         fields = tuple(column.of for column in self.columns if column.flashes)
-        if self._flashes.changed(key, fields, before, after):
-            self.set_timer(LASTS_S, self._end_flash)
+        if self._flashes.changed(key, fields, before, after) and self._flash_ends is None:
+            self._flash_ends = self.set_timer(LASTS_S, self._end_flash)
 
     def _end_flash(self) -> None:
         for key in self._flashes.over():
             self._cells.pop(key, None)
+        left = self._flashes.left_s
+        self._flash_ends = None if left is None else self.set_timer(left, self._end_flash)
         self.flush()
 
     def _before(self, key: str) -> Row | None:
