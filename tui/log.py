@@ -7,6 +7,8 @@ began and ended, under which settings, and how it failed. Tracebacks carry no lo
 import json
 import logging.handlers
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,14 @@ from engine.runtime.clock import SystemClock
 
 NAME = "pilothouse"
 MEGABYTE = 1_000_000
+HEARD = {
+    "pilothouse": logging.INFO,
+    "ib_insync": logging.WARNING,
+    "eventkit": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
+"""Loggers whose words belong into the file, and from which level; else they would be lost, or
+reach the terminal and tear the screen."""
 
 
 class Log:
@@ -41,13 +51,45 @@ class Log:
         }
         if error is not None:
             line["exception"] = "".join(traceback.format_exception(error)).rstrip("\n")
-        self._handler.emit(logging.makeLogRecord({"msg": json.dumps(line, default=repr)}))
+        self._handler.handle(logging.makeLogRecord({"msg": json.dumps(line, default=repr)}))
+
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """Write down what the engine, the broker's library and the loop say meanwhile."""
+        ear = _Ear(self)
+        before = {name: logging.getLogger(name).level for name in HEARD}
+        for name, level in HEARD.items():
+            logging.getLogger(name).setLevel(level)
+            logging.getLogger(name).addHandler(ear)
+        try:
+            yield
+        finally:
+            for name, level in before.items():
+                logging.getLogger(name).removeHandler(ear)
+                logging.getLogger(name).setLevel(level)
 
     def close(self) -> None:
         """Let go of the file."""
         if self._handler is not None:
             self._handler.close()
             self._handler = None
+
+
+class _Ear(logging.Handler):
+    """What a logger says, as a line of the log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it; a text that does not fit its arguments is written as it is."""
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = str(record.msg)
+        error = record.exc_info[1] if record.exc_info else None
+        self._log.write(text, logger=record.name, level=record.levelname, exc_info=error)
 
 
 def _open(path: Path, max_mb: int, keep: int) -> logging.Handler | None:

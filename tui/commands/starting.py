@@ -161,7 +161,8 @@ def logged(settings: "Settings") -> Iterator[Callable[[int], int]]:
         return code
 
     try:
-        yield ended
+        with log.hearing():
+            yield ended
     except Exception as error:
         log.write("stopped", **run, exc_info=error)
         raise
