@@ -141,8 +141,12 @@ def rebuild(db: sqlite3.Connection) -> sqlite3.Connection:
 def _difference(again: sqlite3.Connection, table: str) -> str:
     """Return how a stored table differs from the one made again, "" if it does not."""
     skipped = _NOT_JOURNALED.get(table, set())
+    # a file that no engine has opened since an upgrade lacks the columns that came with it
+    there = {row[1] for row in again.execute(f"PRAGMA stored.table_info({table})")}
     columns = ", ".join(
-        row[1] for row in again.execute(f"PRAGMA table_info({table})") if row[1] not in skipped
+        row[1]
+        for row in again.execute(f"PRAGMA main.table_info({table})")
+        if row[1] not in skipped and row[1] in there
     )
     stored = f"SELECT {columns} FROM stored.{table}"  # noqa: S608
     made = f"SELECT {columns} FROM main.{table}"  # noqa: S608

@@ -82,13 +82,25 @@ def _slippage(settings: Settings, names: Names) -> Iterator[str]:
 
 
 def _live(settings: Settings) -> Iterator[str]:
-    if settings.run.mode is Mode.LIVE:
-        for key in ("max_order_usd", "max_day_usd"):
-            if getattr(settings.live, key) is None:
-                yield f"live.{key}: missing; mode live needs it, a number of USD above 0"
+    """Mode live with its caps is refused for its other keys first, before port and account."""
+    if settings.run.mode is not Mode.LIVE:
+        return
+    missing = [key for key in ("max_order_usd", "max_day_usd") if not getattr(settings.live, key)]
+    for key in missing:
+        yield f"live.{key}: missing; mode live needs it, a number of USD above 0"
+    if missing:
+        yield from _of_a_broker(settings)
+
+
+def _of_a_broker(settings: Settings) -> Iterator[str]:
+    for key in ("port", "account"):
+        if getattr(settings.ibkr, key) is None:
+            yield f"ibkr.{key}: missing; mode {settings.run.mode.value} needs it"
 
 
 def _ibkr(settings: Settings) -> Iterator[str]:
+    if settings.run.mode is Mode.PAPER:
+        yield from _of_a_broker(settings)
     if settings.run.mode is Mode.LIVE and settings.ibkr.allow_delayed:
         yield "ibkr.allow_delayed = true: mode live decides on live quotes only"
     loopback = settings.ibkr.host in ("127.0.0.1", "localhost", "::1")

@@ -218,7 +218,7 @@ def test_a_clock_that_runs_faster_is_for_practice_alone(
 ) -> None:
     given = {
         "run.mode": mode, "ibkr.account": account, "ibkr.host": host, "ibkr.practice_speed": "60",
-        "live.max_order_usd": "1", "live.max_day_usd": "1",
+        "ibkr.port": "4002", "live.max_order_usd": "1", "live.max_day_usd": "1",
     }  # fmt: skip
     flags = [flag(key, value) for key, value in given.items()]
     if is_allowed:
@@ -231,6 +231,16 @@ def test_live_mode_has_no_default_caps(tmp_path: Path) -> None:
     assert findings(tmp_path, flag("run.mode", "live")) == (
         "live.max_order_usd: missing; mode live needs it, a number of USD above 0",
         "live.max_day_usd: missing; mode live needs it, a number of USD above 0",
+        "ibkr.port: missing; mode live needs it",
+        "ibkr.account: missing; mode live needs it",
+    )
+
+
+def test_mode_paper_has_no_default_port_or_account(tmp_path: Path) -> None:
+    assert findings(tmp_path, flag("run.mode", "paper"), flag("run.capital", "5")) == (
+        "--set run.capital = 5: a number from 100 to 1000000000",
+        "ibkr.port: missing; mode paper needs it",
+        "ibkr.account: missing; mode paper needs it",
     )
 
 

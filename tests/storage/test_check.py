@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,6 +49,22 @@ async def test_a_whole_database_has_no_findings(tmp_path: Path) -> None:
         "pages", "keys", "chain", "tables", "head", "backup",
     ]  # fmt: skip
     assert Finding("tables", "", f"{len(COMPARED)} compared") in found
+
+
+async def test_a_database_of_an_older_schema_is_checked_by_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    await a_day(path)
+    db = sqlite3.connect(path, isolation_level=None)
+    for sql in (
+        "DROP VIEW v_orders",
+        "ALTER TABLE orders DROP COLUMN held",
+        "PRAGMA user_version = 5",
+    ):
+        db.execute(sql)
+    assert all(finding.ok for finding in check(path))
+    db.execute("UPDATE orders SET filled_u = filled_u + 1")
+    db.close()
+    assert "orders" in faults(path)["tables"]
 
 
 def test_every_table_of_a_session_is_compared_or_holds_no_facts(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def here(
 FLAGS = {
     "sessions": "dry_run recorded_clock",
     "regimes": "vol_crush provisional short_history bond_bull",
-    "orders": "is_exit cancel_requested",
+    "orders": "is_exit cancel_requested held",
     "snapshots": "final",
 }
 

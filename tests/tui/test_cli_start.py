@@ -168,6 +168,18 @@ def test_live_is_refused_key_by_key(here: Here) -> None:
     assert paper.code == 2
     assert "ibkr.port: missing" in paper.err
     assert "ibkr.account: missing" in paper.err
+    assert here("config", "check", "--set", "run.mode=paper").code == 2
+    assert here("config", "check", "--set", "run.mode=live", *caps).code == 2
+    assert list(here.folder.iterdir()) == []
+
+
+def test_options_of_recorded_data_are_refused_where_the_broker_gives_it(here: Here) -> None:
+    place = ("--set", "ibkr.port=1", "--set", "ibkr.account=DU0000001")
+    recorded = ("--from", "2016-01-04", "--data", ".", "--pace", "max")
+    refused = here("run", "--no-ui", "--mode", "paper", *place, *recorded)
+    assert refused.code == 2
+    for words in ("--from = 2016-01-04", "--data = .", "--pace = max"):
+        assert f"{words}: in mode paper market and clock are the broker's" in refused.err
     assert list(here.folder.iterdir()) == []
 
 

@@ -47,6 +47,7 @@ def start(
     if not no_ui:
         require_terminal("; use --no-ui to run without a screen")
     loaded = _as_fast_as_it_goes(settings_of(given, config), given, config)
+    _refuse_recorded(loaded, options)
     refuse_modes(loaded, confirmed=confirmed)
     with logged(loaded) as ended:
         if no_ui:
@@ -56,6 +57,28 @@ def start(
         from tui.app import run_app
 
         return ended(run_app(loaded))
+
+
+RECORDED = ("--from", "--to", "--data", "--fill", "--pace")
+
+
+def _refuse_recorded(settings: "Settings", options: Mapping[str, Value]) -> None:
+    """Refuse options of recorded data where the broker gives market and clock (exit 2)."""
+    from engine.domain.session import Mode
+    from engine.errors import SettingsError
+
+    mode = settings.run.mode
+    if mode not in (Mode.PAPER, Mode.LIVE):
+        return
+    given = {name: options.get(name) for name in RECORDED}
+    wrong = [
+        f"{name} = {value}: in mode {mode.value} market and clock are the broker's; "
+        "allowed with mode offline and backtest"
+        for name, value in given.items()
+        if value and (name, value) != ("--pace", "realtime")
+    ]
+    if wrong:
+        raise SettingsError(wrong)
 
 
 def _as_fast_as_it_goes(

@@ -69,11 +69,16 @@ def config_check(
       pilothouse config check
       pilothouse config check --config new.toml
     """
+    from engine.domain.session import Mode
     from engine.strategy import registry
     from engine.strategy.base import contested
     from tui.commands.output import print_json, say
 
     settings = _settings(sets, database, config)
+    if settings.run.mode in (Mode.PAPER, Mode.LIVE):
+        from engine.brokers.ibkr.terms import terms_of
+
+        terms_of(settings)
     known = [name for name in settings.run.strategy if name != "script"]  # its file says what
     warnings: list[str] = []
     if not settings.sessions.share_instruments:
