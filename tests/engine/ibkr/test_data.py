@@ -112,6 +112,18 @@ async def test_a_stream_without_a_subscription_says_so_and_decides_nothing(code:
         await one.until(lambda: refusals(one).get(QQQ) == f"{code} not subscribed")
 
 
+@pytest.mark.parametrize(("allowed", "kind"), [(False, 1), (True, 3)])
+async def test_delayed_data_is_asked_for_only_where_settings_allow_it(
+    *, allowed: bool, kind: int
+) -> None:
+    async with PracticeGateway(seed=7) as gateway, room(gateway, allow_delayed=allowed) as one:
+        asked: list[int] = []
+        one.session._data.ib.client.reqMarketDataType = asked.append
+        one.session.market.watch([QQQ])
+        await quoted(one, QQQ)
+        assert asked == [kind]
+
+
 # -- farms and sessions ------------------------------------------------------------------------
 
 

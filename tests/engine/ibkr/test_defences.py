@@ -12,7 +12,7 @@ import pytest
 
 from engine.brokers.ibkr.broker import IbkrBroker
 from engine.brokers.ibkr.connection import ClientIdInUse
-from engine.brokers.ibkr.said import AccountValue, Commission, Heard, Said
+from engine.brokers.ibkr.said import AccountValue, Commission, Heard, Portfolio, Said
 from engine.brokers.ibkr.terms import Terms
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.wire.answer import answer
@@ -26,12 +26,22 @@ from engine.errors import BrokerError, BrokerUnreachable
 from engine.runtime.clock import SystemClock
 from tests.engine.ibkr.test_faults_over_tcp import LIMIT
 from tests.engine.ibkr.test_over_tcp import core_of, send
-from tests.engine.ibkr.test_translate import MINE, executed, status, tell, telling
+from tests.engine.ibkr.test_translate import (
+    KEY,
+    MINE,
+    error,
+    executed,
+    shown,
+    status,
+    tell,
+    telling,
+)
 from tests.engine.ibkr.wire import FAST, QQQ, D, Desk, desk, terms
 
 _S = OrderStatus
 SPY = stock_id("SPY")
 TWICE = stock_id("TWIN")
+PATIENT = replace(FAST, request=30, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
 SELDOM = replace(FAST, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
 
 
@@ -76,6 +86,30 @@ def test_an_execution_alone_shows_that_the_broker_has_the_order() -> None:
     assert translator.unanswered() == []
 
 
+def test_a_status_that_comes_before_its_order_is_kept_for_it() -> None:
+    translator = telling(MINE)
+    translator.begin_epoch()
+    assert tell(translator, status(MINE, 0, "Submitted", 40, perm=77)) == []
+    tell(translator, shown(MINE, 0, "Submitted", perm=77))
+    assert translator.traces[MINE.order_id].filled == 40
+
+
+def test_a_status_under_another_clients_number_is_not_ours() -> None:
+    translator = telling(MINE)
+    assert tell(translator, replace(status(MINE, 1, "Cancelled", perm=77), client_id=99)) == []
+    assert translator.unanswered()
+
+
+def test_a_rejected_rest_leaves_what_was_filled() -> None:
+    translator = telling(MINE)
+    tell(translator, executed(MINE, 1, 0, 40, "5"), error(1, 201, "no margin"))
+    told = tell(translator, status(MINE, 1, "Inactive", 40))
+    assert [out.text for out in told if isinstance(out, rp.Canceled)] == [
+        "rest rejected: 201 no margin"
+    ]
+    assert not [out for out in told if isinstance(out, rp.Rejected)]
+
+
 # -- nothing is waited for without an end ------------------------------------------------------
 
 
@@ -95,6 +129,29 @@ async def test_executions_that_nobody_lists_are_an_error() -> None:
         with pytest.raises(BrokerError, match="executions: no answer within 1 s"):
             async with asyncio.timeout(4):
                 await one.broker.queries.executions()
+
+
+async def test_a_refused_question_for_executions_is_an_error_at_once() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=PATIENT) as one:
+        await one.live()
+        await gateway.fault("error", on="request:7", code=322, text="not now")
+        with pytest.raises(BrokerError, match="executions: 322 not now"):
+            async with asyncio.timeout(4):
+                await one.broker.queries.executions()
+
+
+@pytest.mark.parametrize("kind", [7, 61])
+async def test_a_question_that_a_lost_link_takes_along_is_an_error_at_once(kind: int) -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=PATIENT) as one:
+        await one.live()
+        queries = one.broker.queries
+        asked = await gateway.fault("silent", on=f"request:{kind}")
+        waiting = asyncio.create_task(queries.executions() if kind == 7 else queries.positions())
+        await one.until(lambda: gateway.venue.fired(asked))
+        await gateway.fault("drop_socket", client=17)
+        with pytest.raises(BrokerError, match="the link is lost"):
+            async with asyncio.timeout(4):
+                await waiting
 
 
 async def test_a_comparison_as_a_whole_has_its_time() -> None:
@@ -248,6 +305,9 @@ def test_values_of_another_account_or_repeated_in_its_base_are_passed_over(
     queries.take(cash)
     queries.take(replace(cash, account=account, currency=currency, value="7"))
     assert queries.values == {"TotalCashValue": "100"}
+    if currency != "BASE":
+        queries.take(Portfolio(account=account, contract=KEY, quantity=D(1)))
+    assert queries.portfolio == {}
 
 
 # -- nothing is handed over that would wait ----------------------------------------------------
