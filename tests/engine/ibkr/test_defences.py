@@ -14,9 +14,11 @@ from engine.brokers.ibkr.broker import IbkrBroker
 from engine.brokers.ibkr.connection import ClientIdInUse
 from engine.brokers.ibkr.said import AccountValue, Commission, Heard, Portfolio, Said
 from engine.brokers.ibkr.terms import Terms
+from engine.brokers.ibkr.trace import Alarm
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.wire.answer import answer
 from engine.brokers.practice.wire.frame import framed
+from engine.brokers.practice.wire.request import request
 from engine.domain import report as rp
 from engine.domain.input import LinkSeen, Reported
 from engine.domain.instrument import stock_id
@@ -36,13 +38,12 @@ from tests.engine.ibkr.test_translate import (
     tell,
     telling,
 )
-from tests.engine.ibkr.wire import FAST, QQQ, D, Desk, desk, terms
+from tests.engine.ibkr.wire import FAST, QQQ, SELDOM, D, Desk, desk, order, terms
 
 _S = OrderStatus
 SPY = stock_id("SPY")
 TWICE = stock_id("TWIN")
-PATIENT = replace(FAST, request=30, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
-SELDOM = replace(FAST, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
+PATIENT = replace(SELDOM, request=30)
 
 
 async def test_fills_made_while_away_are_known_before_the_link_is_live() -> None:
@@ -98,6 +99,12 @@ def test_a_status_under_another_clients_number_is_not_ours() -> None:
     translator = telling(MINE)
     assert tell(translator, replace(status(MINE, 1, "Cancelled", perm=77), client_id=99)) == []
     assert translator.unanswered()
+
+
+def test_an_execution_of_another_reference_under_our_number_is_not_booked() -> None:
+    told = tell(telling(MINE), executed(order("another", quantity=100), 1, 0, 100, "5"))
+    assert [one.kind for one in told if isinstance(one, Alarm)] == ["unknown_own_order"]
+    assert len(told) == 1
 
 
 def test_a_rejected_rest_leaves_what_was_filled() -> None:
@@ -293,6 +300,22 @@ async def test_steps_are_those_of_the_rule_at_the_exchange_that_orders_go_to() -
         assert steps == ((D(0), D("0.0001")), (D(1), D("0.01")))
 
 
+async def test_account_updates_are_ended_before_they_are_asked_for_again() -> None:
+    """A gateway answers only the first of two subscriptions."""
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.live()
+        client, asked = one.broker.connection.ib.client, []
+        ask = client.reqAccountUpdates
+
+        def noted(subscribe: bool, account: str) -> None:
+            asked.append((subscribe, account))
+            ask(subscribe, account)
+
+        client.reqAccountUpdates = noted
+        await one.broker.queries.account()
+        assert asked == [(False, "DU0000001"), (True, "DU0000001")]
+
+
 @pytest.mark.parametrize(
     ("account", "currency"), [("DU0000001", "BASE"), ("DU0000002", "USD"), ("All", "USD")]
 )
@@ -308,6 +331,18 @@ def test_values_of_another_account_or_repeated_in_its_base_are_passed_over(
     if currency != "BASE":
         queries.take(Portfolio(account=account, contract=KEY, quantity=D(1)))
     assert queries.portfolio == {}
+
+
+async def test_a_complaint_about_our_pace_is_told_and_holds_everything_back() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=SELDOM) as one:
+        await one.live()
+        link = one.broker.connection
+        for _ in range(80):  # past every limit of the library and of ours
+            link.ib.client.conn.sendMsg(framed(request("reqCurrentTime", 176)))
+        await one.until(lambda: "link" in one.faults)
+        row = send(one, core_of(one), "a", 1, **LIMIT)
+        assert (row.status, row.sent, row.reason) == (_S.APPROVED, False, "RATE")
+        assert one.broker.is_live
 
 
 # -- nothing is handed over that would wait ----------------------------------------------------

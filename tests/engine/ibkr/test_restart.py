@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.brokers.ibkr.terms import Timings
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.domain import event as ev
 from engine.domain import report as rp
@@ -21,7 +22,7 @@ from tests.engine.ibkr.core import AT, Core
 from tests.engine.ibkr.test_faults_over_tcp import LIMIT
 from tests.engine.ibkr.test_lost import ready
 from tests.engine.ibkr.test_over_tcp import core_of, send
-from tests.engine.ibkr.wire import D, Desk, desk, order
+from tests.engine.ibkr.wire import FAST, SELDOM, D, Desk, desk, order
 
 _S = OrderStatus
 
@@ -34,9 +35,9 @@ class Life:
         self.ledger = True
 
     @asynccontextmanager
-    async def again(self) -> AsyncIterator[Desk]:
+    async def again(self, timings: Timings = FAST) -> AsyncIterator[Desk]:
         """The second engine."""
-        async with desk(self.gateway) as two:
+        async with desk(self.gateway, timings=timings) as two:
             two.also = self.core.take
             if self.ledger:
                 book = self.core.book
@@ -163,7 +164,7 @@ async def test_accepted_and_gone_past_midnight_is_unknown() -> None:
     async with died(heard=True, start=evening, **given) as life:
         life.gateway.venue.global_cancel()
         life.gateway.advance(9.5 * 3600)  # 00:25: what ended yesterday is not shown
-        async with life.again() as two:
+        async with life.again(SELDOM) as two:  # by what the start asks, not by a later poll
             await two.until(lambda: life.row.status is _S.UNKNOWN)
             assert life.row.status not in DONE
 

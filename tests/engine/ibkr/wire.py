@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -50,6 +51,9 @@ FAST = Timings(
     heartbeat_after=0.5,
     silence=1.5,
 )
+
+SELDOM = replace(FAST, executions_every=1e9, poll_busy=1e9, poll_idle=1e9)
+"""Nothing is asked again while a link lives: what is known comes from its beginning."""
 
 
 def terms(gateway: PracticeGateway, **changed: Any) -> Terms:
