@@ -55,9 +55,8 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     beside, account_equity = _account(state, book_equity)
     price = order.reference_price
     recorded = state.context.recorded_clock
-    worst = None
-    if price is not None and order.side is Side.BUY and stock is not None:
-        worst = _worst(state, book, order, order.quantity)
+    is_priced_buy = price is not None and order.side is Side.BUY and stock is not None
+    worst = _worst(state, book, order, order.quantity) if is_priced_buy else None
     return GateFacts(
         mode_agrees=True,
         mode=f"{state.context.mode.value} on {state.context.account}",

@@ -32,11 +32,7 @@ from engine.brokers.ibkr.codes import (
     advised,
     is_read_only,
 )
-from engine.brokers.ibkr.infer import (
-    inferred_id,
-    is_gone,
-    price_by_average,
-)
+from engine.brokers.ibkr.infer import inferred_id, is_gone, price_by_average
 from engine.brokers.ibkr.terms import NEW_YORK, PREFIX
 from engine.brokers.ibkr.trace import CANCELED, Alarm, AskCost, AskExecutions, AskOrder, Out, Trace
 from engine.domain import report as rp
