@@ -299,6 +299,12 @@ async def test_expired_and_dry_run_signals_keep_their_state(tmp_path: Path) -> N
     assert found["orders"][0]["status"] == "DRY_RUN"
 
 
+async def test_a_number_that_no_broker_gave_is_unknown_and_not_0(tmp_path: Path) -> None:
+    approved = next(event for event in a_trade() if isinstance(event, facts.OrderApproved))
+    (row,) = (await tables(tmp_path / "p.db", unit(approved)))["orders"]
+    assert (row["perm_id"], row["broker_order_id"], row["average_price"]) == (None, None, None)
+
+
 async def test_an_order_from_approval_to_fill(tmp_path: Path) -> None:
     found = await tables(tmp_path / "p.db", unit(*a_trade()))
     row = found["orders"][0]
@@ -439,6 +445,7 @@ async def test_a_snapshot_row_has_every_column_and_is_a_job(tmp_path: Path) -> N
         "fees_to_date": 0.35, "final": 1,
     }  # fmt: skip
     assert [(job["job"], job["outcome"]) for job in found["jobs"]] == [("snapshot", "DONE")]
+    assert found["jobs"][0]["due_at"] == found["snapshots"][0]["at"]
 
 
 async def test_a_final_snapshot_hides_the_intraday_ones(tmp_path: Path) -> None:
@@ -528,6 +535,11 @@ async def test_a_job_ends_once_and_a_claim_is_resumed(tmp_path: Path) -> None:
     assert row["started_at"] is not None
     assert "ended already" in await refused(tmp_path / "q.db", unit(job()), unit(job()))
     assert "done already" in await refused(tmp_path / "r.db", unit(job()), unit(claim))
+
+
+async def test_a_job_that_ended_as_it_began_began_then(tmp_path: Path) -> None:
+    found = await tables(tmp_path / "p.db", unit(job(JobOutcome.FAILED)))
+    assert found["jobs"][0]["started_at"] == found["jobs"][0]["ended_at"]
 
 
 async def test_a_missed_job_was_never_started(tmp_path: Path) -> None:
