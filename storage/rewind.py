@@ -38,7 +38,9 @@ class Rewind:
     """Tables of one book that end at `seq`; lives on one thread."""
 
     def __init__(self, path: Path, book: str, first_seq: int, last_seq: int) -> None:
+        self.path = path
         self._book = book
+        self._then: _Fold | None = None
         self._shown = _Fold(path, book)
         _look_through(self._shown)
         self._ahead = _Fold(path, book)
@@ -59,15 +61,27 @@ class Rewind:
 
     def close(self) -> None:
         """Let go of everything."""
-        for db in (self._shown.db, self._ahead.db, *self._kept.values()):
+        folds = [self._shown, self._ahead, *([self._then] if self._then else [])]
+        for db in (*(fold.db for fold in folds), *self._kept.values()):
             db.close()
         self._kept.clear()
 
     def seek(self, seq: int) -> None:
         """Make the tables those after an event."""
-        self._nearest(self._shown, seq)
-        self._on(self._shown, seq, float("inf"))
-        self._shown.db.execute("UPDATE temp.until SET seq = ?", (seq,))
+        self._seek(self._shown, seq)
+
+    def then(self, seq: int) -> sqlite3.Connection:
+        """Return tables after another event, beside those that are shown; to be read only."""
+        if self._then is None:
+            self._then = _Fold(self.path, self._book)
+            _look_through(self._then)
+        self._seek(self._then, seq)
+        return self._then.db
+
+    def _seek(self, fold: "_Fold", seq: int) -> None:
+        self._nearest(fold, seq)
+        self._on(fold, seq, float("inf"))
+        fold.db.execute("UPDATE temp.until SET seq = ?", (seq,))
 
     def prepare(self, within_s: float) -> bool:
         """Keep copies ahead of need, for a moment; say whether all are kept."""

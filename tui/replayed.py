@@ -43,6 +43,7 @@ from tui.messages import Changed
 from tui.player import Player, when_is
 from tui.screens.dashboard import Dashboard
 from tui.source import ALWAYS, READ_AFTER, DatabaseSource
+from tui.then import Then
 from tui.view import Moment, Reading, Row, View, Wanted
 from tui.widgets.lines import Span
 
@@ -71,6 +72,7 @@ class ReplaySource(DatabaseSource):
         self._wishes = wishes
         first, last = steps.steps[0].seq, steps.steps[-1].seq
         self._rewind = Rewind(path, steps.book, first, last)
+        self._then = Then(self._rewind, steps, now)
         self._ahead_done = False  # every copy is there: any jump is short
         self._end: Row | None = None
         self._shown: tuple[object, ...] = ()
@@ -102,7 +104,10 @@ class ReplaySource(DatabaseSource):
         self._read(self._rewind.db, self._timeline.session_id, self._timeline.book, wanted | ALWAYS)
         self._readings["replay"] = Reading((self._standing(),), self._now())
         self._complete()
-        return View(self._moment(), dict(self._readings))
+        readings, then = dict(self._readings), None
+        if player.home is not None:
+            then = self._then.view_of(self._timeline.steps[player.home], wanted, readings)
+        return View(self._moment(), readings, then)
 
     def every(self, session_id: str, window: Window) -> Generator[tuple[Row, ...], None, None]:
         """Yield all rows as they were where the clock stood when this was asked."""
@@ -224,25 +229,16 @@ class Replayed(Guest, inherit_bindings=False):
 
     def action_compare_now(self) -> None:
         """Look at the end, with what differs from here marked; and back."""
-        replay = self.view["replay"].first()
-        if replay is not None and not replay["compared"] and not replay["end"]:
-            for name in self.dashboard.shown:
-                pane = self.dashboard.panes[name]
-                if pane.columns and pane.window is None:  # of a window nobody knows what is new
-                    pane.compare_with(pane.at_hand())
         self.wish(lambda player, _: player.compare())
 
-    _was_compared = False
-
     def on_changed(self, event: Changed) -> None:
-        """Back where it was, nothing is compared any more; the base class shows the rest."""
-        replay = event.view["replay"].first()
-        now = bool(replay and replay["compared"])
-        if self._was_compared and not now:
-            for pane in self.dashboard.panes.values():
-                if pane.then is not None:
-                    pane.compare_with(None)
-        self._was_compared = now
+        """Give the shown panes what they are compared with; the base class shows the rest."""
+        then, shown = event.view.then, self.dashboard.shown
+        for name, pane in self.dashboard.panes.items():
+            if pane.columns and then is not None and name in shown:
+                pane.compare_with(then)
+            elif then is None and pane.then is not None:
+                pane.compare_with(None)
 
     def action_goto(self) -> None:
         """Ask where to."""

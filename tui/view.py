@@ -71,6 +71,7 @@ class View:
 
     moment: Moment
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    then: "View | None" = None  # another moment, with which this one is compared
 
     def __getitem__(self, topic: str) -> Reading:
         """Return a topic's reading, unread if it was not asked for."""

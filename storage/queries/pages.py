@@ -8,9 +8,9 @@ came, so that a screen shows what was found and goes on.
 
 import sqlite3
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from storage.connect import reason
 from storage.queries.fetch import Row, fetch
@@ -163,6 +163,25 @@ def _rows(db: sqlite3.Connection, long: Long, scope: str, keys: list[object]) ->
     sql = f"{rows} WHERE r.{long.scope} = ? AND r.{long.key} IN ({marks})"
     by_key = {row[long.key]: row for row in fetch(db, sql, scope, *keys)}
     return tuple(by_key[key] for key in keys if key in by_key)
+
+
+def same_rows(
+    db: sqlite3.Connection, scopes: Mapping[str, str], topic: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[Row, ...]:
+    """Return what these rows are in another database, those that are there."""
+    long = LONG[topic]
+    found = _rows(db, long, scopes[long.scope], [row[long.key] for row in rows])
+    return found if long.beside is None else tuple(long.beside(db, found))
+
+
+def count(
+    db: sqlite3.Connection, scopes: Mapping[str, str], window: Window, within_s: float
+) -> tuple[int, bool]:
+    """Return how many rows meet a window's conditions, and whether all were looked at by then."""
+    long = LONG[window.topic]
+    tally = _Tally(long, scopes[long.scope], window.conditions)
+    tally.on(db, time.monotonic() + within_s)
+    return tally.count, tally.complete
 
 
 def every(

@@ -24,6 +24,7 @@ from tests.architecture.sources import ROOT
 from tests.tui.ptys import Terminal, home
 from tests.tui.screens import CountingIds, press, until
 from tui.actions import of
+from tui.panes.long import LongPane
 from tui.player import Player
 from tui.replayed import Replayed, ReplaySource, Wish, find_step, recorded
 from tui.shell import ScreenOptions
@@ -204,6 +205,41 @@ async def test_now_is_marked_where_it_differs_from_then(database: Path, steps: T
         await until(pilot, lambda: seq_of(app) == there, "back")
         await until(pilot, lambda: positions.then is None, "no comparison")
         assert "≠" not in positions.text
+
+
+async def test_a_long_table_and_a_pane_shown_later_are_marked_too(
+    database: Path, steps: Timeline
+) -> None:
+    app = replayed(database, steps)
+    home = steps.steps[steps.end // 2].seq
+    with closing(open_reader(database)) as db:
+        (begun,) = db.execute("SELECT min(seq) FROM events").fetchone()
+        (last,) = db.execute("SELECT max(seq) FROM events").fetchone()
+        (before,) = db.execute("SELECT count(*) FROM orders WHERE seq <= ?", (home,)).fetchone()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: seq_of(app) == steps.steps[0].seq, "the start")
+        app.run_command(f"goto seq {home}")
+        await press(pilot, "0")
+        log = app.dashboard.panes["log"]
+        assert isinstance(log, LongPane)
+        await until(pilot, lambda: seq_of(app) == home and log.part is not None, "a page")
+        await press(pilot, "'")
+        new = last - home
+        told = f"≠ 0 changed, {new:,} new, 0 gone"
+        await until(pilot, lambda: told in log.text.split("\n")[0], "what is new")
+        assert {text[0] for text in log.text.split("\n")[3:] if text.strip()} == {"+"}
+        await press(pilot, "g")
+        await until(pilot, lambda: log.keys[:1] == (str(begun),), "the beginning")
+        await until(pilot, lambda: log.then is not None and str(begun) in log.then, "as it was")
+        await press(pilot, "j")
+        assert {text[0] for text in log.text.split("\n")[3:] if text.strip()} == {" ", ">"}
+        await press(pilot, "4")
+        orders = app.dashboard.panes["orders"]
+        await until(pilot, lambda: orders.then is not None, "another pane")
+        assert len(orders.then or {}) == before
+        await press(pilot, "'")
+        await until(pilot, lambda: seq_of(app) == home, "back")
+        await until(pilot, lambda: log.then is None and orders.then is None, "no comparison")
 
 
 def test_an_export_of_a_replay_is_of_the_instant(source: Watched, steps: Timeline) -> None:

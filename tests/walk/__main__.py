@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.walk import agree
+from tests.walk import agree, charts
 from tests.walk.agree import Check, Said, Shown
 from tests.walk.tally import Tally
 from tests.walk.terminal import Terminal
@@ -23,6 +23,14 @@ KINDS = (
     "regimes", "signals", "orders", "trades", "positions", "alerts", "sessions", "snapshots",
     "journal",
 )  # fmt: skip
+
+
+def check_equity(tally: Tally, shown: Shown, said: Said) -> None:
+    """Figures and, where there is room, the chart."""
+    agree.check_equity(tally, shown, said)
+    charts.check_equity_chart(tally, shown, said)
+
+
 PANES: tuple[tuple[str, str, Check | None], ...] = (
     ("1", "overview", agree.check_overview),
     ("2", "regime", agree.check_regime),
@@ -34,15 +42,15 @@ PANES: tuple[tuple[str, str, Check | None], ...] = (
     ("8", "reconciliation", agree.check_reconciliation),
     ("9", "sessions", agree.check_sessions),
     ("0", "log", agree.check_log),
-    ("e", "equity", agree.check_equity),
-    ("v", "chart", None),
+    ("e", "equity", check_equity),
+    ("v", "chart", charts.check_chart),
     (",", "parameters", agree.check_parameters),
     ("?", "help", None),
 )
 """Key, pane, and what compares its numbers."""
 EXPECTED = (
     "Overview", "Regime", "Positions", "Orders", "Fills", "Signals", "Reconciliation", "Sessions",
-    "Log", "Equity", "Parameters", "status", "strip",
+    "Log", "Equity", "Chart", "Parameters", "status", "strip",
 )  # fmt: skip
 """Where at least one number must have been compared; of positions only if there are any."""
 

@@ -10,6 +10,15 @@ _NUMBER = re.compile(r"([+−-]?)((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)([kMBT]?)
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
+def number_of(text: str) -> float | None:
+    """Return the value of a number as it is shown; None for what is none."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    sign, digits, unit = match.groups()
+    return float(digits.replace(",", "")) * _UNITS[unit] * (-1 if sign in ("−", "-") else 1)
+
+
 @dataclass(slots=True)
 class Tally:
     """What was compared, and what differs."""

@@ -83,7 +83,9 @@ class EquityPane(Pane):
         self.chosen_range = len(performance.RANGES) - 1
         self.logarithmic = False
         self.compared = True
-        self._drawn: tuple[object, ...] = ()
+        self._chosen: tuple[object, ...] = ()  # how it was drawn, from what, in which second
+        self._told: tuple[object, ...] = ()
+        self._drawn_at = 0
         self._full: tuple[Line, ...] = ()
 
     def title_parts(self, view: View) -> list[Shown]:
@@ -136,10 +138,10 @@ class EquityPane(Pane):
 
     def _in_full(self, view: View, rows: Sequence[Row]) -> tuple[Line, ...]:
         closes = len(view["closes"].rows or ())  # read later than the rows they stand beside
-        drawn = (rows[-1], len(rows), closes, int(view.moment.wall.timestamp()), self.size,
-                 self.chosen_range, self.logarithmic, self.compared)  # fmt: skip
-        if drawn != self._drawn:
-            self._drawn = drawn
+        chosen = (self.size, self.chosen_range, self.logarithmic, self.compared)
+        told, now = (rows[-1], len(rows), closes), int(view.moment.wall.timestamp())
+        if chosen != self._chosen or (told != self._told and now != self._drawn_at):
+            self._chosen, self._told, self._drawn_at = chosen, told, now
             self._full = self._drawing(view, rows)
         return self._full
 

@@ -32,6 +32,7 @@ class LongPane(Pane):
         super().__init__()
         self.part: Part | None = None
         self._wish = self.resting
+        self._matched: int | None = None  # rows that met the filter at the other moment
         self._jump = ""  # where the cursor goes when the window is there
 
     # -- what is wanted, what is there -------------------------------------------------------
@@ -169,6 +170,22 @@ class LongPane(Pane):
         super().seek(key)
         if self._sought is not None:
             self._want(replace(self._chosen(), around=key, from_end=False))
+
+    # -- then and now --------------------------------------------------------------------------
+
+    def compare_with(self, then: View | None) -> None:
+        """Of a long table the rows of the window, and how many there were."""
+        super().compare_with(then)
+        page = None if then is None else then[page_name(self.resting)].part
+        self._matched = page.matching if page is not None and page.counted else None
+
+    def differences(self) -> tuple[int, int | None, int]:
+        """Changed ones are those of the window; rows of a long table only become more."""
+        changed, new, gone = super().differences()
+        if self.part is None:
+            return changed, new, gone
+        known = self._matched is not None and self.part.counted
+        return changed, self.part.matching - (self._matched or 0) if known else None, 0
 
     # -- words -------------------------------------------------------------------------------
 

@@ -92,6 +92,16 @@ class Pane(TableKeys):
             self.cursor, self._sought, self.row_left = self._sought, None, False
             self.flush()
 
+    def compare_with(self, then: View | None) -> None:
+        """Mark what differs from another moment as soon as rows are shown; None ends it."""
+        self._cells.clear()
+        if then is None:
+            self.then = None
+            return
+        now, self.view = self.view, then
+        self.then = dict(self.rows_of(then)) if self.reading.rows is not None else {}
+        self.view = now
+
     def seek(self, key: str) -> None:
         """Put the cursor on a row, as soon as it is there."""
         self.explained = self.detail_of = None

@@ -205,10 +205,6 @@ class Table(Lines, can_focus=True):
         """The keys of all rows, those too that a filter hides."""
         return tuple(self._all)
 
-    def at_hand(self) -> dict[str, Row]:
-        """Return all rows by their keys, those too that a filter hides."""
-        return dict(self._all)
-
     def filter_by(self, typed: str) -> None:
         """Show the rows that meet a filter; an empty one shows all."""
         self.filter = filtering.parse(typed, self.columns) if typed.strip() else None
@@ -335,12 +331,6 @@ class Table(Lines, can_focus=True):
         sign = ">" if here else "*" if key in self.marks else self._compared_sign(key, row)
         return Line((Span(Shown(sign)), *spans, rest), ink)
 
-    def compare_with(self, rows: dict[str, Row] | None) -> None:
-        """Mark what differs from these rows; None ends it."""
-        self.then = rows
-        self._cells.clear()
-        self.flush()
-
     def _compared_sign(self, key: str, row: Row) -> str:
         """`+` before a row that was not there, `≠` before one that was another."""
         if self.then is None:
@@ -351,7 +341,7 @@ class Table(Lines, can_focus=True):
     def _differs(self, before: Row, row: Row) -> bool:
         return any(column_differs(column, before, row, self.moment) for column in self.columns)
 
-    def differences(self) -> tuple[int, int, int]:
+    def differences(self) -> tuple[int, int | None, int]:
         """Return how many rows changed, are new and are gone, beside those compared with."""
         known = self.then or {}
         changed = sum(1 for k, r in self._all.items() if k in known and self._differs(known[k], r))
