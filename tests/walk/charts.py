@@ -49,12 +49,12 @@ def prices(said: Said, symbol: str) -> dict[str, float]:
 def check_equity_chart(tally: Tally, shown: Shown, said: Said) -> None:
     """The curve of equity in full: axis, deepest drawdown, dates, months and years."""
     rows = [row for row in said.rows["snapshots"] if row["equity"] is not None]
-    if len(rows) < 2 or not shown.all(r"(\bdd 0)$"):
+    if len(rows) < 2 or not shown.all(r"(\bdd 0)\s*$"):
         return
     above = next(n for n, line in enumerate(shown.lines) if line.rstrip().endswith("dd 0"))
     check_axis(tally, "Equity", axis(shown.lines[1:above]), rows[-1]["equity"])
     deepest = min(row["drawdown"] for row in rows)
-    for (text,) in shown.all(r" ([+−]?\d+\.\d) %$"):
+    for (text,) in shown.all(r" ([+−]?\d+\.\d) %\s*$"):
         tally.number("Equity deepest", text, deepest * 100)
     check_dates(tally, "Equity", shown, [row["session_date"] for row in rows])
     check_months(tally, shown, rows)

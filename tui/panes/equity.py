@@ -1,7 +1,11 @@
 """Equity: what the strategies are worth by the last snapshots, and where it came from."""
 
+from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
+from time import monotonic
+
+from textual.timer import Timer
 
 from tui.actions import bindings
 from tui.format import UNKNOWN, Shown, clip, day, money, percent, say, whole
@@ -13,6 +17,7 @@ from tui.widgets.chart import bars
 from tui.widgets.lines import Line, Span, line
 
 FULL_WIDTH, FULL_HEIGHT = 78, 16
+BURST = 3  # drawings at once, in as many seconds: one a second, and the first ones soon
 MIN_CURVE = 4
 
 
@@ -51,14 +56,16 @@ class Curve:
 
     def __init__(self) -> None:
         self._drawn: tuple[object, ...] = ()
+        self._told: tuple[object, ...] = ()
         self._lines: list[Line] = []
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """Return the lines of the curve."""
         rows = view["snapshots"].rows or ()
+        told = (len(rows), rows[-1] if rows else None)
         drawn = (int(view.moment.wall.timestamp()), width, height, bool(rows))
-        if drawn != self._drawn:
-            self._drawn = drawn
+        if (told != self._told and drawn != self._drawn) or drawn[1:] != self._drawn[1:]:
+            self._drawn, self._told = drawn, told
             texts = bars(_equities(rows), width, height)
             self._lines = [line(Span(say(" {}", text), "gain")) for text in texts]
         return self._lines
@@ -83,9 +90,10 @@ class EquityPane(Pane):
         self.chosen_range = len(performance.RANGES) - 1
         self.logarithmic = False
         self.compared = True
-        self._chosen: tuple[object, ...] = ()  # how it was drawn, from what, in which second
+        self._chosen: tuple[object, ...] = ()  # how it was drawn, from what, and when
         self._told: tuple[object, ...] = ()
-        self._drawn_at = 0
+        self._drawn_at: deque[float] = deque(maxlen=BURST)
+        self._waiting: Timer | None = None
         self._full: tuple[Line, ...] = ()
 
     def title_parts(self, view: View) -> list[Shown]:
@@ -139,11 +147,21 @@ class EquityPane(Pane):
     def _in_full(self, view: View, rows: Sequence[Row]) -> tuple[Line, ...]:
         closes = len(view["closes"].rows or ())  # read later than the rows they stand beside
         chosen = (self.size, self.chosen_range, self.logarithmic, self.compared)
-        told, now = (rows[-1], len(rows), closes), int(view.moment.wall.timestamp())
-        if chosen != self._chosen or (told != self._told and now != self._drawn_at):
-            self._chosen, self._told, self._drawn_at = chosen, told, now
+        told = (rows[-1], len(rows), closes)
+        wait = 0.0
+        if chosen == self._chosen and len(self._drawn_at) == BURST:
+            wait = self._drawn_at[0] + BURST - monotonic()
+        if wait <= 0 and (chosen, told) != (self._chosen, self._told):
+            self._chosen, self._told = chosen, told
+            self._drawn_at.append(monotonic())
             self._full = self._drawing(view, rows)
+        elif told != self._told and self._waiting is None:
+            self._waiting = self.set_timer(wait, self._draw_again)
         return self._full
+
+    def _draw_again(self) -> None:
+        self._waiting = None
+        self.flush()
 
     def _drawing(self, view: View, rows: Sequence[Row]) -> tuple[Line, ...]:
         width, height = self.size
