@@ -54,8 +54,9 @@ def check_equity_chart(tally: Tally, shown: Shown, said: Said) -> None:
     above = next(n for n, line in enumerate(shown.lines) if line.rstrip().endswith("dd 0"))
     check_axis(tally, "Equity", axis(shown.lines[1:above]), rows[-1]["equity"])
     deepest = min(row["drawdown"] for row in rows)
-    for (text,) in shown.all(r" ([+−]?\d+\.\d) %\s*$"):
-        tally.number("Equity deepest", text, deepest * 100)
+    for line in shown.lines[above + 1 : above + 4]:
+        if (found := re.search(r" ([+−]?\d+\.\d) %\s*$", line)) is not None:
+            tally.number("Equity deepest", found[1], deepest * 100)
     check_dates(tally, "Equity", shown, [row["session_date"] for row in rows])
     check_months(tally, shown, rows)
 
