@@ -97,6 +97,7 @@ class Pane(TableKeys):
         self._cells.clear()
         if then is None:
             self.then = None
+            self.flush()
             return
         now, self.view = self.view, then
         self.then = dict(self.rows_of(then)) if self.reading.rows is not None else {}

@@ -381,10 +381,9 @@ class Translator:
 
     def _held(self, trace: Trace, why: str) -> Sequence[Out]:
         """Tell that an order is held back, or is so no more: each once."""
-        if trace.told_held is bool(why):
-            return ()
-        trace.told_held = bool(why)
-        return (rp.Held(order_id=trace.order.order_id, held=bool(why), text=why),)
+        was, trace.told_held = trace.told_held, bool(why)
+        told = rp.Held(order_id=trace.order.order_id, held=bool(why), text=why)
+        return () if was is bool(why) else (told,)
 
     def _rejected(self, trace: Trace, code: int, text: str) -> Sequence[Out]:
         """The broker said no; to the rest, if something had been filled."""
