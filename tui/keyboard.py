@@ -1,8 +1,11 @@
-"""The thread that reads keys: it sleeps until there is one.
+"""The threads at the terminal: one sleeps until there is a key, the other outlives the terminal.
 
 The library's own looks ten times a second whether the program ends or an escape key was more
 than the begin of a sequence, which was a tenth of what an idle screen costs, and an escape key
 came up to 100 ms late. One byte of input that is not UTF-8 does not end the program.
+
+When a terminal is gone there may be no signal that says so. The library then reads nothing a
+thousand times a second, and its loop waits for ever for room in a queue that nobody empties.
 """
 
 import codecs
@@ -13,6 +16,8 @@ from typing import Any
 
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
+from textual.drivers import linux_driver
+from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
 READ_BYTES = 4096
@@ -37,6 +42,21 @@ class Ending(Event):
         super().clear()
 
 
+class Writer(WriterThread):
+    """What is to be shown on a terminal that is gone goes nowhere; nobody waits for it."""
+
+    def run(self) -> None:
+        """Write until the end."""
+        try:
+            super().run()
+        except (OSError, ValueError):
+            while self._queue.get() is not None:
+                pass
+
+
+vars(linux_driver)["WriterThread"] = Writer
+
+
 class Keyboard(LinuxDriver):
     """The library's driver of a terminal with a thread that does not look for nothing."""
 
@@ -56,9 +76,9 @@ class Keyboard(LinuxDriver):
                 left = None if due is None else max(0.0, due - get_time())
                 if any(key.fd == self.fileno for key, _ in selector.select(left)):
                     found = os.read(self.fileno, READ_BYTES)
-                    if not found:  # nobody will type any more
-                        selector.unregister(self.fileno)
-                    elif text := decode(found):
+                    if not found:
+                        raise EOFError("the terminal is gone, told by a signal or not")
+                    if text := decode(found):
                         for event in parser.feed(text):
                             self.process_message(event)
                 for event in parser.tick():

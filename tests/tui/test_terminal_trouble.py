@@ -2,10 +2,13 @@
 
 import os
 import signal
+import termios
 import threading
 import time
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from engine.domain.request import RequestKind
 from tests.patience import crowding
@@ -103,6 +106,49 @@ def test_a_hang_up_that_was_ignored_at_the_start_is_taken_all_the_same(tmp_path:
         ask_stop(tmp_path)
         terminal.until(lambda: terminal.process.poll() is not None, "the end")
         assert terminal.process.returncode == 0
+
+
+UNTOLD = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # of no terminal that is its own
+from tui.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("is_stalled", [False, True])
+def test_a_hang_up_that_no_signal_tells_is_taken_all_the_same(
+    tmp_path: Path, *, is_stalled: bool
+) -> None:
+    arguments = ["-c", UNTOLD, "run", "--pace", "25/s", "--db", str(tmp_path / "a.db")]
+    with Terminal(arguments, env=home(tmp_path)) as terminal:
+        terminal.shows("BUY")
+        if is_stalled:
+            termios.tcflow(terminal.slave, termios.TCOOFF)
+            seen = value(tmp_path, "SELECT count(*) FROM snapshots")
+            terminal.until(
+                lambda: value(tmp_path, "SELECT count(*) FROM snapshots") != seen, "days"
+            )
+        terminal.hang_up()
+        log = tmp_path / "pilothouse.log"
+        terminal.until(lambda: log.exists() and "pilothouse stop" in log.read_text(), "the log")
+        assert terminal.process.poll() is None, "the engine goes on"
+        ask_stop(tmp_path)
+        terminal.until(lambda: terminal.process.poll() is not None, "the end")
+        assert terminal.process.returncode == 0
+
+
+def test_an_attached_screen_ends_with_a_terminal_that_no_signal_tells_of(tmp_path: Path) -> None:
+    with started(tmp_path) as first:
+        first.shows("BUY")
+        arguments = ["-c", UNTOLD, "attach", "--db", str(tmp_path / "a.db")]
+        with Terminal(arguments, env=home(tmp_path)) as second:
+            second.shows("BUY")
+            second.hang_up()
+            second.until(lambda: second.process.poll() is not None, "the end")
+            assert second.process.returncode == 0
+        first.process.send_signal(signal.SIGTERM)
+        assert first.exit_code() == 0
 
 
 def test_a_terminal_of_sixteen_colors_gets_no_other(tmp_path: Path) -> None:
