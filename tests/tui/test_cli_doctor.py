@@ -86,3 +86,48 @@ def test_a_clock_that_is_off_says_so(here: Here, gateway: Running) -> None:
     gateway.ask(op="clear")
     assert verdict == "BAD"
     assert "NTP" in text
+
+
+def test_a_gateway_that_is_too_old_says_what_to_install(here: Here, tmp_path: Path) -> None:
+    with running(tmp_path, "--server-version", "156") as old:
+        verdict, text = looked(here, old)["broker version"]
+    assert verdict == "BAD"
+    assert text == "156; 157 is needed: install a current TWS or IB Gateway"
+
+
+def test_a_time_zone_that_does_not_load_is_named(here: Here, gateway: Running) -> None:
+    verdict, text = looked(here, gateway, ibkr__tws_zone="XYZ/Nowhere")["broker time zones"]
+    assert verdict == "BAD"
+    assert text.startswith("XYZ/Nowhere cannot be loaded: install tzdata")
+
+
+@pytest.mark.parametrize(
+    ("fault", "keys", "verdict", "words"),
+    [
+        (("quote", {"mode": "delayed"}), {}, "look", "delayed quotes: subscribe to market data"),
+        (
+            ("quote", {"mode": "delayed"}),
+            {"ibkr__allow_delayed": "true"},
+            "note",
+            "delayed quotes",
+        ),
+        (("error", {"kind": 1, "code": 354, "text": "none"}), {}, "BAD", "354 none: subscribe"),
+        (("silent", {"kind": 1}), {}, "look", "no quote of SPY within"),
+    ],
+    ids=["delayed", "allowed", "refused", "silent"],
+)
+def test_data_that_cannot_decide_is_told_with_what_to_do(
+    here: Here,
+    gateway: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: tuple[str, dict[str, object]],
+    keys: dict[str, object],
+    verdict: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr("tui.commands.examination.ANSWER_S", 0.5)
+    gateway.fault(fault[0], **fault[1])
+    found = looked(here, gateway, **keys)["broker data"]
+    gateway.ask(op="clear")
+    assert found[0] == verdict
+    assert found[1].startswith(words)

@@ -63,6 +63,7 @@ def test_it_cancels_orders_of_every_client_and_leaves_a_halt_request(
         assert said.code == 0, said.err
         assert said.json["result"] == "NONE_LEFT"
         assert "halt request is left" in said.json["halt"]
+        assert "in use" not in said.err  # it has an id of its own beside the engine's
         assert gateway.living() == []
     assert process(tmp_path, "status", "--json").json["trading_state"]["state"] == "HALTED"
 
@@ -143,6 +144,14 @@ def test_one_empty_answer_is_no_proof(gateway: Running) -> None:
         gateway.ask(op="clear")
         line.sendall(frame.framed(request("reqGlobalCancel", 178)))
         gateway.until(lambda: not gateway.living())
+
+
+def test_a_cancel_that_was_lost_is_asked_again(gateway: Running) -> None:
+    with started(gateway, 8) as line:
+        placed(line, order(1))
+        gateway.fault("silent", kind=58)
+        assert ask(gateway, []).ended is Ended.NONE_LEFT
+    assert not gateway.living()
 
 
 def test_a_silent_answer_is_not_taken_for_an_empty_one(gateway: Running) -> None:

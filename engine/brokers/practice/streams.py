@@ -35,6 +35,7 @@ from engine.brokers.practice.universe import Traded
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _FIVE = timedelta(seconds=1), timedelta(seconds=5)
 _MINUS = Decimal(-1)
+_DATA_TYPES = {"delayed": 3, "frozen": 2}
 _LINES = frozenset({Kind.QUOTES, Kind.BARS_5S, Kind.KEEP_UP, Kind.TICKS})
 _DELAYED_PRICES = {1: 66, 2: 67, 4: 68, 6: 72, 7: 73, 9: 75, 14: 76}
 _DELAYED_SIZES = {0: 69, 3: 70, 5: 71, 8: 74}
@@ -164,8 +165,8 @@ class Streams:
         if self._streams.get(stream.wanted.key) is not stream:
             return
         if stream.wanted.kind is Kind.QUOTES and stream.traded is not None:
-            symbol, at = stream.traded.listing.symbol, self._now()
-            if any(d.mode == "stale" and d.touches(symbol, at) for d in self.distortions):
+            at = self._now()
+            if self._mode(stream.traded, at) == "stale":
                 return
             if self.competing_until is not None and at < self.competing_until:
                 self._say.error(*stream.wanted.key, *COMPETING)
@@ -202,32 +203,32 @@ class Streams:
     ) -> None:
         if not quote.trades:
             return
-        symbol = traded.listing.symbol
-        found = next((d for d in self.distortions if d.touches(symbol, at)), None)
-        if found is not None and found.mode in ("stale", "frozen"):
-            if found.mode == "frozen":
+        mode = self._mode(traded, at)
+        if mode in ("stale", "frozen"):
+            if mode == "frozen":
                 self._show(stream, [DataType(2)])
             return
-        wanted = stream.wanted
-        if found is not None and found.mode == "delayed":
-            wanted = replace(wanted, data_type=3)
-        items: list[Item] = [DataType(wanted.data_type)]
-        prices = _prices(quote if found is None else _distorted(quote, found.mode))
-        if found is not None and found.mode == "unset":
-            prices = [replace(p, price=None) if isinstance(p, TickPrice) else p for p in prices]
-        items += prices
+        data_type = _DATA_TYPES.get(mode, stream.wanted.data_type)
+        items: list[Item] = [DataType(data_type), *_prices_in(quote, mode)]
         items.append(TickValue(49, 1.0 if quote.halted else 0.0))
         if whole:
             items += self._session(traded, at)
             if traded.is_option:
                 items += self._computations(traded, quote, at)
-        self._show(stream, _as_delayed(items) if wanted.data_type >= 3 else items)
+        self._show(stream, _as_delayed(items) if data_type >= 3 else items)
+
+    def _mode(self, traded: Traded, at: datetime) -> str:
+        """Say what is wrong with an instrument's quotes, empty if nothing."""
+        symbol = traded.listing.symbol
+        return next((d.mode for d in self.distortions if d.touches(symbol, at)), "")
 
     def snapshot(self, traded: Traded, wanted: Subscription) -> list[Item]:
         """Return all ticks of this moment."""
         at = self._now()
         quote = self._market.quote(traded, at)
-        items: list[Item] = [DataType(wanted.data_type), *_prices(quote)]
+        mode = self._mode(traded, at)
+        data_type = _DATA_TYPES.get(mode, wanted.data_type)
+        items: list[Item] = [DataType(data_type), *_prices_in(quote, mode)]
         items += self._session(traded, at)
         items.append(TickText(45, str(int(at.timestamp()))))
         items.append(TickValue(49, 1.0 if quote.halted else 0.0))
@@ -242,7 +243,7 @@ class Streams:
             items.append(TickSize(21, Decimal(1_000_000)))
         if "101" in generic:
             items += [TickSize(27, Decimal(12_000)), TickSize(28, Decimal(15_000))]
-        return _as_delayed(items) if wanted.data_type >= 3 else items
+        return _as_delayed(items) if data_type >= 3 else items
 
     def _session(self, traded: Traded, at: datetime) -> Iterator[Item]:
         stats = self._market.stats(traded, at)
@@ -418,6 +419,14 @@ def _distorted(quote: Quote, mode: str) -> Quote:
             bid=quote.bid and quote.bid * 10, ask=quote.ask and quote.ask * 10, last=quote.last * 10
         )
     return quote
+
+
+def _prices_in(quote: Quote, mode: str) -> list[Item]:
+    """Return the ticks of a quote, with what is wrong with it."""
+    prices = _prices(_distorted(quote, mode))
+    if mode != "unset":
+        return prices
+    return [replace(one, price=None) if isinstance(one, TickPrice) else one for one in prices]
 
 
 def _as_delayed(items: Sequence[Item]) -> list[Item]:

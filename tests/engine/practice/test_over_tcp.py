@@ -136,6 +136,23 @@ async def test_delayed_and_frozen_quotes_say_so() -> None:
         assert 66 in {v["type"] for v in talker.all("tickPrice")}
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind", "bid"),
+    [("delayed", 3, 66), ("frozen", 2, 1), ("-1", 1, 1)],
+)
+async def test_a_stream_that_begins_while_quotes_are_wrong_begins_wrong(
+    mode: str, kind: int, bid: int
+) -> None:
+    async with client() as (gateway, talker):
+        await gateway.fault("quote", symbol="SPY", mode=mode, s=60)
+        talker.say("reqMktData", r=9, **SPY)
+        await passing(gateway, talker, 1)
+        assert {v["type"] for v in talker.all("marketDataType")} == {kind}
+        first = next(v for v in talker.all("tickPrice") if v["type"] in (1, 66))
+        assert first["type"] == bid
+        assert (first["price"] == -1) is (mode == "-1")
+
+
 async def test_bars_stop_without_a_word() -> None:
     async with client() as (gateway, talker):
         talker.say("reqRealTimeBars", r=9, barSize=5, what="TRADES", **SPY)
