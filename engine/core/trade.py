@@ -295,9 +295,9 @@ def _quantity(
     signal, price = leg.signal, leg.price
     s, f, minimum_fee = rates
     if signal.target_weight is not None:
-        sized = sizing.target_shares(
-            signal.target_weight, ledger.equity, ledger.cash, owned, price, s, f, minimum_fee
-        )
+        weight = signal.target_weight
+        equity = ledger.equity if weight else ZERO  # to sell all, nothing else needs a price
+        sized = sizing.target_shares(weight, equity, ledger.cash, owned, price, s, f, minimum_fee)
         return sized.quantity, sized.words
     if signal.kind in EXITS:
         whole = signal.quantity is None or signal.kind is SignalKind.EMERGENCY_EXIT

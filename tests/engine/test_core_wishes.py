@@ -278,6 +278,16 @@ async def test_no_share_of_an_unknown_equity_is_bought(tmp_path: Path) -> None:
     assert [e.outcome for e in desk.events(ev.SignalDone)] == ["filled", "no_price"]
 
 
+async def test_what_has_a_price_is_sold_out_beside_a_holding_that_has_none(tmp_path: Path) -> None:
+    """An exit needs no equity; asking for it once ended the whole session."""
+    market: Market = {"QQQ": ["100", "100", None, None, "100"], "TLT": ["50"] * 5}
+    rows = (buys(), f"{day(1)},TLT,ENTER,BUY,10,,,,,", f"{day(3)},TLT,TARGET,,,0,,,,")
+    desk = Desk(tmp_path, [script(*rows)], market)
+    await desk.run()
+    assert desk.state.session_state is SessionState.COMPLETED
+    assert (desk.owned("TLT"), desk.owned("QQQ") > 0) == (0, True)
+
+
 async def test_a_gap_looks_the_same_after_a_kill(tmp_path: Path) -> None:
     market: Market = {"QQQ": ["100", "100", None, "104", "104"], "TLT": ["50"] * 5}
     desk = Desk(tmp_path, [script(buys())], market)

@@ -74,6 +74,7 @@ class GatewayBroker:
         self._is_upstream_lost = False
         self._wire: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
+        self._told: set[tuple[str, str]] = set()
 
     def connect(self, put: Callable[[Input], None], now: Callable[[], datetime]) -> None:
         """Take a new engine's inbox; what was on the wire is lost with the old one."""
@@ -459,6 +460,10 @@ class GatewayBroker:
         elif isinstance(out, AskExecutions):
             self._later(self._delay(), self._all_executions)
         elif isinstance(out, Alarm):
+            told = (out.kind, out.text)
+            if self.twins is not None and told in self._told:
+                return  # once in a connection
+            self._told.add(told)
             self._put(Fault(self._now(), out.kind, out.text, halt=out.halt))
         elif not isinstance(out, AskCost):
             self._report(out)  # type: ignore[arg-type]
@@ -509,6 +514,7 @@ class GatewayBroker:
     def _connect(self) -> None:
         """A new connection: everything is asked for before it is live."""
         self._epoch += 1
+        self._told.clear()
         self._translator.begin_epoch()
         self._link(LinkState.SYNCING, "SYNCING")
         self._sync()
