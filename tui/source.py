@@ -23,6 +23,7 @@ from storage.room import sizes
 from storage.watch import LATEST, Watch
 from tui.explanation import explanation_rows
 from tui.format import EXCHANGE_ZONE
+from tui.totals import totals
 from tui.view import Moment, Reading, Row, View, Wanted, session_day
 
 CURVE_SESSIONS = 3_000
@@ -273,18 +274,14 @@ class DatabaseSource:
             return Reading(None, now, str(error))
 
     def _curve(self, db: panes.Database, book: str) -> tuple[Row, ...]:
-        """One row per session date: sums of the strategies; returns where there is one."""
+        """One row per session date: of all strategies together."""
         for row in panes.snapshots_after(db, book, self._snapshots_seq):
             self._snapshots_seq = max(self._snapshots_seq, row["seq"])
             rows = self._snapshots.setdefault(row["session_date"], [])
             rows[:] = [r for r in rows if r["strategy_id"] != row["strategy_id"]]
             rows.append(row)
-        dates = sorted(self._snapshots)
-        return tuple(
-            _total(self._snapshots[day], ordinal)
-            for ordinal, day in enumerate(dates, start=1)
-            if ordinal > len(dates) - CURVE_SESSIONS
-        )
+        found = totals(self._snapshots[day] for day in sorted(self._snapshots))
+        return tuple(found[-CURVE_SESSIONS:])
 
     def _moment(self) -> Moment:
         now = self._now()
@@ -309,16 +306,3 @@ def _practises(beat: Row | None) -> bool:
 def page_name(window: Window) -> str:
     """Return the name under which a long table's window is read."""
     return f"page:{window.topic}"
-
-
-def _total(rows: list[Row], ordinal: int) -> dict[str, Any]:
-    alone = rows[0] if len(rows) == 1 else {}
-    return {
-        "session_date": rows[0]["session_date"],
-        "ordinal": ordinal,
-        "equity": sum(row["equity"] for row in rows),
-        "cash": sum(row["cash"] for row in rows),
-        "daily_return": alone.get("daily_return"),
-        "cumulative_return": alone.get("cumulative_return"),
-        "drawdown": alone.get("drawdown"),
-    }
