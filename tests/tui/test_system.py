@@ -59,6 +59,12 @@ def test_a_running_session_without_a_pulse_is_bad() -> None:
     assert levels(given(beat=()))["heartbeat"] is Level.BAD
 
 
+def test_a_replay_has_no_pulse_and_is_not_ill_for_it() -> None:
+    found = items(given(beat=(), session=(sample.session(replay=1),)))
+    assert "heartbeat" not in {one.name for one in found}
+    assert not any(one.silent or one.level is Level.BAD for one in found)
+
+
 def test_a_session_that_has_ended_is_not_asked_for_its_pulse() -> None:
     ended = sample.session(state="STOPPED", ended_at=sample.ago(5))
     found = levels(given(session=(ended,), beat=(sample.beat(wall_at=sample.ago(900)),)))

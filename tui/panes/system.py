@@ -75,7 +75,7 @@ def items(view: View, own: Own | None = None) -> list[Item]:
         return []
     own = own or Own()
     found = _measured(view, session, beat, own)
-    if beat is None and not session["ended_at"]:
+    if beat is None and not session["ended_at"] and not session.get("replay"):
         found.insert(0, Item(Shown("heartbeat"), UNKNOWN, level=Level.BAD, silent=True))
     found += [_link(view, session, beat), *_farms(view, beat)]
     found += [*_comparison(view), *_facts(view, beat)]
