@@ -114,6 +114,11 @@ def test_every_panes_base_columns_fit_seventy_eight_cells() -> None:
         assert len(columns_for(columns, 200)) == len(columns)
 
 
+def test_a_growing_column_has_its_own_width_before_another_takes_the_rest() -> None:
+    sizes = {str(c.label): size for c, size in columns_for(signals.COLUMNS, 130)}
+    assert (sizes["Reason"], sizes["Detail"]) == (17, 34)
+
+
 @given(st.integers(0, 250))
 def test_columns_never_take_more_than_the_pane_has(width: int) -> None:
     for columns in ALL:

@@ -64,7 +64,8 @@ def column_differs(column: Column, before: Row, after: Row, moment: Moment | Non
 def columns_for(columns: tuple[Column, ...], width: int) -> tuple[tuple[Column, int], ...]:
     """Return the columns of a pane `width` cells wide, each with its width.
 
-    Whole columns from the left as far as they fit; the last growing one takes the rest.
+    Whole columns from the left as far as they fit, growing ones as narrow as they may be; then
+    these get their own width, the first ones first, and the last of them takes the rest.
     """
     level = (width >= PLUS_WIDTH) + (width >= PLUS_PLUS_WIDTH)
     if width < SLIM_WIDTH and any(c.slim for c in columns):
@@ -78,6 +79,10 @@ def columns_for(columns: tuple[Column, ...], width: int) -> tuple[tuple[Column, 
             break
         room -= needed
         chosen.append((column, size))
+    for n, (column, size) in enumerate(chosen):
+        more = min(room, column.width - size)
+        chosen[n] = column, size + more
+        room -= more
     growing = max((n for n, (c, _) in enumerate(chosen) if c.grows), default=-1)
     return tuple((c, size + (room if n == growing else 0)) for n, (c, size) in enumerate(chosen))
 
