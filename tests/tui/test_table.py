@@ -115,7 +115,7 @@ def test_every_panes_base_columns_fit_seventy_eight_cells() -> None:
 
 
 def test_a_growing_column_has_its_own_width_before_another_takes_the_rest() -> None:
-    sizes = {str(c.label): size for c, size in columns_for(signals.COLUMNS, 130)}
+    sizes = {str(c.label): size for c, size in columns_for(SIGNALS, 130)}
     assert (sizes["Reason"], sizes["Detail"]) == (17, 34)
 
 
