@@ -2,12 +2,15 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from storage.controls import requests_path
 from tests.patience import PATIENCE_S
 from tests.tui.commands import Here
 from tests.tui.gateways import Running, order, placed, running, started
@@ -79,6 +82,7 @@ def test_a_manual_trade_is_found_blocks_and_is_accepted_and_a_failure_is_no_answ
             settles_by_a_person(here, gateway)
             fails_without_an_answer(here, gateway)
             panics_while_it_is_frozen(here, gateway, engine)
+            panics_where_no_request_can_be_left(here)
             assert here("stop").code == 0
             engine.wait(PATIENCE_S)
             assert engine.returncode == 0
@@ -195,3 +199,16 @@ def panics_while_it_is_frozen(
         assert (said.code, json.loads(said.out)["result"]) == (0, "NONE_LEFT"), said.err
         assert gateway.living() == []
     until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED")
+
+
+def panics_where_no_request_can_be_left(here: Here) -> None:
+    """An engine whose request file is locked by somebody is halted by a signal."""
+    assert here("resume", "--reason", "seen").code == 0
+    database = Path(here("status", "--json").json["database"])
+    with closing(sqlite3.connect(requests_path(database), isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        said = here("panic", "--confirm", "--json")
+        assert "no halt request could be left" in said.json["halt"]
+        assert said.json["halt"].endswith("was told by signal")
+        until(lambda: here("status", "--json").json["trading_state"]["state"] == "HALTED")
+        somebody.execute("ROLLBACK")
