@@ -172,13 +172,28 @@ def is_there(view: View, topic: str | Window) -> bool:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys, each handled before the next; without the pilot's 40 ms for every key."""
+    """Press keys, each handled before the next; without the pilot's 40 ms for every key.
+
+    As a person does, not before the pane shows what the key is about.
+    """
     for key in keys:
+        await _read(pilot)
         name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
         event = Key(name, key if len(key) == 1 else None)
         event.set_sender(pilot.app)
         pilot.app.post_message(event)
         await handled(pilot)
+
+
+async def _read(pilot: Pilot[None]) -> None:
+    """Let the pane that has the keys get its first rows, where there is a session to read."""
+    app = pilot.app
+    if not isinstance(app, Pilothouse) or not app.is_running:
+        return
+    pane = app.dashboard.panes[app.dashboard.current]
+    if pane.topics and app.view["session"].first() is not None:
+        own = pane.topics[0]
+        await until(pilot, lambda: app.view[own].known or bool(app.view[own].failed), own)
 
 
 async def handled(pilot: Pilot[None]) -> None:
