@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -101,6 +102,11 @@ class Terminal:
     def shows(self, words: str) -> None:
         """Wait until the screen shows some words."""
         self.until(lambda: words in self.text, repr(words))
+
+    def takes_answers(self) -> None:
+        """Wait until an open question does: it counts, from ten or thirty seconds."""
+        counting = re.compile(r"no in (?!10s|30s)\d+s")
+        self.until(lambda: counting.search(self.text), "the guard to pass")
 
     def exit_code(self) -> int:
         """Wait for the end."""

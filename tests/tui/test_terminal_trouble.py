@@ -32,7 +32,7 @@ def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
     with started(tmp_path, (120, 40)) as terminal:
         terminal.shows("FILLED")
         terminal.send(b"\x0f")
-        terminal.until(lambda: "no in 9s" in terminal.text, "the guard to pass")
+        terminal.takes_answers()
         terminal.send(b"1")
         terminal.shows("ARMED")
         memory = resident_kb(terminal.process.pid)
