@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from storage.connect import open_reader
 from storage.latest import heartbeat
+from tests.patience import crowding
 
 LARGEST_GAP_MS = 100.0
 TIMES = 3
@@ -77,6 +78,12 @@ class Pulse:
         assert self.late, "no heartbeat"
         if max(one.gap_ms - one.machine_ms for one in self.late) >= LARGEST_GAP_MS:
             raise HeldUp(self.late)
+
+
+def assert_in_time(took_s: float, within_s: float, what: str) -> None:
+    """What a person waits for came within a bound; told again where the machine kept it."""
+    if took_s >= within_s * crowding():
+        raise HeldUp(f"{what} after {took_s:.2f} s, within {within_s:g} s it should be")
 
 
 def told_up_to_three_times(story: Callable[[Path], None]) -> Callable[[Path], None]:

@@ -20,9 +20,10 @@ from storage.rewind import Rewind
 from storage.timeline import timeline
 from tests.architecture.sources import ROOT
 from tests.kin import with_us
-from tests.patience import PATIENCE_S, crowding
+from tests.patience import PATIENCE_S
 from tests.tui import sample, seed
 from tests.tui.ptys import Terminal, home
+from tests.tui.pulses import assert_in_time, told_up_to_three_times
 from tests.tui.screens import Asked, CountingIds, StillClock, seeded, until
 from tests.tui.test_terminal import ask_stop, value
 from tui.attached import Attached, AttachedSource, attached_to, no_engine
@@ -54,11 +55,11 @@ def attached(folder: Path, *more: str) -> Terminal:
     return Terminal(arguments, size=(120, 40), env=home(folder))
 
 
-def seconds_until(terminal: Terminal, condition: Callable[[], Any], what: str) -> float:
-    """Wait, and say how long it took."""
+def soon(terminal: Terminal, within_s: float, condition: Callable[[], Any], what: str) -> None:
+    """Wait for what must come within a bound."""
     began = time.monotonic()
     terminal.until(condition, what)
-    return time.monotonic() - began
+    assert_in_time(time.monotonic() - began, within_s, what)
 
 
 def newest(folder: Path) -> Any:
@@ -66,6 +67,7 @@ def newest(folder: Path) -> Any:
     return value(folder, "SELECT max(seq) FROM events")
 
 
+@told_up_to_three_times
 def test_screens_and_engine_survive_each_other(tmp_path: Path) -> None:
     with (
         engine(tmp_path) as first,
@@ -82,16 +84,13 @@ def test_screens_and_engine_survive_each_other(tmp_path: Path) -> None:
 
         screen.send(HALT)
         halted = "SELECT count(*) FROM books WHERE trading_state = 'HALTED'"
-        assert seconds_until(screen, lambda: value(tmp_path, halted), "HALTED") < crowding()
+        soon(screen, 1, lambda: value(tmp_path, halted), "HALTED")
         screen.shows("EMERGENCY STOP")
         screen.send(b"\x1b")
 
         first.kill()
         first.wait()
-        shown = seconds_until(
-            screen, lambda: "no heartbeat since" in screen.text, "an engine that is missed"
-        )
-        assert shown < 2 * crowding()
+        soon(screen, 2, lambda: "no heartbeat since" in screen.text, "an engine that is missed")
         with engine(tmp_path) as second:
             screen.shows("restarted as")
             screen.until(lambda: "NO ENGINE" not in screen.text, "the recovery")

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from engine.domain.request import RequestKind
-from tests.patience import crowding
 from tests.tui.ptys import Terminal, home
-from tests.tui.pulses import assert_nothing_is_doubled, told_up_to_three_times, watched
+from tests.tui.pulses import (
+    assert_in_time,
+    assert_nothing_is_doubled,
+    told_up_to_three_times,
+    watched,
+)
 from tests.tui.test_format import PLANTED
 from tests.tui.test_terminal import ask, ask_stop, started, value
 from tui.actions import MORE_PANES, PANES
@@ -42,7 +46,7 @@ def test_a_terminal_that_nobody_reads_stops_no_engine(tmp_path: Path) -> None:
                 terminal.until(lambda: pulse.beats >= STALL_S, "heartbeats of 15 s")
             came_back = time.monotonic()
             terminal.shows("disarmed")
-            assert time.monotonic() - came_back < 5 * crowding()
+            assert_in_time(time.monotonic() - came_back, 5, "the repaint")
         assert value(tmp_path, "SELECT max(seq) FROM events") != seen
         pulse.assert_small()
         assert resident_kb(terminal.process.pid) - memory < 20_000
@@ -66,7 +70,7 @@ def test_fifty_resizes_in_two_seconds_settle_at_once(tmp_path: Path) -> None:
             terminal.resize(200, 60)
             ended = time.monotonic()
             terminal.until(lambda: "Fills" in terminal.text and "Log" in terminal.text, "all")
-            assert time.monotonic() - ended < 2 * crowding()
+            assert_in_time(time.monotonic() - ended, 2, "the last layout")
             assert len(terminal.raw) - before < 25 * 40_000, "one layout per 100 ms at most"
             terminal.until(lambda: pulse.beats > 3, "heartbeats")
         pulse.assert_small()
