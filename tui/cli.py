@@ -17,9 +17,9 @@ from tui.commands.quick import quick
 
 UNEXPECTED = 1
 INTERRUPTED = 130
-COLLECT = (50_000, 20, 50)
+COLLECT = (500_000, 20, 50)
 """When the collector looks: what a start makes is there to stay, and walking it again and again
-was a tenth of it. An engine sets what suits its loop."""
+was a tenth of it. An engine sets what suits its loop, a screen what suits it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

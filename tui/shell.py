@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 ALWAYS = frozenset({RequestKind.HALT, RequestKind.STOP})
 """What a read-only screen may ask too: the emergency stop, and the end of its own session."""
 
+COLLECT = (20_000, 20, 50)
+"""When the collector looks from then on, where no engine of this process says it."""
+
 HINT_S = 5.0
 RESIZE_LEAST_S, RESIZE_EVERY_S = 1 / 120, 0.1
 LAUNCH_S = 0.3
@@ -202,6 +205,7 @@ class Shell(App[None], inherit_bindings=False):
 
     def _begin(self) -> None:
         gc.freeze()  # the library and the widgets are there to stay
+        gc.set_threshold(*COLLECT)
         gc.enable()
         self._reader = Reader(self, self._make_source, lambda: self.dashboard.wanted)
         self._start_reader()

@@ -9,8 +9,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from engine.domain.session import FillRule, Mode
 from engine.settings.fields import (
@@ -26,7 +25,7 @@ from engine.settings.fields import (
     shown,
 )
 from engine.settings.places import DATABASE, LOG, state_folder
-from engine.settings.sources import keys_of, strategies_of
+from engine.settings.sources import Layer, keys_of, merged, strategies_of
 from engine.strategy.parameter import Resolved
 from engine.strategy.registry import SCHEMAS
 
@@ -421,10 +420,10 @@ _NO_INFLUENCE = ("storage.", "screen.", "log.", "ibkr.", "run.pace", "run.data",
 hash of its own, and mode and account are part of every book's name."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set, checked and frozen. `load` makes one; tests may too."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     storage: Storage = Field(default_factory=Storage)  # its default is the user of now
     run: Run = Run()
@@ -445,9 +444,9 @@ class Settings(BaseSettings):
     _strategies: Mapping[str, Resolved] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def of(cls, layers: Sequence[PydanticBaseSettingsSource]) -> Self:
+    def of(cls, layers: Sequence[Layer]) -> Self:
         """Return the settings of layers that were read and checked, the strongest first."""
-        return cls(_build_sources=(tuple(layers), {}))
+        return cls.model_validate(merged(layers))
 
     @classmethod
     def known_strategies(cls) -> tuple[str, ...]:
