@@ -17,7 +17,7 @@ from engine.domain.ids import InstrumentId
 from engine.domain.money import ONE, ZERO
 from engine.domain.order import Order, OrderType, Side
 from engine.domain.risk import Check
-from engine.domain.session import Verdict
+from engine.domain.session import Mode, Verdict
 from engine.risk import gate
 from engine.risk.facts import GateFacts
 from engine.risk.reasons import DenyReason
@@ -99,6 +99,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         book_values=book_values,
         beside=beside,
         account_equity=account_equity,
+        at_broker=state.context.mode in (Mode.PAPER, Mode.LIVE),
         leverages={key: one.leverage for key, one in state.instruments.items()},
         orders_minute=sum(1 for at in state.order_times if order.created_at - at <= _MINUTE)
         + len(ahead),

@@ -62,6 +62,7 @@ class GateFacts:
     beside: Values = field(default_factory=dict)  # what no strategy owns, others' orders as filled
     account_equity: Decimal | None = None  # of strategies and what is beside them
     leverages: Mapping[InstrumentId, Decimal] = field(default_factory=dict)  # missing: 1
+    at_broker: bool = False  # orders go to a real account, which may be one on margin
     has_margin: bool = False  # the broker tells what margin an order would need
     margin_after: Decimal | None = None  # fraction of equity in margin after the order
     orders_minute: int | None = None

@@ -319,7 +319,8 @@ def _cash(order: Order, facts: GateFacts, limits: Limits) -> Check:
 def _margin_use(order: Order, facts: GateFacts, limits: Limits) -> Check:
     used, most, limit = facts.margin_after, limits.margin_use, limits.words["margin_use"]
     if not facts.has_margin:
-        return Check("margin_use", NOT_APPLICABLE, "no margin account", limit)
+        why = "not asked: no order waits for a what-if" if facts.at_broker else "no margin account"
+        return Check("margin_use", NOT_APPLICABLE, why, limit)
     if used is None:
         return Check("margin_use", UNKNOWN, "margin unknown", limit)
     result = WARN if used >= _NEAR * most else PASS

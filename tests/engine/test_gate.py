@@ -389,6 +389,16 @@ def test_margin_that_cannot_be_read_denies_entries() -> None:
     assert why(entry(), replace(GOOD, has_margin=True)) is R.MARGIN_USE
 
 
+@pytest.mark.parametrize(
+    ("at_broker", "words"),
+    [(True, "not asked: no order waits for a what-if"), (False, "no margin account")],
+)
+def test_margin_that_nobody_asked_for_is_not_said_to_be_none(at_broker: bool, words: str) -> None:
+    checks = gate.check(entry(), replace(GOOD, at_broker=at_broker), Limits())
+    margin = next(c for c in checks if c.code == "margin_use")
+    assert (margin.result, margin.value) == (CheckResult.NOT_APPLICABLE, words)
+
+
 def test_entries_never_wait() -> None:
     closed = gate.check(entry(), replace(GOOD, hours_open=False), Limits())
     assert gate.waits_for(closed, is_exit=False) is None
