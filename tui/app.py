@@ -154,6 +154,7 @@ def _launch(settings: Settings) -> "EngineThread":
     from tui.wiring import EngineThread
 
     engine = EngineThread(settings)
+    engine.watched.has_screen = True
     engine.start()
     return engine
 

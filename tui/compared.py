@@ -38,7 +38,8 @@ from storage.journal import SqliteJournal
 from storage.queries.book import is_known
 from tui import making
 from tui import plan as plans
-from tui.wiring import Watched, never_started, run_engine
+from tui.connecting import never_started
+from tui.wiring import Watched, run_engine
 
 _TRIGGER = "request"
 _WITHIN_S = 60.0  # four questions to the broker, each answered or given up in 10 s

@@ -46,7 +46,7 @@ def run_headless(settings: Settings) -> int:
 def continue_headless(engine: EngineThread) -> int:
     """Watch a running engine until its session ends; return its exit code."""
     with steered(engine), closing(_Lines(engine)) as lines:
-        engine.watched.ready.wait()
+        _await_the_start(engine)
         if engine.session_id is not None:
             _say(
                 f"session {engine.session_id} on {engine.database}, pid {os.getpid()}; "
@@ -62,6 +62,16 @@ def continue_headless(engine: EngineThread) -> int:
     for line in engine.watched.left_open:
         _say(f"left open: {line}")
     return engine.exit_code or 0
+
+
+def _await_the_start(engine: EngineThread) -> None:
+    """Wait until it runs or has ended, and say what it waits for."""
+    told = ""
+    while not engine.watched.ready.wait(_POLL_S):
+        why = engine.watched.waits_for
+        if why and why != told:
+            _say(f"{why}; it is tried again for a minute, Ctrl-C ends it")
+            told = why
 
 
 class _Lines:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from engine.brokers.simulated import SimulatedBroker
 from engine.core.state import State, cost_of, is_at_stake, left_open, shares_of
 from engine.domain.command import RunJob
-from engine.domain.event import SessionCreated, SessionStateChanged
+from engine.domain.event import SessionCreated
 from engine.domain.ids import InstrumentId
 from engine.domain.input import JobDue, JobFinished, Requested, Started
 from engine.domain.request import Request
@@ -52,7 +52,7 @@ from storage.emergency import EmergencyFile
 from storage.journal import SqliteJournal
 from storage.room import troubles
 from storage.store import SqliteSessionStore
-from tui import making, recovery
+from tui import connecting, making, recovery
 from tui import plan as plans
 from tui.signals import steered
 
@@ -101,6 +101,8 @@ class Watched:
     early: list[Callable[[Loop], None]] = field(default_factory=list)  # said before it could hear
     ready: threading.Event = field(default_factory=threading.Event)
     reached: Reached | None = None
+    has_screen: bool = False  # said before the start: somebody looks, and can leave
+    waits_for: str = ""  # why the broker is not reached yet
 
 
 Trade = Callable[
@@ -300,13 +302,15 @@ async def _trade_at_broker(
     fold(state, journal)
     inbox = Inbox()
     session = _broker_session(state, settings, plan, inbox, clock, timings)
-    instruments = list(state.instruments)
+    instruments, requests = list(state.instruments), controls.SqliteRequestBox(journal.path)
     try:
-        history = await _connected(settings, plan, session, instruments)
-    except EngineError as error:
+        await connecting.connect(session, instruments, requests, watched)
+        history = await _history(settings, plan, session, instruments)
+    except (EngineError, connecting.Stopped) as why:
+        watched.left_open = left_open(state)
         await session.stop()
-        await never_started(journal, clock.wall(), error)
-        raise
+        await connecting.write_end(journal, requests, clock.wall(), watched, why)
+        return
     state.instruments.update(history.instruments)
     session.market.watch(instruments)
     session.market.set_rank(lambda instrument: int(not is_at_stake(state, instrument)))
@@ -314,7 +318,6 @@ async def _trade_at_broker(
     feed.seen = _last_seen(journal, context)
     warm_up(state, feed)
     rounds = _rounds(state, plan, session, clock)
-    requests = controls.SqliteRequestBox(journal.path)
     router = Router(session.broker, inbox.put, lambda: loop.now(), requests.changed)
     session.set_last_look(router.last_look)
     loop = Loop(
@@ -369,14 +372,12 @@ def _live_feed(
     )
 
 
-async def _connected(
+async def _history(
     settings: Settings,
     plan: plans.Plan,
     session: "IbkrSession",
     instruments: Sequence[InstrumentId],
 ) -> MarketHistory:
-    """Start a broker's session and return the history that it gives."""
-    await session.start(instruments)
     return await session.market.history(instruments, plan.calendar, bands=plans.bands(settings))
 
 
@@ -416,18 +417,6 @@ async def _beside(inbox: Inbox, clock: Clock, work: Mapping[str, Work]) -> Async
     finally:
         for task in tasks:
             task.cancel()
-
-
-async def never_started(journal: SqliteJournal, at: datetime, error: EngineError) -> None:
-    """Write the end of a session that could not start."""
-    failed = SessionStateChanged(
-        before=SessionState.CREATED,
-        after=SessionState.FAILED,
-        reason=str(error),
-        actor="engine",
-    )
-    journal.put(Unit(at, at, [Entry(failed, -1)], durable=True))
-    await journal.commit()
 
 
 def _back_up_if_old(

@@ -107,9 +107,12 @@ class IbkrSession:
         """Say what may still keep an order back as its bytes leave (Router.last_look)."""
         self.broker.connection.last_look = look
 
-    async def start(self, instruments: Sequence[InstrumentId] = ()) -> None:
+    async def start(
+        self, instruments: Sequence[InstrumentId] = (), *, patience_s: float | None = 0
+    ) -> None:
         """Connect, compare, qualify; return when orders could be sent.
 
+        patience_s: how long to wait for a gateway that is not there; None: for ever.
         Raises SettingsError (time zones), SafetyRefusal (a gate), BrokerUnreachable.
         """
         lacking = missing_zones((*ZONES, self.terms.tws_zone))
@@ -119,23 +122,25 @@ class IbkrSession:
                 "executions are lost"
             )
         self._keeper = self._data_keeper()
+        self._keeper.is_patient = self.broker.keeper.is_patient = patience_s != 0
         self.broker.begin()
         self._tasks = [
             asyncio.create_task(self._keep("data link", self._keeper.run), name="ibkr data link"),
             asyncio.create_task(self._keep("quotes", self.market.run), name="ibkr quotes"),
         ]
         try:
-            await self._ready()
+            await self._ready(patience_s)
             await self.contracts.qualify(instruments, self._clock.wall())
         except BaseException:
             await self.stop()
             raise
 
-    async def _ready(self) -> None:
+    async def _ready(self, patience_s: float | None) -> None:
         """Wait for both links, or for the first reason why not."""
         assert self._keeper is not None
+        limit = None if patience_s is None else max(patience_s, self.terms.timings.ready)
         try:
-            async with asyncio.timeout(self.terms.timings.ready):
+            async with asyncio.timeout(limit):
                 for keeper in (self.broker.keeper, self._keeper):
                     why = await keeper.settled()
                     if why:
@@ -143,7 +148,7 @@ class IbkrSession:
         except TimeoutError:
             text = self.broker.machine.text or self._data_machine.text
             raise BrokerUnreachable(
-                f"{self.terms.where}: not ready within {self.terms.timings.ready:g} s: {text}"
+                f"{self.terms.where}: not ready within {limit:g} s: {text}"
             ) from None
 
     def _refusal(self, why: str) -> Exception:

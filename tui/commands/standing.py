@@ -62,7 +62,7 @@ def collect(database: Path) -> dict[str, Any]:
         "session": session,
         "mode": session and session["mode"],
         "trading_state": _in_force(found.trading_state if found else {}, waiting, ending),
-        "link": (session["link"] or session["feed"]) if session and runs else None,
+        "link": _link(session) if session and runs else None,
         "link_text": session["link_text"] if session and runs else None,
         "last_decision": found and found.last_decision,
         "reconciliation": found and _reconciliation(found.reconciliation, beat),
@@ -114,6 +114,13 @@ def _engine(holder: "Holder | None", beat: dict[str, Any] | None) -> dict[str, A
         "inputs_total": beat["inputs_total"] or None,
         "note": beat["note"],
     }
+
+
+def _link(session: dict[str, Any]) -> str:
+    """Return the link to a broker, DOWN until there was one; without a broker, whose prices."""
+    if session["mode"] in ("paper", "live"):
+        return str(session["link"] or "DOWN")
+    return str(session["feed"])
 
 
 def _reconciliation(

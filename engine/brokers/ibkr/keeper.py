@@ -50,6 +50,7 @@ class Keeper:
         self._told: Link | None = None
         self._settled = asyncio.Event()
         self._why = ""
+        self.is_patient = False  # a gateway that is not there yet may come
 
     def do(self, acts: Acts) -> None:
         """Note what is to be done, and tell if the link has changed."""
@@ -138,7 +139,8 @@ class Keeper:
         except BrokerUnreachable as error:
             _log.info("%s", error)
             self.do(self._machine.refused(str(error)))
-            self._first(str(error))
+            if not self.is_patient:
+                self._first(str(error))
             return
         self._opened()
         self.do(self._machine.connected(opened.accounts, opened.next_order_id))

@@ -1,6 +1,7 @@
 """Both connections as one session: start, quotes, history, the feed, stop."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -98,6 +99,23 @@ async def test_nobody_listening_is_said_at_once() -> None:
         closed = Room(gateway, port=1)
         with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1"):
             await closed.session.start()
+
+
+async def test_a_gateway_that_comes_later_is_waited_for_as_long_as_one_may() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    later = PracticeGateway(seed=7, port=port)
+    early = Room(later, replace(FAST, ready=0.3))
+    with pytest.raises(BrokerUnreachable, match=r"not ready within 0\.3 s"):
+        await early.session.start(patience_s=0.3)
+    patient = Room(later)
+    starting = asyncio.create_task(patient.session.start([QQQ], patience_s=None))
+    await patient.until(lambda: patient.session.broker.machine.tries >= 1)
+    async with later, asyncio.timeout(PATIENCE_S):
+        await starting
+        assert patient.session.broker.machine.link.state is LinkState.LIVE
+        await patient.session.stop()
 
 
 async def test_a_wrong_account_refuses_the_start_and_names_both() -> None:
