@@ -148,6 +148,17 @@ async def test_a_cancel_whose_order_has_ended_is_adopted() -> None:
         await life.becomes(_S.CANCELED)
 
 
+# -- ended in the journal, and open ----------------------------------------------------------
+
+
+async def test_what_a_person_settled_and_the_broker_still_works_is_canceled_and_told() -> None:
+    async with died(heard=True, **LIMIT) as life:
+        life.row.status = _S.CANCELED  # wrongly
+        async with life.again() as two:
+            await two.until(lambda: life.gateway.venue.open_orders() == [])
+            assert "two_incarnations" in two.faults
+
+
 # -- accepted, and not open any more ---------------------------------------------------------
 
 
