@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +12,9 @@ import pytest
 
 from engine.brokers.ibkr.broker import IbkrBroker
 from engine.brokers.ibkr.connection import ClientIdInUse
-from engine.brokers.ibkr.said import AccountValue, Commission, Heard, Portfolio, Said
+from engine.brokers.ibkr.said import AccountValue, Commission, Execution, Heard, Portfolio, Said
 from engine.brokers.ibkr.terms import Terms
-from engine.brokers.ibkr.trace import Alarm
+from engine.brokers.ibkr.trace import Alarm, Out
 from engine.brokers.practice.gateway import PracticeGateway
 from engine.brokers.practice.wire.answer import answer
 from engine.brokers.practice.wire.frame import framed
@@ -343,6 +343,26 @@ async def test_a_complaint_about_our_pace_is_told_and_holds_everything_back() ->
         row = send(one, core_of(one), "a", 1, **LIMIT)
         assert (row.status, row.sent, row.reason) == (_S.APPROVED, False, "RATE")
         assert one.broker.is_live
+
+
+async def test_what_we_stumble_over_is_a_lost_frame_and_asked_for_again() -> None:
+    """The library swallows whatever a listener raises."""
+    async with PracticeGateway(seed=7) as gateway, desk(gateway, timings=SELDOM) as one:
+        await one.live()
+        take = one.broker.translator.take
+        stumbled: list[Heard] = []
+
+        def stumbles(heard: Heard) -> Sequence[Out]:
+            if isinstance(heard.said, Execution) and not stumbled:
+                stumbled.append(heard)
+                raise ZeroDivisionError
+            return take(heard)
+
+        one.broker.translator.take = stumbles  # type: ignore[method-assign]
+        row = send(one, core_of(one), "a", 1)
+        await one.until(lambda: one.lost)
+        await one.until(lambda: row.status is _S.FILLED)
+        assert len(stumbled) == 1
 
 
 # -- nothing is handed over that would wait ----------------------------------------------------
