@@ -53,10 +53,9 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
     book_equity = equity if is_alone else _book_equity(state)
     book_values = values if is_alone else _values(state, state.books.values(), open_orders)
     beside, account_equity = _account(state, book_equity)
-    price = order.reference_price
     recorded = state.context.recorded_clock
-    is_priced_buy = price is not None and order.side is Side.BUY and stock is not None
-    worst = _worst(state, book, order, order.quantity) if is_priced_buy else None
+    is_priced = order.reference_price is not None and stock is not None
+    is_bought = is_priced and order.side is Side.BUY
     return GateFacts(
         mode_agrees=True,
         mode=f"{state.context.mode.value} on {state.context.account}",
@@ -88,7 +87,7 @@ def facts(state: State, book: StrategyBook, order: Order, ahead: tuple[Order, ..
         reserved_cash=sum(
             (_worst(state, book, o, left) for o, left in mine if o.side is Side.BUY), ZERO
         ),
-        buy_cost=worst,
+        buy_cost=_worst(state, book, order, order.quantity) if is_bought else None,
         values=values,
         entries_today=book.entries_today if state.today == state.session_date else 0,
         status="ACTIVE" if book.status.startswith("RAISED") else book.status,
