@@ -34,7 +34,7 @@ from engine.domain.request import Request, RequestKind
 from engine.errors import JournalError
 from tui import terminal
 from tui.actions import use_keys
-from tui.dialogs.confirm import Question
+from tui.dialogs.confirm import TOO_SMALL, Question
 from tui.format import Shown, safe, say, show_zone
 from tui.keyboard import Keyboard
 from tui.messages import Changed, Said
@@ -379,6 +379,9 @@ class Shell(App[None], inherit_bindings=False):
     def ask(self, question: Question) -> None:
         """Dock a question; keys go to it until it is answered."""
         if not self.dashboard.ready:
+            return
+        if not self.dashboard.confirm.fits(question):
+            self.say_hint(TOO_SMALL)
             return
         self.dashboard.confirm.open(question)
         self.dashboard.place()

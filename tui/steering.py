@@ -308,7 +308,7 @@ def state_question(then: Callable[[str, str], None], view: View, *, armed: bool)
         answers.append(("r", Shown("reduce: exits only…")))
     if name != "ACTIVE" and armed:
         answers.append(("a", Shown("active: all orders…")))
-    return Question(Shown("TRADING STATE"), tuple(facts), tuple(answers), then)
+    return Question(Shown("TRADING STATE"), tuple(facts), tuple(answers), then, anywhere=True)
 
 
 def stop_facts(view: View) -> Facts:
@@ -341,4 +341,5 @@ def stop_question(
     answers = [("2", Shown("cancel all…")), ("3", Shown("flatten…"))]
     if may_reduce:
         answers.append(("4", Shown("only reduce…")))
-    return Question(Shown("EMERGENCY STOP"), facts, tuple(answers), then, lasts_s=None)
+    title = Shown("EMERGENCY STOP")
+    return Question(title, facts, tuple(answers), then, lasts_s=None, anywhere=True)

@@ -16,7 +16,7 @@ from engine.domain.ticket import Action, Ticket
 from engine.errors import SettingsError
 from tui import steering
 from tui.dialogs import ticket as tickets
-from tui.dialogs.confirm import Question
+from tui.dialogs.confirm import MIN_COLUMNS, MIN_ROWS, TOO_SMALL, Question
 from tui.dialogs.ticket import Preview
 from tui.format import (
     BLANK,
@@ -34,8 +34,6 @@ from tui.format import (
 from tui.messages import Changed, TicketWanted
 from tui.view import Row, instant
 from tui.wishes import Wishes
-
-MIN_COLUMNS, MIN_ROWS = 60, 16
 
 
 @dataclass(slots=True)
@@ -58,7 +56,7 @@ class Tickets(Wishes, inherit_bindings=False):
         if self.options.read_only or not self._may_act():
             return False
         if self.size.width < MIN_COLUMNS or self.size.height < MIN_ROWS:
-            self.say_hint(Shown("the question needs 60×16 to be seen whole; ctrl+k works"))
+            self.say_hint(TOO_SMALL)
             return False
         return True
 

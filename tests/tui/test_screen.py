@@ -156,6 +156,23 @@ async def test_the_cursor_survives_zoom_and_resize(database: Path) -> None:
         assert app.dashboard.current == "orders"
 
 
+async def test_a_question_that_is_not_seen_whole_is_not_asked(database: Path, quick: None) -> None:
+    asked = Asked()
+    app = application(database, asked)
+    async with app.run_test(size=(59, 16)) as pilot:
+        await ready(pilot)
+        await press(pilot, "ctrl+o", "1", "4", "j", "C")
+        assert app.arming.armed
+        assert not app.dashboard.confirm.display
+        assert app.hint is not None
+        assert "60×16" in app.hint.text
+        await press(pilot, "ctrl+k")
+        assert asked.kinds == ["HALT"]
+        assert "positions left" in " ".join(app.dashboard.confirm.text.split()), "folded, not cut"
+        await press(pilot, "escape", "T")
+        assert app.dashboard.confirm.question is not None
+
+
 @pytest.mark.parametrize("size", [(1, 1), (10, 3), (79, 23), (60, 5)])
 async def test_no_size_is_refused(database: Path, size: tuple[int, int]) -> None:
     app = application(database)

@@ -6,6 +6,7 @@ they are older than half a second or come within 400 ms of the question: that is
 Pasted text is never keys. What follows from an answer is the asker's business.
 """
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -18,6 +19,8 @@ from tui.widgets.lines import Line, Lines, Span, line
 OPENED_S = 0.4
 KEY_AGE_S = 0.5
 PANEL_ROWS = 7
+MIN_COLUMNS, MIN_ROWS = 60, 16  # of a terminal in which a question is seen whole
+TOO_SMALL = Shown("the question needs 60×16 to be seen whole; ctrl+k works")
 
 Facts = tuple[Shown, ...]
 
@@ -43,6 +46,7 @@ class Question:
     typed: Typed | None = None
     lasts_s: float | None = 10.0  # None: until esc, other keys change nothing
     danger: bool = True
+    anywhere: bool = False  # asked on a terminal of any size: it protects
     text: str = ""  # what stands in the line already, where something is typed
 
 
@@ -106,6 +110,12 @@ class ConfirmPanel(Lines, can_focus=True):
     def on_resize(self) -> None:
         """The width is known from here on."""
         self.refresh_lines()
+
+    def fits(self, question: Question) -> bool:
+        """Say whether a question may be asked here: what is dangerous must be seen whole."""
+        columns, rows = self.screen.size
+        is_seen = columns >= MIN_COLUMNS and rows >= MIN_ROWS
+        return is_seen or question.anywhere or not question.danger
 
     # -- keys ------------------------------------------------------------------------------
 
@@ -171,7 +181,7 @@ class ConfirmPanel(Lines, can_focus=True):
         clock = BLANK if left is None else say("  no in {}s", Shown(str(int(left + 0.999))))
         facts = question.facts() if callable(question.facts) else question.facts
         lines: list[Line] = [line(title, Span(clock, "quiet"), ink="ask")]
-        lines += [line(say(" {}", fact), ink="ask") for fact in facts[: PANEL_ROWS - 2]]
+        lines += [line(say(" {}", fact), ink="ask") for fact in folded(facts, self.size.width)]
         lines += [line(ink="ask")] * (PANEL_ROWS - 1 - len(lines))
         lines.append(self._last_line(question))
         self.paint(lines)
@@ -188,3 +198,10 @@ class ConfirmPanel(Lines, can_focus=True):
         no = Shown(" close ") if question.lasts_s is None else Shown(" no ")
         spans += [Span(Shown(" esc"), "key"), Span(no)]
         return line(*spans, note, ink="ask")
+
+
+def folded(facts: Facts, width: int) -> list[Shown]:
+    """Return facts in lines of a width: folded where there is room for all of them, else not."""
+    room, most = max(1, width - 2), PANEL_ROWS - 2
+    whole = [Shown(piece) for fact in facts for piece in textwrap.wrap(fact, room) or [fact]]
+    return whole if len(whole) <= most else list(facts[:most])
