@@ -5,6 +5,7 @@ findings, never a guess. `minTick` is only the smallest step: what is valid is t
 the exchange, and the step depends on the price.
 """
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Contracts:
         self._seen = seen
         self._known: dict[InstrumentId, Qualified] = {}
         self._rules: dict[int, Steps] = {}
+        self._one_rule = asyncio.Lock()  # of two requests for one rule the first has no answer
         self._objects: dict[InstrumentId, Any] = {}
         self.findings: dict[InstrumentId, str] = {}  # why one could not be qualified
 
@@ -178,8 +180,9 @@ class Contracts:
         if index >= len(rules) or not rules[index].isdigit():
             return ((ZERO, min_tick),)
         rule = int(rules[index])
-        if rule not in self._rules:
-            self._rules[rule] = await self._rule(rule)
+        async with self._one_rule:
+            if rule not in self._rules:
+                self._rules[rule] = await self._rule(rule)
         return self._rules[rule]
 
     async def _rule(self, rule: int) -> Steps:

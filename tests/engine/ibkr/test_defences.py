@@ -280,6 +280,16 @@ async def test_of_several_contracts_none_is_guessed() -> None:
         assert "2 contracts (" in one.broker.contracts.findings[TWICE]
 
 
+async def test_two_who_need_the_same_market_rule_at_once_both_get_it() -> None:
+    async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
+        await one.until(lambda: one.broker.machine.link.is_live)
+        contracts, at = one.broker.contracts, one.clock.wall()
+        async with asyncio.timeout(4):
+            await asyncio.gather(contracts.qualify([QQQ], at), contracts.qualify([SPY], at))
+        assert contracts.findings == {}
+        assert contracts[QQQ].steps == contracts[SPY].steps
+
+
 async def test_a_contract_is_asked_for_anew_after_a_day() -> None:
     async with PracticeGateway(seed=7) as gateway, desk(gateway) as one:
         await one.live()
