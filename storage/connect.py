@@ -105,10 +105,14 @@ def open_reader(
             timeout=busy_timeout_ms / 1000,
             check_same_thread=not any_thread,
         )
-        db.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
-        for pragma in _READING:
-            db.execute(f"PRAGMA {pragma}")
-        db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        try:
+            db.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
+            for pragma in _READING:
+                db.execute(f"PRAGMA {pragma}")
+            db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        except BaseException:
+            db.close()
+            raise
     except sqlite3.Error as error:
         raise unusable(path, error) from error
     db.row_factory = sqlite3.Row

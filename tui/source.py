@@ -158,8 +158,13 @@ class DatabaseSource:
                 db = open_reader(self._path, busy_timeout_ms=500)
             except JournalError:
                 return None  # being made this very moment; asked again in a moment
-            if not db.execute("PRAGMA user_version").fetchone()[0]:
-                db.close()  # there, but without a table yet
+            try:
+                has_tables = bool(db.execute("PRAGMA user_version").fetchone()[0])
+            except BaseException:
+                db.close()
+                raise
+            if not has_tables:  # it is being made
+                db.close()
                 return None
             self._db, self._watch = db, Watch(db)
         return self._db
