@@ -61,9 +61,9 @@ class Rewind:
 
     def close(self) -> None:
         """Let go of everything."""
-        folds = [self._shown, self._ahead, *([self._then] if self._then else [])]
-        for db in (*(fold.db for fold in folds), *self._kept.values()):
-            db.close()
+        for one in (self._shown, self._ahead, self._then, *self._kept.values()):
+            if one is not None:
+                one.close()
         self._kept.clear()
 
     def seek(self, seq: int) -> None:
@@ -134,6 +134,11 @@ class _Fold:
                 (book,),
             )
         }
+
+    def close(self) -> None:
+        """Let go of the tables."""
+        self._blank.close()
+        self.db.close()
 
     def empty(self) -> None:
         """Begin again."""

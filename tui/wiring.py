@@ -209,13 +209,13 @@ async def _trade(
     broker = SimulatedBroker(exchange, inbox.put, lambda: loop.now())
     pacer = Pacer(context.pace, clock.monotonic) if context.recorded_clock else WallPacer(clock)
     watched.total = len(feed)
-    inputs = iter(feed)
+    inputs, requests = iter(feed), controls.SqliteRequestBox(journal.path)
     loop = Loop(
         state=state,
         inbox=inbox,
         journal=journal,
         router=Router(broker, inbox.put, lambda: loop.now()),
-        requests=controls.SqliteRequestBox(journal.path),
+        requests=requests,
         feed=inputs,
         position=cursor,
         ahead=inputs if isinstance(inputs, RecordedInputs) else None,
@@ -238,7 +238,8 @@ async def _trade(
     inbox.put(Started(loop.now()))
     broker.resume(withheld(state))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
-    wall_s = await _run(loop, watched, clock)
+    with requests:
+        wall_s = await _run(loop, watched, clock)
     if context.recorded_clock:
         watched.result = result(
             state,
@@ -309,7 +310,8 @@ async def _trade_at_broker(
     except (EngineError, connecting.Stopped) as why:
         watched.left_open = left_open(state)
         await session.stop()
-        await connecting.write_end(journal, requests, clock.wall(), watched, why)
+        with requests:
+            await connecting.write_end(journal, requests, clock.wall(), watched, why)
         return
     state.instruments.update(history.instruments)
     session.market.watch(instruments)
@@ -355,6 +357,7 @@ async def _trade_at_broker(
         async with _beside(inbox, clock, work):
             await _run(loop, watched, clock)
     finally:
+        requests.close()
         await session.stop()
 
 
