@@ -176,7 +176,7 @@ def afterwards(app: "Pilothouse", log: Path) -> int:
         _tell_crash(app.crash, log)
     if engine is None:
         if app.launch_error is not None:
-            print(app.launch_error, file=sys.stderr)  # noqa: T201
+            print(f"pilothouse: {app.launch_error}", file=sys.stderr)  # noqa: T201
             return int(getattr(app.launch_error, "exit_code", 1))
         return 1 if app.crash else 0
     if engine.alive:
@@ -186,7 +186,7 @@ def afterwards(app: "Pilothouse", log: Path) -> int:
     else:
         code = engine.exit_code or 0
         if engine.error is not None:
-            print(engine.error, file=sys.stderr)  # noqa: T201
+            print(f"pilothouse: {engine.error}", file=sys.stderr)  # noqa: T201
     return code or (1 if app.crash else 0)
 
 

@@ -79,6 +79,12 @@ def rows(
     return found
 
 
+def columns_of(db: sqlite3.Connection, kind: str) -> list[str]:
+    """Return the names of the columns that rows of a kind have, also where there are no rows."""
+    found = db.execute(f"SELECT * FROM {LISTINGS[kind].view} LIMIT 0")  # noqa: S608
+    return [column[0] for column in found.description]
+
+
 def latest_session(db: sqlite3.Connection) -> str | None:
     """Return the newest session's id, None if there is none."""
     row = db.execute("SELECT session_id FROM sessions ORDER BY created_seq DESC LIMIT 1").fetchone()

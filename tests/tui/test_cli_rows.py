@@ -119,7 +119,8 @@ def test_rows_of_a_session_and_since_a_day(ran: Path, here: Here) -> None:
 def test_no_database_has_no_rows_and_status_says_so(here: Here) -> None:
     for kind in CONTRACT:
         assert here(kind, "--json").json == []
-        assert here(kind).code == 0
+        said = here(kind)
+        assert (said.code, "there is no database" in said.err) == (0, True)
     status = here("status", "--json").json
     assert status["session"] is None
     assert status["engine"] == {"running": False}
@@ -156,7 +157,9 @@ def test_export_writes_the_same_rows_and_never_overwrites(ran: Path, here: Here)
     forced = here("export", "orders", "--output", "t.csv", "--db", str(ran), "--force")
     assert forced.code == 0
     assert (here.folder / "t.csv").read_bytes() != before
-    assert sorted(path.name for path in here.folder.iterdir()) == ["t.csv", "t.json"]
+    here("export", "trades", "--output", "n.csv", "--db", str(ran), "--since", "2099-01-01")
+    assert (here.folder / "n.csv").read_text().split(",")[:2] == ["exec_id", "order_id"]
+    assert sorted(path.name for path in here.folder.iterdir()) == ["n.csv", "t.csv", "t.json"]
 
 
 def test_explain_prints_the_chain_from_the_bars_to_the_position(ran: Path, here: Here) -> None:

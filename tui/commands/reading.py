@@ -28,6 +28,9 @@ def read(
     after = since_text(since, is_day=LISTINGS[kind].since == "session_date")
     with reading(path) as database:
         if database is None:
+            from tui.commands.output import narrate
+
+            narrate(f"there is no database {path} yet")
             return []
         if session is not None:
             chosen: str | None = session_named(database, session)
@@ -38,6 +41,15 @@ def read(
         else:
             found = rows(database, kind, session_id=chosen, since=after, limit=limit)
     return [unfolded(row, OBJECTS.get(kind, ())) for row in found]
+
+
+def columns(kind: str, path: Path) -> list[str]:
+    """Return the columns of a kind's rows, none without a database."""
+    from storage.connect import reading
+    from storage.queries.listing import columns_of
+
+    with reading(path) as database:
+        return [] if database is None else columns_of(database, kind)
 
 
 def unfolded(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from tui.commands.options import MOST_ROWS, Config, Db, Json, Limit, Session, Since, whole
-from tui.commands.reading import database_of, read
+from tui.commands.reading import columns, database_of, read
 
 
 class Kind(NamedTuple):
@@ -159,7 +159,8 @@ def export(
     if output.exists() and not force:
         raise typer.BadParameter(f"{output} exists; --force replaces it", param_hint="--output")
     found = read(kind, session=session, limit=limit, since=since, path=database_of(db, config))
-    text = json_text(found) if output.suffix == ".json" else csv_text(found)
+    path = database_of(db, config)
+    text = json_text(found) if output.suffix == ".json" else csv_text(found, columns(kind, path))
     write_new(output, text, force=force)
     narrate(f"{len(found)} rows of {kind} written to {output}")
 
@@ -190,15 +191,15 @@ def json_text(rows: Sequence[dict[str, Any]]) -> str:
     return json.dumps(plain(rows), indent=2, allow_nan=False) + "\n"
 
 
-def csv_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header."""
+def csv_text(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    """Return rows as CSV with a header, also where there are no rows."""
     import csv
     import io
 
-    if not rows:
+    if not names:
         return ""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
