@@ -127,6 +127,7 @@ class IbkrMarket:
         self._places = line_limit  # lines that the broker gives; fewer once it has refused one
         self._places_until: datetime | None = None
         self._paced_until: datetime | None = None  # no history before
+        self._has_kind = False  # the kind of data was told in this connection
 
     # -- what arrives ------------------------------------------------------------------------
 
@@ -218,6 +219,7 @@ class IbkrMarket:
         for stream in self._streams.values():
             stream.is_old = bool(stream.request)
             stream.tape.clear()
+        self._has_kind = False
         self._wanted.set()
 
     def lost(self) -> None:
@@ -225,6 +227,7 @@ class IbkrMarket:
         for stream in self._streams.values():
             self._forget(stream)
         self._by_request.clear()
+        self._has_kind = False
         self._wanted.set()
 
     def _forget(self, stream: Stream) -> None:
@@ -290,7 +293,9 @@ class IbkrMarket:
             stream.request = request
             stream.asked = self._clock.monotonic()
             self._by_request[request] = stream
-            ib.client.reqMarketDataType(kind)
+            if not self._has_kind:  # it holds for all that is asked after it
+                self._has_kind = True
+                ib.client.reqMarketDataType(kind)
             ib.client.reqMktData(request, contract, "", False, False, [])
 
         await self._line.send(f"quotes {symbol_of(instrument)}", call)

@@ -119,9 +119,11 @@ async def test_delayed_data_is_asked_for_only_where_settings_allow_it(
     async with PracticeGateway(seed=7) as gateway, room(gateway, allow_delayed=allowed) as one:
         asked: list[int] = []
         one.session._data.ib.client.reqMarketDataType = asked.append
-        one.session.market.watch([QQQ])
-        await quoted(one, QQQ)
-        assert asked == [kind]
+        one.session.market.watch([QQQ, PSQ])
+        await quoted(one, QQQ, PSQ)
+        assert asked == [kind]  # once: each message counts towards the gateway's limit
+        one.session.market.renew()
+        await one.until(lambda: asked == [kind, kind])
 
 
 # -- farms and sessions ------------------------------------------------------------------------

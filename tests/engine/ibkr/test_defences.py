@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from engine.domain import report as rp
 from engine.domain.input import LinkSeen, Reported
 from engine.domain.instrument import stock_id
 from engine.domain.link import LinkState
-from engine.domain.order import OrderStatus
+from engine.domain.order import OrderStatus, TimeInForce
 from engine.errors import BrokerError, BrokerUnreachable
 from engine.runtime.clock import SystemClock
 from tests.engine.ibkr.test_faults_over_tcp import LIMIT
@@ -69,6 +69,24 @@ async def test_fills_made_while_away_are_known_before_the_link_is_live() -> None
             if isinstance(given, Reported) and isinstance(given.report, rp.Executed)
         ]
         assert sum(fill.quantity for fill in fills) == 10
+
+
+async def test_an_order_that_no_list_shows_after_a_new_connection_is_unknown() -> None:
+    evening = datetime(2026, 11, 19, 20, 55, tzinfo=UTC)
+    lasting = {"created_at": evening, "time_in_force": TimeInForce.GTC, **LIMIT}
+    async with (
+        PracticeGateway(seed=7, start=evening) as gateway,
+        desk(gateway, timings=SELDOM) as one,
+    ):
+        await one.live()
+        row = send(one, core_of(one), "a", 1, **lasting)
+        await one.until(lambda: row.status is _S.ACCEPTED)
+        gateway.restart(down_s=1)
+        await one.until(lambda: one.broker.machine.reason == "LINK_DOWN")
+        gateway.venue.global_cancel()
+        gateway.advance(9.5 * 3600)  # 00:25: what ended yesterday is not shown
+        await one.until(lambda: row.status is _S.UNKNOWN)
+        assert "after a new connection" in row.reason
 
 
 def test_a_corrected_part_is_not_counted_twice_towards_the_whole() -> None:

@@ -48,33 +48,48 @@ TRAPS = {
     ),
     "overlapping requests: the first never completes": (
         "test_questions_of_one_kind_are_asked_one_after_the_other",
+        "test_of_two_questions_for_executions_each_has_the_rows_of_its_own_answer",
+        "test_two_who_need_the_same_market_rule_at_once_both_get_it",
+        "test_account_updates_are_ended_before_they_are_asked_for_again",
     ),
     "no time-outs; a what-if answered by a warning never returns": (
         "test_positions_that_do_not_come_are_unknown_not_empty",
         "test_a_what_if_without_an_answer_says_why",
         "test_the_library_is_awaited_under_a_time_limit_only",
+        "test_a_contract_that_nobody_answers_for_is_a_finding",
+        "test_executions_that_nobody_lists_are_an_error",
+        "test_a_comparison_as_a_whole_has_its_time",
+        "test_a_host_that_takes_no_connection_is_given_up_after_its_own_time",
     ),
     "errors give an empty list": (
         "test_history_that_fails_is_an_error_with_its_words",
         "test_an_unknown_symbol_is_said_and_the_others_go_on",
+        "test_of_several_contracts_none_is_guessed",
+        "test_a_refused_question_for_executions_is_an_error_at_once",
         "test_an_empty_answer_against_the_portfolio_is_unknown_not_flat",
     ),
     "the throttle is one line": (
         "test_nothing_is_sent_behind_a_queue_or_beyond_our_rate",
         "test_orders_find_a_place_where_requests_have_to_wait",
         "test_an_order_does_not_wait_behind_data_requests",
+        "test_behind_bytes_that_have_not_left_nothing_is_sent",
+        "test_behind_a_message_that_waits_in_the_library_nothing_is_sent_and_it_stays",
+        "test_a_complaint_about_our_pace_is_told_and_holds_everything_back",
     ),
     "fills made while away raise no event; the order returns with id 0": (
         "test_a_fill_made_while_away_is_booked_once",
+        "test_fills_made_while_away_are_known_before_the_link_is_live",
         "test_a_fill_that_came_while_we_were_away_is_found_by_its_reference",
     ),
     "sum of fills is of today only, corrections count twice": (
         "test_a_corrected_execution_replaces_the_old_one",
+        "test_a_corrected_part_is_not_counted_twice_towards_the_whole",
         "test_a_status_filled_fills_nothing_but_asks_for_the_executions",
     ),
     "status repeated, missing or after the fill; fill before openOrder": (
         "test_any_order_and_repetition_of_what_is_said_leads_to_the_same_ledger",
         "test_a_fill_may_come_before_its_acknowledgement",
+        "test_an_execution_alone_shows_that_the_broker_has_the_order",
     ),
     "permId 0 until the first openOrder; one counter for requests and orders": (
         "test_a_permid_of_zero_overwrites_nothing",
@@ -108,10 +123,12 @@ TRAPS = {
     "the same data requested twice leaks a line": (
         "test_the_same_instrument_never_takes_two_lines",
         "test_a_line_is_shared_and_ends_with_its_last_user",
+        "test_what_is_asked_for_anew_is_ended_first_where_the_broker_still_serves_it",
     ),
     "tickers: NaN, -1, delayed in the same fields": (
         "test_a_price_that_means_unknown_is_no_quote",
         "test_the_kind_comes_from_the_announcement_and_from_the_ticks",
+        "test_delayed_data_is_asked_for_only_where_settings_allow_it",
         "test_a_stream_that_falls_silent_is_asked_for_anew",
     ),
     "times without a zone are read in the machine's": (
