@@ -91,6 +91,9 @@ class Engine(Protocol):
     def request(self, request: Request) -> None:
         """Take a request that the request file could not."""
 
+    def nudge(self) -> None:
+        """Look at the request file now."""
+
 
 def output_waits(driver: Driver | None) -> bool:
     """Say whether the terminal has not taken all that was written to it."""
@@ -403,6 +406,8 @@ class Shell(App[None], inherit_bindings=False):
         except (JournalError, OSError) as error:
             self.say_hint(say("NOT ASKED: {}", safe(str(error), 200)), "danger")
             return False
+        if self.engine is not None:
+            self.engine.nudge()
         if self._reader is not None:
             self._reader.wake()
         return True

@@ -9,7 +9,7 @@ import gc
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -513,6 +513,13 @@ class EngineThread:
     def request(self, request: Request) -> None:
         """Hand over a request that the request file could not take."""
         self._tell(lambda loop: loop.inbox.put(Requested(loop.now(), request)))
+
+    def nudge(self) -> None:
+        """Let it look at the request file now."""
+        reached = self.watched.reached
+        if reached is not None and self.alive:
+            with suppress(RuntimeError):  # it has just ended
+                reached.asyncio_loop.call_soon_threadsafe(reached.loop.inbox.wake)
 
     def _tell(self, say: Callable[[Loop], None]) -> None:
         self.watched.early.append(say)  # twice is once: halts and requests repeat harmlessly

@@ -25,6 +25,10 @@ class Inbox:
         self.reports.append(given)
         self._news.set()
 
+    def wake(self) -> None:
+        """End a wait though nothing arrived: something is to be looked at elsewhere."""
+        self._news.set()
+
     def take(self) -> Input | None:
         """Return the oldest waiting input, None if nothing waits."""
         return self.reports.popleft() if self.reports else None

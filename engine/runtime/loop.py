@@ -65,7 +65,7 @@ from engine.runtime.inbox import Inbox
 _GROUP = 256  # units that may wait for one commit
 _GROUP_S = 0.1  # and for how long
 _YIELD_S = 0.005
-_POLL_S = 0.2  # request file, while waiting; a send looks by itself
+_POLL_S = 1 / 3  # request file, while waiting; a send looks by itself, a screen beside us nudges
 _EARLY_S = 0.0015  # a timer of the event loop may come a millisecond late: turn through the last
 _LOOKED_S = 0.25  # how old a look at the request file may be when an order is sent
 _STALL_S = 2.0  # a commit that takes longer halts

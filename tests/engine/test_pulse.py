@@ -1,5 +1,6 @@
 """The pulse measures commits, and tells of what runs out slowly."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from engine.runtime.clock import SystemClock
 from engine.runtime.heartbeat import Pulse
 from engine.runtime.inbox import Inbox
 from tests.engine.story import Story
+from tests.patience import PATIENCE_S
 
 AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -98,3 +100,11 @@ def test_an_item_is_as_it_is_since_it_became_so() -> None:
     assert (then["report lane"], then["data farms"], then["round trip"]) == (at[1], at[1], at[0])
     assert pulse._as_it_is(2000, broken, "", at[2]) == then
     assert "link" not in pulse._as_it_is(0, None, "", at[2])
+
+
+async def test_a_nudge_ends_a_wait_though_nothing_arrived() -> None:
+    inbox = Inbox()
+    asyncio.get_running_loop().call_soon(inbox.wake)
+    async with asyncio.timeout(PATIENCE_S):
+        await inbox.wait(10 * PATIENCE_S)
+    assert not inbox

@@ -84,6 +84,9 @@ class FakeEngine:
         """Remember why."""
         self.halted.append(why)
 
+    def nudge(self) -> None:
+        """Nothing to look at."""
+
     def request(self, request: Request) -> None:
         """Remember what was handed over."""
         self.handed.append(request)
