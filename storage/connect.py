@@ -6,6 +6,7 @@ a flipped bit must not take the screen away.
 """
 
 import errno
+import operator
 import os
 import sqlite3
 import stat
@@ -15,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DatabaseUnusable
+
+# For a value that is neither a number nor a text sqlite3 looks for an adapter, and then for two
+# protocols, half a microsecond for every NULL; with an adapter it stops there.
+sqlite3.register_adapter(type(None), {}.get)
+sqlite3.register_adapter(bool, operator.pos)  # True is 1
 
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 1_000  # of the write-ahead log: 4 MB

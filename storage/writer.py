@@ -29,7 +29,7 @@ from storage.connect import BUSY_TIMEOUT_MS, CHECKPOINT_PAGES, prepare_writer, r
 from storage.hashchain import Link, last, link
 from storage.migrate import NOW
 from storage.projections import project
-from storage.projections.row import Place
+from storage.projections.row import Place, insert
 
 HEAD_EVERY_S = 1.0
 QUICK_S = 0.02  # a disk that took longer for the last group is left to the other thread
@@ -171,16 +171,25 @@ class WritingConnection(sqlite3.Connection):
 
     def _write_units(self, units: Sequence[Numbered]) -> None:
         rows: list[tuple[object, ...]] = []
+        fresh: dict[str, dict[str, Any]] = {}
         for unit in units:
-            self._write_unit(unit, rows)
+            self._write_unit(unit, rows, fresh)
+        for row in fresh.values():
+            insert(self, "orders", row)
         # sessions first, journal rows last: one statement for many rows
         self.executemany(_INSERT_EVENT, rows)
         if self.link.seq - self._anchored >= ANCHOR_EVERY:
             self.anchor("writer")
 
-    def _write_unit(self, unit: Numbered, rows: list[tuple[object, ...]]) -> None:
+    def _write_unit(
+        self,
+        unit: Numbered,
+        rows: list[tuple[object, ...]],
+        fresh: dict[str, dict[str, Any]],
+    ) -> None:
         first = unit.first_seq
-        place = unit.of or self.running
+        whose = unit.of or self.running
+        place = None
         if unit.at is not self._at:  # many units of one instant
             self._at, self._at_text = unit.at, utc_text(unit.at)
         at = self._at_text
@@ -192,11 +201,15 @@ class WritingConnection(sqlite3.Connection):
             seq += 1
             if type(event) is SessionCreated:
                 context = event.context
-                place = self.running = Running(context.session_id, context.book)
-            if place is None:
+                whose = self.running = Running(context.session_id, context.book)
+                place = None
+            if whose is None:
                 raise JournalError(f"{type(event).__name__} was put before SessionCreated")
-            session_id = place.session_id
-            project(self, Place(seq, session_id, place.book, at, self.wall), event)
+            session_id = whose.session_id
+            if place is None:
+                place = Place(seq, session_id, whose.book, at, self.wall, fresh)
+            place.seq = seq
+            project(self, place, event)
             kind, about, payload = type(event).__name__, subject(event), encode(event)
             caused_by = unit.causation_seq if cause < 0 else first + cause
             prev_hash = link(

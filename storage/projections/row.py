@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.domain.money import MILLION, micro
 from engine.errors import JournalError
@@ -13,14 +14,19 @@ from engine.errors import JournalError
 _INT_MAX = 2**63 - 1
 
 
-class Place(NamedTuple):
-    """Where an event stands in the journal."""
+@dataclass(slots=True)
+class Place:
+    """Where an event stands in the journal; the events of a unit share one, at one seq after
+    the other."""
 
     seq: int
     session_id: str
     book: str
     at: str  # session clock, stored text
     wall: Callable[[], datetime]  # for the end of a session, which is told in wall time
+    # orders of this transaction by id, whose rows its end writes: most of them change within it;
+    # None: a row is written at once
+    fresh: dict[str, dict[str, Any]] | None = None
 
 
 def units(value: Decimal | None) -> int | None:
@@ -35,7 +41,7 @@ def rounded(value: Decimal | None) -> int | None:
     """
     if value is None or not value.is_finite():
         return None
-    found = int((value * MILLION).to_integral_value(ROUND_HALF_EVEN))
+    found = round(value * MILLION)
     return found if -_INT_MAX <= found <= _INT_MAX else None
 
 
@@ -53,6 +59,18 @@ def update_one(db: sqlite3.Connection, what: str, sql: str, values: Any) -> None
 def insert(db: sqlite3.Connection, table: str, row: dict[str, Any], extra: str = "") -> None:
     """Insert a row."""
     db.execute(_insertion(table, tuple(row), extra), tuple(row.values()))
+
+
+def update(
+    db: sqlite3.Connection, what: str, table: str, key: str, value: str, row: dict[str, Any]
+) -> None:
+    """Change some columns of the one row with this key."""
+    update_one(db, what, _change(table, key, tuple(row)), (*row.values(), value))
+
+
+@cache
+def _change(table: str, key: str, names: tuple[str, ...]) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{n} = ?' for n in names)} WHERE {key} = ?"  # noqa: S608
 
 
 @cache

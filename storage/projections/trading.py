@@ -11,7 +11,7 @@ from engine.domain.order import Order
 from engine.domain.signal import Signal
 from engine.domain.snapshot import QuietDays, are_final, newest_of
 from engine.domain.times import utc_text
-from storage.projections.row import Place, insert, plain, rounded, units, update_one
+from storage.projections.row import Place, insert, plain, rounded, units, update, update_one
 
 
 def _signal_row(at: Place, signal: Signal, state: str, reason: str, text: str) -> dict[str, Any]:
@@ -96,37 +96,45 @@ def signal_done(db: sqlite3.Connection, at: Place, event: facts.SignalDone) -> N
 def _insert_order(
     db: sqlite3.Connection, at: Place, order: Order, status: str, reason: str = "", text: str = ""
 ) -> None:
-    insert(
-        db,
-        "orders",
-        {
-            "seq": at.seq,
-            "order_id": order.order_id,
-            "order_ref": order.order_ref,
-            "session_id": at.session_id,
-            "book": at.book,
-            "strategy_id": order.strategy,
-            "signal_id": order.signal_id,
-            "decision_id": order.decision_id,
-            "instrument": order.instrument,
-            "symbol": symbol_of(order.instrument),
-            "side": order.side.value,
-            "quantity_u": rounded(order.quantity) if reason else micro(order.quantity),
-            "order_type": order.type.value,
-            "limit_price_u": rounded(order.limit_price),
-            "stop_price_u": rounded(order.stop_price),
-            "trail_u": rounded(order.trail),
-            "time_in_force": order.time_in_force.value,
-            "reference_price_u": rounded(order.reference_price),
-            "is_exit": order.is_exit,
-            "oca_group": order.oca_group,
-            "status": status,
-            "reason": reason,
-            "text": plain(text),
-            "created_at": utc_text(order.created_at),
-            "changed_at": at.at,
-        },
-    )
+    row = {
+        "seq": at.seq,
+        "order_id": order.order_id,
+        "order_ref": order.order_ref,
+        "session_id": at.session_id,
+        "book": at.book,
+        "strategy_id": order.strategy,
+        "signal_id": order.signal_id,
+        "decision_id": order.decision_id,
+        "instrument": order.instrument,
+        "symbol": symbol_of(order.instrument),
+        "side": order.side.value,
+        "quantity_u": rounded(order.quantity) if reason else micro(order.quantity),
+        "order_type": order.type.value,
+        "limit_price_u": rounded(order.limit_price),
+        "stop_price_u": rounded(order.stop_price),
+        "trail_u": rounded(order.trail),
+        "time_in_force": order.time_in_force.value,
+        "reference_price_u": rounded(order.reference_price),
+        "is_exit": order.is_exit,
+        "oca_group": order.oca_group,
+        "status": status,
+        "reason": reason,
+        "text": plain(text),
+        "created_at": utc_text(order.created_at),
+        "changed_at": at.at,
+    }
+    if at.fresh is None or order.order_id in at.fresh:
+        insert(db, "orders", row)  # twice the same: the database refuses it
+    else:
+        at.fresh[order.order_id] = row
+
+
+def _change_order(db: sqlite3.Connection, at: Place, order_id: str, row: dict[str, Any]) -> None:
+    fresh = at.fresh and at.fresh.get(order_id)
+    if fresh:
+        fresh.update(row)
+    else:
+        update(db, f"order {order_id}", "orders", "order_id", order_id, row)
 
 
 def order_denied(db: sqlite3.Connection, at: Place, event: facts.OrderDenied) -> None:
@@ -151,66 +159,44 @@ def order_dry_run(db: sqlite3.Connection, at: Place, event: facts.OrderDryRun) -
 def order_previewed(db: sqlite3.Connection, at: Place, event: facts.OrderPreviewed) -> None:
     """Project OrderPreviewed."""
     text = plain(event.text)
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET reason = ?, text = ?, changed_at = ? WHERE order_id = ?",
-        (text, text, at.at, event.order_id),
-    )
+    _change_order(db, at, event.order_id, {"reason": text, "text": text, "changed_at": at.at})
 
 
 def send_started(db: sqlite3.Connection, at: Place, event: facts.SendStarted) -> None:
     """Project SendStarted."""
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET broker_order_id = ?, sent_at = ?, changed_at = ? WHERE order_id = ?",
-        (event.broker_order_id, at.at, at.at, event.order_id),
-    )
+    sent = {"broker_order_id": event.broker_order_id, "sent_at": at.at, "changed_at": at.at}
+    _change_order(db, at, event.order_id, sent)
 
 
 def send_closed(db: sqlite3.Connection, at: Place, event: facts.SendClosed) -> None:
     """Project SendClosed."""
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET broker_order_id = NULL, sent_at = NULL, reason = ?, changed_at = ? "
-        "WHERE order_id = ?",
-        (plain(event.text), at.at, event.order_id),
-    )
+    reason = plain(event.text)
+    closed = {"broker_order_id": None, "sent_at": None, "reason": reason, "changed_at": at.at}
+    _change_order(db, at, event.order_id, closed)
 
 
 def order_moved(db: sqlite3.Connection, at: Place, event: facts.OrderStatusChanged) -> None:
     """Project OrderStatusChanged."""
+    row: dict[str, Any] = {
+        "status": event.status.value,
+        "filled_u": micro(event.filled),
+        "filled_value_u": rounded(event.filled_value),
+        "changed_at": at.at,
+    }
     # what is not said leaves what is known: a later report often has no number and no text
-    reason = plain(event.text) or (str(event.code) if event.code else "")
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET status = ?, filled_u = ?, filled_value_u = ?, changed_at = ?, "
-        "perm_id = coalesce(nullif(?, 0), perm_id), reason = coalesce(nullif(?, ''), reason), "
-        "text = coalesce(nullif(?, ''), text) WHERE order_id = ?",
-        (
-            event.status.value,
-            micro(event.filled),
-            rounded(event.filled_value),
-            at.at,
-            event.perm_id,
-            reason,
-            f"{event.code} {reason}" if event.code and reason != str(event.code) else reason,
-            event.order_id,
-        ),
-    )
+    if event.perm_id:
+        row["perm_id"] = event.perm_id
+    code = str(event.code) if event.code else ""
+    reason = plain(event.text) or code
+    if reason:
+        row["reason"] = reason
+        row["text"] = f"{code} {reason}" if code and reason != code else reason
+    _change_order(db, at, event.order_id, row)
 
 
 def cancel_requested(db: sqlite3.Connection, at: Place, event: facts.CancelRequested) -> None:
     """Project CancelRequested."""
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET cancel_requested = 1, changed_at = ? WHERE order_id = ?",
-        (at.at, event.order_id),
-    )
+    _change_order(db, at, event.order_id, {"cancel_requested": 1, "changed_at": at.at})
 
 
 def order_held(db: sqlite3.Connection, at: Place, event: facts.OrderHeld) -> None:
@@ -235,31 +221,21 @@ def change_refused(db: sqlite3.Connection, at: Place, event: facts.ChangeRefused
 
 
 def _order_text(db: sqlite3.Connection, at: Place, order_id: str, text: str) -> None:
-    update_one(
-        db,
-        f"order {order_id}",
-        "UPDATE orders SET text = ?, changed_at = ? WHERE order_id = ?",
-        (plain(text), at.at, order_id),
-    )
+    _change_order(db, at, order_id, {"text": plain(text), "changed_at": at.at})
 
 
 def order_changed(db: sqlite3.Connection, at: Place, event: facts.OrderChanged) -> None:
     """Project OrderChanged."""
     order = event.order
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET quantity_u = ?, limit_price_u = ?, stop_price_u = ?, "
-        "time_in_force = ?, text = 'changed', changed_at = ? WHERE order_id = ?",
-        (
-            micro(order.quantity),
-            rounded(order.limit_price),
-            rounded(order.stop_price),
-            order.time_in_force.value,
-            at.at,
-            event.order_id,
-        ),
-    )
+    changed = {
+        "quantity_u": micro(order.quantity),
+        "limit_price_u": rounded(order.limit_price),
+        "stop_price_u": rounded(order.stop_price),
+        "time_in_force": order.time_in_force.value,
+        "text": "changed",
+        "changed_at": at.at,
+    }
+    _change_order(db, at, event.order_id, changed)
 
 
 def _fill_row(at: Place, fill: Fill) -> dict[str, Any]:
