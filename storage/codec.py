@@ -36,7 +36,8 @@ KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Event)
 
 def encode(event: Event) -> str:
     """Return the payload of an event; its kind is the name of its class."""
-    return _encoder(type(event))(event)
+    kind = type(event)
+    return (_encoders.get(kind) or _encoder(kind))(event)
 
 
 def decode(kind: str, version: int, payload: str) -> Event:
@@ -95,13 +96,11 @@ def _compile_encoder(kind: type, tag: str | None) -> Callable[[Any], str]:
     }
     hints = typing.get_type_hints(kind)
     if _is_named_tuple(kind):
-        inner = ",".join(
-            f"{{{_expression(hints[name], f'o[{n}]', scope)}}}" for n, name in enumerate(hints)
-        )
+        inner = ",".join(_part(hints[name], f"o[{n}]", scope) for n, name in enumerate(hints))
         text = f"[{inner}]"
     else:
         parts = {
-            field.name: f"{{{_expression(hints[field.name], f'o.{field.name}', scope)}}}"
+            field.name: _part(hints[field.name], f"o.{field.name}", scope)
             for field in dataclasses.fields(kind)
         }
         if tag is not None:
@@ -113,6 +112,13 @@ def _compile_encoder(kind: type, tag: str | None) -> Callable[[Any], str]:
     source = f"def encode(o):\n    return f'''{text}'''"
     exec(source, scope)
     return cast("Callable[[Any], str]", scope["encode"])
+
+
+def _part(hint: Any, value: str, scope: dict[str, Any]) -> str:
+    """Return what stands for a value in its class's f-string."""
+    text = _expression(hint, value, scope)
+    # an f-string within it is part of it
+    return text[2:-1] if text.startswith("f'") else f"{{{text}}}"
 
 
 def _expression(hint: Any, value: str, scope: dict[str, Any]) -> str:
@@ -136,19 +142,18 @@ def _expression(hint: Any, value: str, scope: dict[str, Any]) -> str:
 
 
 def _atom(hint: Any, value: str, scope: dict[str, Any]) -> str:
-    if hint is Decimal:
-        return f"'\"%s\"' % {value}"
     if issubclass(hint, Enum):
         if any(quote(member.value) != f'"{member.value}"' for member in hint):
             raise TypeError(f"{hint.__name__} has a value that needs quoting")
-        return f"'\"%s\"' % {value}._value_"
+        return f"""f'"{{{value}._value_}}"'"""
     for atom, text in (
+        (Decimal, f"""f'"{{{value}!s}}"'"""),
         (bool, f"flag({value})"),
         (int, f"int.__repr__({value})"),
         (float, f"number({value})"),
         (str, f"quote({value})"),
-        (datetime, f"('\"'+instant({value})+'\"')"),
-        (date, f"'\"%s\"' % {value}"),
+        (datetime, f"""f'"{{instant({value})}}"'"""),
+        (date, f"""f'"{{{value}!s}}"'"""),
     ):
         if hint is atom:
             return text
