@@ -36,8 +36,7 @@ KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Event)
 
 def encode(event: Event) -> str:
     """Return the payload of an event; its kind is the name of its class."""
-    kind = type(event)
-    return (_encoders.get(kind) or _encoder(kind))(event)
+    return encoder(type(event))(event)
 
 
 def decode(kind: str, version: int, payload: str) -> Event:
@@ -69,7 +68,8 @@ _encoders: dict[type, Callable[[Any], str]] = {}
 _tagged: dict[type, Callable[[Any], str]] = {}
 
 
-def _encoder(kind: type) -> Callable[[Any], str]:
+def encoder(kind: type) -> Callable[[Any], str]:
+    """Return the function that makes the payload of events of one kind."""
     found = _encoders.get(kind)
     if found is None:
         found = _encoders[kind] = _compile_encoder(kind, tag=None)
@@ -159,7 +159,7 @@ def _atom(hint: Any, value: str, scope: dict[str, Any]) -> str:
             return text
     if dataclasses.is_dataclass(hint) or _is_named_tuple(hint):
         name = f"encode_{hint.__name__}"
-        scope[name] = _encoder(hint)
+        scope[name] = encoder(hint)
         return f"{name}({value})"
     raise TypeError(f"the codec has no rule for {hint!r}")
 

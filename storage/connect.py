@@ -19,7 +19,8 @@ from engine.errors import DatabaseUnusable
 
 # For a value that is neither a number nor a text sqlite3 looks for an adapter, and then for two
 # protocols, half a microsecond for every NULL; with an adapter it stops there.
-sqlite3.register_adapter(type(None), {}.get)
+_NULL: dict[None, None] = {}
+sqlite3.register_adapter(type(None), _NULL.get)
 sqlite3.register_adapter(bool, operator.pos)  # True is 1
 
 BUSY_TIMEOUT_MS = 5_000

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,16 +20,16 @@ import aiosqlite
 
 from engine.domain.event import SessionCreated
 from engine.domain.market import Quote
-from engine.domain.subject import subject
+from engine.domain.subject import subject_of
 from engine.domain.times import utc_text
 from engine.errors import JournalError
 from engine.ports import Entry, Heartbeat
 from storage import head, latest
-from storage.codec import VERSION, encode
+from storage.codec import VERSION, encoder
 from storage.connect import BUSY_TIMEOUT_MS, CHECKPOINT_PAGES, prepare_writer, reason
 from storage.hashchain import Link, last, link
 from storage.migrate import NOW
-from storage.projections import project
+from storage.projections import STEPS, Step
 from storage.projections.row import Place, insert
 
 HEAD_EVERY_S = 1.0
@@ -146,7 +147,7 @@ class WritingConnection(sqlite3.Connection):
         patient: wait for a lock of somebody else's, and for the head file if it is due.
         """
         began = time.monotonic()
-        head_due = self.head_due and patient
+        head_due = patient and self.head_due
         self._ready(full=group.durable or head_due, patient=patient)
         try:
             self._write(group.units)
@@ -188,39 +189,40 @@ class WritingConnection(sqlite3.Connection):
         fresh: dict[str, dict[str, Any]],
     ) -> None:
         first = unit.first_seq
-        whose = unit.of or self.running
-        place = None
+        seq, prev_hash = self.link
+        if first != seq + 1:
+            raise JournalError(f"event {first} cannot follow event {seq}")
         if unit.at is not self._at:  # many units of one instant
             self._at, self._at_text = unit.at, utc_text(unit.at)
         at = self._at_text
         known_at = at if unit.known_at is unit.at else utc_text(unit.known_at)
-        seq, prev_hash = self.link
-        if first != seq + 1:
-            raise JournalError(f"event {first} cannot follow event {seq}")
+        cursor = unit.cursor
+        whose = unit.of or self.running
+        place = None
         for event, cause in unit.entries:
             seq += 1
+            of: type = type(event)
+            kind, about_of, text_of, step = _ways(of)
             if type(event) is SessionCreated:
                 context = event.context
-                whose = self.running = Running(context.session_id, context.book)
-                place = None
-            if whose is None:
-                raise JournalError(f"{type(event).__name__} was put before SessionCreated")
-            session_id = whose.session_id
+                whose, place = Running(context.session_id, context.book), None
+                self.running = whose
             if place is None:
-                place = Place(seq, session_id, whose.book, at, self.wall, fresh)
-            place.seq = seq
-            project(self, place, event)
-            kind, about, payload = type(event).__name__, subject(event), encode(event)
+                if whose is None:
+                    raise JournalError(f"{kind} was put before SessionCreated")
+                place = Place(seq, whose.session_id, whose.book, at, self.wall, fresh)
+            session_id = place.session_id
+            if step is not None:
+                place.seq = seq
+                step(self, place, event)
+            about, payload = about_of(event), text_of(event)
             caused_by = unit.causation_seq if cause < 0 else first + cause
             prev_hash = link(
                 prev_hash, seq, session_id, at, known_at, kind, about, caused_by, payload
             )
             rows.append(
-                (
-                    seq, session_id, at, known_at, kind, about, caused_by, payload, prev_hash,
-                    unit.cursor,
-                )
-            )  # fmt: skip
+                (seq, session_id, at, known_at, kind, about, caused_by, payload, prev_hash, cursor)
+            )
         self.link = Link(seq, prev_hash)
 
     def _in_transaction(self, work: Callable[[], None]) -> None:
@@ -280,6 +282,12 @@ class WritingConnection(sqlite3.Connection):
             self.durable = self.link
             self.truncate_log()
             self.write_head()
+
+
+@cache
+def _ways(kind: type) -> tuple[str, Callable[[Any], str], Callable[[Any], str], Step | None]:
+    """Return a kind's name, what tells the subject and the payload of an event, its projection."""
+    return kind.__name__, subject_of(kind), encoder(kind), STEPS.get(kind)
 
 
 def _is_file_fault(fault: BaseException) -> bool:

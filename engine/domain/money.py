@@ -35,7 +35,7 @@ def micro(value: Decimal) -> int:
     """Return a Decimal of dollars or shares as integer micro-units; exact or ValueError."""
     scaled = value * MILLION
     units = int(scaled)
-    if units != scaled:
+    if scaled != units:
         raise ValueError(f"{value} has more than 6 decimals")
     return units
 

@@ -11,6 +11,11 @@ def subject(event: ev.Event) -> str:
     return _SUBJECT[type(event)](event)
 
 
+def subject_of(kind: type) -> Callable[[Any], str]:
+    """Return the function that tells it of events of one kind."""
+    return _SUBJECT[kind]
+
+
 _SUBJECT: dict[type, Callable[[Any], str]] = {
     ev.SessionCreated: lambda e: e.context.session_id,
     ev.SessionStateChanged: lambda e: e.after.value,

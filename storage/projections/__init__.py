@@ -16,12 +16,14 @@ from storage.projections.row import Place
 
 def project(db: sqlite3.Connection, place: Place, event: Event) -> None:
     """Write what an event changes in the tables."""
-    step = _STEPS.get(type(event))
+    step = STEPS.get(type(event))
     if step is not None:
         step(db, place, event)
 
 
-_STEPS: dict[type, Callable[[sqlite3.Connection, Place, Any], None]] = {
+Step = Callable[[sqlite3.Connection, Place, Any], None]
+
+STEPS: dict[type, Step] = {
     facts.SessionCreated: session.session_created,
     facts.SessionStateChanged: session.session_moved,
     facts.LinkChanged: session.link_moved,

@@ -238,41 +238,46 @@ def order_changed(db: sqlite3.Connection, at: Place, event: facts.OrderChanged) 
     _change_order(db, at, event.order_id, changed)
 
 
-def _fill_row(at: Place, fill: Fill) -> dict[str, Any]:
-    return {
-        "seq": at.seq,
-        "exec_id": fill.exec_id,
-        "session_id": at.session_id,
-        "book": at.book,
-        "order_id": fill.order_id,
-        "strategy_id": fill.strategy,
-        "instrument": fill.instrument,
-        "symbol": symbol_of(fill.instrument),
-        "side": fill.side.value,
-        "quantity_u": micro(fill.quantity),
-        "price_u": micro(fill.price),
-        "commission_u": units(fill.commission),
-        "reference_price_u": rounded(fill.reference_price),
-        "slippage_bps_u": rounded(fill.slippage_bps),
-        "at": utc_text(fill.at),
-    }
+_FILL = (
+    *("seq", "exec_id", "session_id", "book", "order_id", "strategy_id", "instrument", "symbol"),
+    *("side", "quantity_u", "price_u", "commission_u", "reference_price_u", "slippage_bps_u", "at"),
+)
+_INSERT_FILL = f"INSERT INTO fills ({','.join(_FILL)}) VALUES ({','.join('?' * len(_FILL))})"  # noqa: S608
+_CORRECT_FILL = (
+    f"UPDATE fills SET {' = ?, '.join(_FILL)} = ?, corrects = ? WHERE book = ? AND exec_id = ?"  # noqa: S608
+)
+
+
+def _fill_row(at: Place, fill: Fill) -> tuple[object, ...]:
+    return (
+        at.seq,
+        fill.exec_id,
+        at.session_id,
+        at.book,
+        fill.order_id,
+        fill.strategy,
+        fill.instrument,
+        symbol_of(fill.instrument),
+        fill.side.value,
+        micro(fill.quantity),
+        micro(fill.price),
+        units(fill.commission),
+        rounded(fill.reference_price),
+        rounded(fill.slippage_bps),
+        utc_text(fill.at),
+    )
 
 
 def fill(db: sqlite3.Connection, at: Place, event: facts.FillReceived) -> None:
     """Project FillReceived."""
-    insert(db, "fills", _fill_row(at, event.fill))
+    db.execute(_INSERT_FILL, _fill_row(at, event.fill))
 
 
 def fill_corrected(db: sqlite3.Connection, at: Place, event: facts.FillCorrected) -> None:
     """Project FillCorrected."""
-    row = _fill_row(at, event.fill) | {"corrects": event.old_exec_id}
-    update_one(
-        db,
-        f"fill {event.old_exec_id}",
-        f"UPDATE fills SET {', '.join(f'{name} = ?' for name in row)} "  # noqa: S608
-        "WHERE book = ? AND exec_id = ?",
-        (*row.values(), at.book, event.old_exec_id),
-    )
+    old = event.old_exec_id
+    values = (*_fill_row(at, event.fill), old, at.book, old)
+    update_one(db, f"fill {old}", _CORRECT_FILL, values)
 
 
 def commission(db: sqlite3.Connection, at: Place, event: facts.CommissionBooked) -> None:

@@ -23,7 +23,7 @@ from engine.errors import JournalError
 from engine.ports import Unit
 from storage.codec import KINDS
 from storage.connect import open_reader
-from storage.projections import _STEPS, INERT
+from storage.projections import INERT, STEPS
 from storage.queries.listing import LISTINGS, rows
 from storage.watch import _TOPICS, EVERYTHING
 from tests.storage.samples import (
@@ -95,8 +95,8 @@ async def refused(path: Path, *units: Unit) -> str:
 
 
 def test_every_kind_of_event_is_projected_or_listed_as_inert() -> None:
-    assert set(KINDS.values()) == set(_STEPS) | INERT
-    assert not set(_STEPS) & INERT
+    assert set(KINDS.values()) == set(STEPS) | INERT
+    assert not set(STEPS) & INERT
 
 
 def test_every_kind_of_event_names_the_topics_it_changes() -> None:
