@@ -353,8 +353,11 @@ class LinkMachine:
         return self._up_at < at - _HOUR if told is None else at - told >= _HOUR
 
     def overdue(self, now: float, at: datetime) -> Acts:
-        """Raise the alarm when the broker is out of reach for long and not for its reset."""
-        if self.reason not in ("LINK_DOWN", "UPSTREAM_DOWN"):
+        """Raise the alarm when the broker is out of reach for long and not for its reset.
+
+        One that can be reached and answers nothing is out of reach too.
+        """
+        if self.reason not in ("LINK_DOWN", "UPSTREAM_DOWN", "SYNCING"):
             self._down_since, self._has_alarmed = None, False
             return ()
         if self._down_since is None:

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.brokers.ibkr.link import Act, LinkMachine, gate
+from engine.brokers.ibkr.link import Act, Do, LinkMachine, gate
 from engine.brokers.ibkr.rhythm import in_blackout, in_reset
 from engine.brokers.ibkr.terms import Terms, missing_zones
 from engine.domain.link import LinkState
@@ -256,6 +256,28 @@ def test_five_minutes_without_the_broker_are_an_alarm_once_but_not_at_night() ->
     assert machine.overdue(311.0, night) == ()
     assert acts(machine.overdue(312.0, day)) == [Act.ALERT]
     assert machine.overdue(400.0, day) == ()
+
+
+def test_a_gateway_that_connects_and_answers_nothing_is_an_alert_too() -> None:
+    day = datetime(2026, 11, 18, 16, 0, tzinfo=UTC)
+    machine = made()
+    alarms: list[Do] = []
+    for now in range(0, 600, 30):  # each time it connects, and three comparisons fail
+        machine.dialing()
+        machine.connected(["DU0000001"], 1)
+        alarms += machine.overdue(now, day)
+        for _ in range(3):
+            machine.sync_failed("positions: no answer within 10 s")
+        machine.closed("3 failed comparisons")
+        alarms += machine.overdue(now + 29, day)
+    assert acts(alarms) == [Act.ALERT]
+    assert "for 5 min" in alarms[0].text
+    machine.dialing()
+    machine.connected(["DU0000001"], 1)
+    machine.synced()
+    assert machine.overdue(700, day) == ()
+    machine.closed("gone")
+    assert machine.overdue(720, day) == ()
 
 
 def test_a_connection_for_data_has_no_gates() -> None:
