@@ -238,13 +238,18 @@ async def test_a_commission_is_asked_for_after_thirty_seconds_and_told_after_fiv
     assert len(stand.wishes) == before
 
 
-async def test_a_cancel_is_repeated_three_times_ten_seconds_apart_and_then_told(
-    stand: Stand,
-) -> None:
+def cancel_asked(stand: Stand) -> None:
+    """An order of ours works, and its cancel was sent."""
     stand.send()
     stand.says(shown(MINE, 1, "Submitted"))
     stand.translator.canceling(MINE.order_id)
     stand.watch.cancels(MINE.order_id)
+
+
+async def test_a_cancel_is_repeated_three_times_ten_seconds_apart_and_then_told(
+    stand: Stand,
+) -> None:
+    cancel_asked(stand)
     await stand.until(120)
     assert stand.times("cancel") == [70, 80, 90]
     assert stand.times("cancel_unconfirmed") == [100]
@@ -253,10 +258,7 @@ async def test_a_cancel_is_repeated_three_times_ten_seconds_apart_and_then_told(
 async def test_a_cancel_that_nobody_answers_is_asked_each_minute_and_after_each_new_link(
     stand: Stand,
 ) -> None:
-    stand.send()
-    stand.says(shown(MINE, 1, "Submitted"))
-    stand.translator.canceling(MINE.order_id)
-    stand.watch.cancels(MINE.order_id)
+    cancel_asked(stand)
     await stand.until(230)
     assert stand.times("cancel") == [70, 80, 90, 160, 220]
     stand.watch.begin_epoch()
@@ -265,10 +267,7 @@ async def test_a_cancel_that_nobody_answers_is_asked_each_minute_and_after_each_
 
 
 async def test_a_confirmed_cancel_is_not_repeated(stand: Stand) -> None:
-    stand.send()
-    stand.says(shown(MINE, 1, "Submitted"))
-    stand.translator.canceling(MINE.order_id)
-    stand.watch.cancels(MINE.order_id)
+    cancel_asked(stand)
     await stand.until(72)
     stand.says(status(MINE, 1, "Cancelled"))
     await stand.until(120)
