@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from storage.noted import Ending
 
 ENDS = ("STOPPED", "COMPLETED", "FAILED", "INTERRUPTED")
+AT_BROKER = ("paper", "live")
 TRADING_STATES = {"HALT": "HALTED", "REDUCE": "REDUCING", "RESUME": "ACTIVE"}
 
 
@@ -66,7 +67,7 @@ def collect(database: Path) -> dict[str, Any]:
         "link_text": session["link_text"] if session and runs else None,
         "last_decision": found and found.last_decision,
         "reconciliation": found and _reconciliation(found.reconciliation, beat),
-        "next_slot": beat["next_slot"] or None if beat and runs else None,
+        "next_slot": _next_slot(beat, found.last_decision if found else None) if runs else None,
         "equity": found and found.equity,
         "cash": found and found.cash,
         "equity_date": found and found.equity_date,
@@ -116,9 +117,16 @@ def _engine(holder: "Holder | None", beat: dict[str, Any] | None) -> dict[str, A
     }
 
 
+def _next_slot(beat: dict[str, Any] | None, decision: dict[str, Any] | None) -> str | None:
+    """Return the next slot of the newest heartbeat, unless a decision has gone past it since."""
+    slot = str(beat["next_slot"]) if beat else ""
+    is_past = decision is not None and slot.rpartition(" ")[2] <= decision["at"]
+    return None if is_past else slot or None
+
+
 def _link(session: dict[str, Any]) -> str:
     """Return the link to a broker, DOWN until there was one; without a broker, whose prices."""
-    if session["mode"] in ("paper", "live"):
+    if session["mode"] in AT_BROKER:
         return str(session["link"] or "DOWN")
     return str(session["feed"])
 
@@ -247,5 +255,7 @@ def _equity_line(document: dict[str, Any]) -> str:
 
     rule = document["session"]["fill_rule"]
     fills = f"fills at {rule}" + (", not achievable" if rule == "same_close" else "")
+    if document["mode"] in AT_BROKER:  # which fills where it can
+        fills = "fills at the broker"
     at = f"at the close of {document['equity_date']}" if document["equity_date"] else "no snapshot"
     return f"{money(document['equity'])} USD {at}, cash now {money(document['cash'])}, {fills}"
