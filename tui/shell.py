@@ -59,6 +59,7 @@ COLLECT = (20_000, 20, 50)
 """When the collector looks from then on, where no engine of this process says it."""
 
 HINT_S = 5.0
+WELCOME = Shown("0-9 panes · ? help · ctrl+k stops · Q leaves")
 RESIZE_LEAST_S, RESIZE_EVERY_S = 1 / 120, 0.1
 LAUNCH_S = 0.3
 """How long an engine's start waits for the first rows: both at once show them later."""
@@ -214,7 +215,7 @@ class Shell(App[None], inherit_bindings=False):
         self._start_reader()
         self.set_interval(1.0, self._tick)
         self.set_timer(LAUNCH_S, self._start_engine)
-        self.say_hint(Shown("0-8 panes · ? help · ctrl+k stops trading · Q leaves"), "quiet")
+        self.say_hint(WELCOME, "quiet")
 
     def _start_engine(self) -> None:
         """Start it once: what was read is on the screen, or cannot be read yet."""
@@ -254,6 +255,7 @@ class Shell(App[None], inherit_bindings=False):
         self._changed_at = monotonic()
         self.view = event.view
         self._disarm_if_wrong()
+        self._say_what_is_real()
         self.dashboard.show(self.view)
         self.paint()
         if self._reader is not None:
@@ -323,6 +325,14 @@ class Shell(App[None], inherit_bindings=False):
         if self.engine is not None:
             return self.engine.alive
         return self.launch is not None and self.launch_error is None
+
+    def _say_what_is_real(self) -> None:
+        """Offline nothing is: said with the welcome, as soon as the mode is known."""
+        session, hint = self.view["session"].first(), self.hint
+        if session is not None and session["mode"] == "offline" and hint and hint.text == WELCOME:
+            assert self._hint is not None
+            told = say("{} · offline: nothing is real", WELCOME)
+            self._hint = (Span(told, "quiet"), self._hint[1])
 
     def _disarm_if_wrong(self) -> None:
         """HALTED and a comparison that is not CLEAN end the arming; arming again is allowed."""

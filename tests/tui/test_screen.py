@@ -156,6 +156,15 @@ async def test_the_cursor_survives_zoom_and_resize(database: Path) -> None:
         assert app.dashboard.current == "orders"
 
 
+async def test_the_welcome_says_that_offline_nothing_is_real(database: Path) -> None:
+    app = application(database)
+    async with app.run_test(size=SMALL) as pilot:
+        await ready(pilot)
+        assert app.hint is not None
+        assert app.hint.text.endswith("Q leaves · offline: nothing is real")
+        assert len(app.hint.text) <= 74, "beside what else there is to say"
+
+
 async def test_a_question_that_is_not_seen_whole_is_not_asked(database: Path, quick: None) -> None:
     asked = Asked()
     app = application(database, asked)
