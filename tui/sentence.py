@@ -138,6 +138,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "OrderChanged": ("order {} changed", "#order_id"),
     "ChangeRefused": ("order {} change refused: {}", "#order_id", "text"),
     "CancelRequested": ("order {} cancel asked by {}: {}", "#order_id", "actor", "reason"),
+    "LinkChanged": ("link {} → {}: {}", "before.state", "after.state", "after.text"),
     "FillUnmatched": ("execution {} belongs to no order: {}", "exec_id", "text"),
     "CommissionBooked": ("order {} commission {}", "#order_id", "commission"),
     "DifferenceAccepted": ("{} accepted by {}: {}", "item", "actor", "reason"),
@@ -259,6 +260,15 @@ def _moved(payload: Payload, subject: str) -> Shown:
     return say("order {} {}, filled {}{}", short_id(subject), status, filled, told)
 
 
+def _baseline(payload: Payload, _: str) -> Shown:
+    positions = at(payload, "positions")
+    held = positions if isinstance(positions, Mapping) else {}
+    shares = [say("{} {}", symbol(name), quantity(_number(n))) for name, n in held.items()]
+    what = Shown(", ".join(shares)) if shares else Shown("no position")
+    cash = money(_number(at(payload, "cash")), signed=True)
+    return say("the account held {} and cash {} of no strategy", what, cash)
+
+
 def _held(payload: Payload, subject: str) -> Shown:
     how = Shown("held back by the broker" if at(payload, "held") else "works again")
     words = at(payload, "text")
@@ -275,6 +285,7 @@ _WRITERS: dict[str, Callable[[Payload, str], Shown]] = {
     "PositionChanged": _position,
     "CashChanged": _cash,
     "OrderHeld": _held,
+    "BaselineAdopted": _baseline,
     "ReconciliationDone": _compared,
     "RiskChecked": _checks,
     "SnapshotTaken": _snapshot,

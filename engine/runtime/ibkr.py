@@ -177,10 +177,11 @@ class IbkrSession:
         """How the way to the gateway is."""
         broker, data = self.broker, self._data_machine
         trip = broker.connection.round_trip if broker.connection.is_open else None
+        offset = broker.clock_offset_s
         exact = trip is not None and self.terms.speed == 1  # a practice clock is never exact
         return Reach(
             round_trip_ms=None if trip is None else round(1000 * trip[0], 1),
-            clock_offset_s=broker.clock_offset_s if exact else None,
+            clock_offset_s=None if offset is None or not exact else round(offset, 2),
             asked_s=None if trip is None else round(self._clock.monotonic() - trip[1], 1),
             tries=broker.machine.tries,
             farms=dict(data.farm_states),
