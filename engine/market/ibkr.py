@@ -428,7 +428,7 @@ class IbkrMarket:
                 wait = (until - now).total_seconds()
                 raise MarketDataError(f"{name}: the broker's pace allows none for {wait:.0f} s")
             try:
-                return await self._line.ask(name, _as_future(call), self._history_s)  # type: ignore[no-any-return]
+                return await self._line.ask(name, _ended_with(call), self._history_s)  # type: ignore[no-any-return]
             except BrokerError as error:
                 text = str(error).lower()
                 if "162" in text and "no data" in text:
@@ -438,9 +438,20 @@ class IbkrMarket:
                 raise MarketDataError(str(error)) from error
 
 
-def _as_future(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Let a coroutine of the library begin at once, as its other requests do."""
-    return lambda ib: asyncio.ensure_future(call(ib))
+def _ended_with(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Begin at once, as other requests do; a request that nobody waits for any more is ended."""
+
+    async def asked(ib: Any) -> Any:
+        request = ib.client.getReqId() + 1  # the library takes the next one
+        answer = call(ib)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if ib.client.isReady():
+                ib.client.cancelHistoricalData(request)
+            raise
+
+    return lambda ib: asyncio.ensure_future(asked(ib))
 
 
 def _is_final(day: date, calendar: Calendar, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Data that fails in its own ways: lines, farms, streams, pace, clocks. Over TCP."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,7 +15,7 @@ from engine.domain.instrument import stock_id
 from engine.errors import MarketDataError
 from engine.schedule.calendar import ExchangeCalendar
 from tests.engine.ibkr.test_session import PSQ, Room, room
-from tests.engine.ibkr.wire import QQQ, desk
+from tests.engine.ibkr.wire import FAST, QQQ, desk
 
 
 async def quoted(one: Room, *instruments: object) -> None:
@@ -194,6 +195,22 @@ async def test_history_is_asked_for_in_regular_hours_four_symbols_at_a_time() ->
         assert len(asked) == 4
         await asyncio.gather(*coming)
         assert asked == [("", "30 D", "1 day", "TRADES", True, 2, False, [])] * 6
+
+
+async def test_history_that_nobody_sends_is_given_up_at_the_broker_too() -> None:
+    """It would stay open there, and of those there may be fifty."""
+    calendar = ExchangeCalendar("XNYS", date(2026, 1, 2), date(2027, 11, 1))
+    async with PracticeGateway(seed=7, calendar=calendar) as gateway:
+        one = Room(gateway, timings=replace(FAST, history=0.3))
+        await one.session.start([QQQ])
+        await gateway.fault("silent", on="request:20")
+        ended = await gateway.fault("slow", on="request:25", ms=0, count=0)
+        with pytest.raises(MarketDataError, match=r"history QQQ: no answer within 0\.3 s"):
+            await one.session.market.bars(QQQ, calendar, sessions=10)
+        await one.until(lambda: gateway.venue.fired(ended) == 1)
+        assert len((await one.session.market.bars(QQQ, calendar, sessions=10)).bars) == 10
+        await one.session.stop()
+        assert gateway.venue.fired(ended) == 1
 
 
 async def test_after_a_complaint_about_pace_no_history_is_asked_for_ten_minutes() -> None:
