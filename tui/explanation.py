@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from storage.queries.chain import Chain, Fact
-from tui.format import Shown, cell, fit, safe, say
+from tui.format import Shown, cell, fills_at, fit, safe, say
 from tui.sentence import sentence
 from tui.view import Row
 
@@ -21,7 +21,7 @@ def _rows(chain: Chain) -> Iterator[Row]:
             safe(chain.asked),
             safe(str(session.get("session_id"))),
             safe(str(session.get("source"))),
-            safe(str(session.get("fill_rule"))),
+            fills_at(session.get("mode"), session.get("fill_rule")),
         ),
         "quiet",
     )

@@ -75,6 +75,13 @@ def say(template: str, *parts: Shown) -> Shown:
     return Shown(template.format(*parts))
 
 
+def fills_at(mode: object, rule: object) -> Shown:
+    """Return where a session's orders fill: at the broker, or by the rule of the simulation."""
+    if mode in ("paper", "live"):
+        return Shown("the broker")
+    return safe(f"{rule}, not achievable" if rule == "same_close" else str(rule))
+
+
 # -- numbers -------------------------------------------------------------------------------
 
 

@@ -349,11 +349,8 @@ async def _trade_at_broker(
     inbox.put(Started(loop.now()))
     _back_up_if_old(settings, context, journal, inbox, clock.wall())
     try:
-        work: Mapping[str, Work] = {
-            "final bars": feed.run,
-            "rounds": rounds.run,
-            "memory": partial(memory.keep_small, journal.shrink),
-        }
+        small = partial(memory.keep_small, journal.shrink)
+        work: Mapping[str, Work] = {"final bars": feed.run, "rounds": rounds.run, "memory": small}
         async with _beside(inbox, clock, work):
             await _run(loop, watched, clock)
     finally:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tui.commands.standing import _link, _next_slot
+from tui.format import fills_at
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,18 @@ def test_a_link_that_never_was_is_down(mode: str, link: str | None, expected: st
     if mode == "offline":
         session["feed"] = "SYNTHETIC"
     assert _link(session) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "rule", "expected"),
+    [
+        ("backtest", "next_open", "next_open"),
+        ("offline", "same_close", "same_close, not achievable"),
+        ("paper", "next_open", "the broker"),
+        ("live", "same_close", "the broker"),
+    ],
+)
+def test_a_rule_of_the_simulation_stands_beside_no_brokers_fill(
+    mode: str, rule: str, expected: str
+) -> None:
+    assert fills_at(mode, rule) == expected

@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.queries.chain import Chain, Fact
 from tui.commands.output import say, shown
+from tui.format import fills_at
 from tui.sentence import sentence
 
 Payload = Mapping[str, Any]
@@ -17,7 +18,8 @@ def print_chain(chain: Chain) -> None:
     say(f"{chain.asked} {chain.id}")
     say(
         f"session {session.get('session_id')}, {session.get('mode')}, {session.get('source')}, "
-        f"fills at {session.get('fill_rule')}, config {session.get('config_hash')}"
+        f"fills at {fills_at(session.get('mode'), session.get('fill_rule'))}, "
+        f"config {session.get('config_hash')}"
     )
     for fact in chain.facts:
         say("")

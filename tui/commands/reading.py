@@ -37,7 +37,9 @@ def read(
         else:
             chosen = latest_session(database) if LISTINGS[kind].by_session else None
         if session is not None and not LISTINGS[kind].by_session:
-            found = [row for row in rows(database, kind) if row["session_id"] == chosen]
+            found = [
+                row for row in rows(database, kind, since=after) if row["session_id"] == chosen
+            ]
         else:
             found = rows(database, kind, session_id=chosen, since=after, limit=limit)
     return [unfolded(row, OBJECTS.get(kind, ())) for row in found]

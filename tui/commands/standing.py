@@ -251,11 +251,8 @@ def _decision_line(decision: dict[str, Any] | None) -> str | None:
 
 
 def _equity_line(document: dict[str, Any]) -> str:
-    from tui.format import money
+    from tui.format import fills_at, money
 
-    rule = document["session"]["fill_rule"]
-    fills = f"fills at {rule}" + (", not achievable" if rule == "same_close" else "")
-    if document["mode"] in AT_BROKER:  # which fills where it can
-        fills = "fills at the broker"
+    fills = f"fills at {fills_at(document['mode'], document['session']['fill_rule'])}"
     at = f"at the close of {document['equity_date']}" if document["equity_date"] else "no snapshot"
     return f"{money(document['equity'])} USD {at}, cash now {money(document['cash'])}, {fills}"
