@@ -201,13 +201,10 @@ def cancel_requested(db: sqlite3.Connection, at: Place, event: facts.CancelReque
 
 def order_held(db: sqlite3.Connection, at: Place, event: facts.OrderHeld) -> None:
     """Project OrderHeld."""
-    update_one(
-        db,
-        f"order {event.order_id}",
-        "UPDATE orders SET held = ?, changed_at = ?, text = coalesce(nullif(?, ''), text) "
-        "WHERE order_id = ?",
-        (event.held, at.at, plain(event.text), event.order_id),
-    )
+    row: dict[str, Any] = {"held": event.held, "changed_at": at.at}
+    if event.text:
+        row["text"] = plain(event.text)
+    _change_order(db, at, event.order_id, row)
 
 
 def change_requested(db: sqlite3.Connection, at: Place, event: facts.ChangeRequested) -> None:

@@ -79,6 +79,17 @@ def test_a_page_of_a_long_table_has_what_was_replaced_too(tmp_path: Path) -> Non
     db.close()
 
 
+def test_an_order_may_be_held_back_in_the_transaction_that_made_it(tmp_path: Path) -> None:
+    made = seed.order(9, QQQ, Side.BUY, 6)
+    held = facts.OrderHeld(order_id=made.order_id, held=True, text="locate")
+    path = seeded(tmp_path / "p.db")
+    append(path, unit(*seed.order_events(made, "602.10", 0), held, at=seed.ago(2)))
+    db = open_reader(path)
+    (row,) = db.execute("SELECT held, text FROM orders WHERE order_id = ?", (made.order_id,))
+    assert (row[0], row[1]) == (1, "locate")
+    db.close()
+
+
 async def test_an_order_that_the_broker_holds_back_says_so(tmp_path: Path) -> None:
     path = seeded(tmp_path / "p.db")
     order_id = seed.order(2, QQQ, Side.BUY, 6).order_id
