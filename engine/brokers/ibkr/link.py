@@ -355,7 +355,7 @@ class LinkMachine:
     def overdue(self, now: float, at: datetime) -> Acts:
         """Raise the alarm when the broker is out of reach for long and not for its reset.
 
-        One that can be reached and answers nothing is out of reach too.
+        A comparison neither ends that time nor raises the alarm: it is about to end, or it fails.
         """
         if self.reason not in ("LINK_DOWN", "UPSTREAM_DOWN", "SYNCING"):
             self._down_since, self._has_alarmed = None, False
@@ -363,7 +363,7 @@ class LinkMachine:
         if self._down_since is None:
             self._down_since = now
         since = now - self._down_since
-        if self._has_alarmed or since < self._times.down_alarm:
+        if self._has_alarmed or since < self._times.down_alarm or self.reason == "SYNCING":
             return ()
         if self.blackout or in_reset(at, self._terms.reset_region):
             return ()
