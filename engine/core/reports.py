@@ -374,7 +374,7 @@ def _move_by_fill(state: State, draft: Draft, row: WorkingOrder, fill: Fill) -> 
         order_ended(state, draft, row, _S.FILLED)
     elif may_become(now, _S.PARTIALLY_FILLED) and now is not _S.PENDING_CANCEL:
         move(draft, row, _S.PARTIALLY_FILLED, filled, value)
-    else:  # the status stays, the numbers move
+    elif fill.quantity:  # the status stays, the numbers move; not by what was taken back unseen
         move(draft, row, now, filled, value, kind=ev.OrderPartiallyFilled)
 
 
