@@ -9,7 +9,8 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.domain.session import FillRule, Mode
 from engine.settings.fields import (
@@ -25,7 +26,7 @@ from engine.settings.fields import (
     shown,
 )
 from engine.settings.places import DATABASE, LOG, state_folder
-from engine.settings.sources import Layer, keys_of, merged, strategies_of
+from engine.settings.sources import keys_of, strategies_of
 from engine.strategy.parameter import Resolved
 from engine.strategy.registry import SCHEMAS
 
@@ -420,10 +421,10 @@ _NO_INFLUENCE = ("storage.", "screen.", "log.", "ibkr.", "run.pace", "run.data",
 hash of its own, and mode and account are part of every book's name."""
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """Everything that can be set, checked and frozen. `load` makes one; tests may too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, strict=True)
 
     storage: Storage = Field(default_factory=Storage)  # its default is the user of now
     run: Run = Run()
@@ -444,9 +445,9 @@ class Settings(BaseModel):
     _strategies: Mapping[str, Resolved] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def of(cls, layers: Sequence[Layer]) -> Self:
+    def of(cls, layers: Sequence[PydanticBaseSettingsSource]) -> Self:
         """Return the settings of layers that were read and checked, the strongest first."""
-        return cls.model_validate(merged(layers))
+        return cls(_build_sources=(tuple(layers), {}))
 
     @classmethod
     def known_strategies(cls) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from engine.settings.fields import (
     MASK,
@@ -44,7 +45,7 @@ class Key(NamedTuple):
 
 
 @cache
-def keys_of(model: type[BaseModel]) -> dict[str, Key]:
+def keys_of(model: type[BaseSettings]) -> dict[str, Key]:
     """Return every key of the model by its dotted name, strategies' own tables left out."""
     found: dict[str, Key] = {}
     for name, field in model.model_fields.items():
@@ -63,7 +64,7 @@ def _keys_in(section: type[Section], prefix: str) -> Iterator[tuple[str, Key]]:
             yield f"{prefix}.{alias}", Key(section, alias, name, field)
 
 
-def strategies_of(model: type[BaseModel]) -> tuple[str, ...]:
+def strategies_of(model: type[BaseSettings]) -> tuple[str, ...]:
     """Return the strategies that have a table of their own."""
     return tuple(
         name
@@ -83,7 +84,7 @@ class Flag(NamedTuple):
     text: str
 
 
-def from_flags(flags: Iterable[Flag], model: type[BaseModel]) -> list[Given]:
+def from_flags(flags: Iterable[Flag], model: type[BaseSettings]) -> list[Given]:
     """Read the command line's settings."""
     keys = keys_of(model)
     return [
@@ -92,7 +93,7 @@ def from_flags(flags: Iterable[Flag], model: type[BaseModel]) -> list[Given]:
     ]
 
 
-def from_env(env: Mapping[str, str], model: type[BaseModel], origin: str = "env") -> list[Given]:
+def from_env(env: Mapping[str, str], model: type[BaseSettings], origin: str = "env") -> list[Given]:
     """Read PILOTHOUSE_<SECTION>__<KEY>; a variable without two underscores is no setting."""
     keys = keys_of(model)
     found = []
@@ -106,7 +107,7 @@ def from_env(env: Mapping[str, str], model: type[BaseModel], origin: str = "env"
     return found
 
 
-def from_dotenv(folder: Path, model: type[BaseModel]) -> tuple[list[Given], list[str]]:
+def from_dotenv(folder: Path, model: type[BaseSettings]) -> tuple[list[Given], list[str]]:
     """Read the settings in a folder's .env, and a finding if others may read that file."""
     path = folder / DOTENV
     if not path.is_file():
@@ -121,7 +122,7 @@ def from_dotenv(folder: Path, model: type[BaseModel]) -> tuple[list[Given], list
     return given, []
 
 
-def from_file(file: Path, tables: Mapping[str, Any], model: type[BaseModel]) -> list[Given]:
+def from_file(file: Path, tables: Mapping[str, Any], model: type[BaseSettings]) -> list[Given]:
     """Read a file's tables; relative paths are beside the file."""
     found = []
     shown = os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)
@@ -152,16 +153,17 @@ def _typed(text: str, key: Key | None) -> Any:
 # -- checking ------------------------------------------------------------------------------
 
 
-class Layer:
-    """The checked values of one origin."""
+class Layer(PydanticBaseSettingsSource):
+    """The checked values of one origin, as the settings library merges them."""
 
-    def __init__(self, model: type[BaseModel], given: Sequence[Given]) -> None:
+    def __init__(self, model: type[BaseSettings], given: Sequence[Given]) -> None:
+        super().__init__(model)
         self.findings: list[str] = []
         self.accepted: dict[str, Given] = {}
         for one in given:
             self._take(one, model)
 
-    def _take(self, one: Given, model: type[BaseModel]) -> None:
+    def _take(self, one: Given, model: type[BaseSettings]) -> None:
         section, _, rest = one.key.partition(".")
         if section in strategies_of(model) and rest:
             self.accepted[one.key] = one  # the strategy's own schema judges it
@@ -181,24 +183,23 @@ class Layer:
         else:
             self.accepted[one.key] = one
 
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return one section's values."""
+        return self().get(field_name), field_name, False
 
-def merged(layers: Sequence[Layer]) -> dict[str, Any]:
-    """Return the values of layers as nested tables: of each key what the strongest says, the first.
-
-    What a library has for it takes as long as half of everything else that is set up.
-    """
-    tables: dict[str, Any] = {}
-    given = {key: one.value for layer in reversed(layers) for key, one in layer.accepted.items()}
-    for key, value in given.items():
-        *path, last = key.split(".")
-        table = tables
-        for part in path:
-            table = table.setdefault(part, {})
-        table[last] = value
-    return tables
+    def __call__(self) -> dict[str, Any]:
+        """Return the accepted values as nested tables."""
+        tables: dict[str, Any] = {}
+        for key, one in self.accepted.items():
+            *path, last = key.split(".")
+            table = tables
+            for part in path:
+                table = table.setdefault(part, {})
+            table[last] = one.value
+        return tables
 
 
-def _unknown(key: str, model: type[BaseModel]) -> str:
+def _unknown(key: str, model: type[BaseSettings]) -> str:
     section, _, _ = key.partition(".")
     known = list(keys_of(model))
     if section in strategies_of(model):

@@ -18,7 +18,7 @@ OK, NOTE, LOOK, BAD = "ok", "note", "look", "BAD"
 
 PACKAGES = (
     "pilothouse", "aiosqlite", "exchange_calendars", "filelock", "ib_insync", "numpy", "pandas",
-    "pydantic", "python-dotenv", "rich", "textual", "typer", "tzdata",
+    "pydantic", "pydantic-settings", "rich", "textual", "typer", "tzdata",
 )  # fmt: skip
 
 GIB = 2**30
