@@ -62,6 +62,7 @@ def main(folder: Path) -> int:
     if shutil.which("tmux") is None:
         print("walk: skipped, tmux is not installed here (it plays the terminal)")
         return 0
+    folder.mkdir(parents=True, exist_ok=True)
     bad = 0
     for columns, rows in SIZES:
         with tempfile.TemporaryDirectory(prefix="walk-") as home:
