@@ -12,8 +12,8 @@ N ?= 50
 S ?= 60
 CELL ?=
 KILLS_SEED ?= 7
-# Tests wait for processes and sockets as much as they compute: three keep two cores busy.
-WORKERS ?= 3
+# Tests wait for processes and sockets as much as they compute: four keep two cores busy.
+WORKERS ?= 4
 HOURS ?= 24
 SPEED ?= 60
 OUT ?= .

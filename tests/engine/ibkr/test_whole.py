@@ -79,6 +79,7 @@ class Engine:
         self.dry_run = dry_run
         self.clock = MarketClock(gateway)
         self.inbox = Inbox()
+        self.requests = SqliteRequestBox(self.path)
         self.calendar = calendar()
         settings = wanted(gateway, dry_run=dry_run)
         self.session = IbkrSession(settings, self.inbox.put, self.clock, timings=CALM)
@@ -132,7 +133,7 @@ class Engine:
             inbox=self.inbox,
             journal=journal,
             router=Router(session.broker, self.inbox.put, self.clock.wall),
-            requests=SqliteRequestBox(self.path),
+            requests=self.requests,
             feed=iter(source),
             position=0,
             market=lambda given: None,
@@ -168,6 +169,7 @@ async def engine(
                 else:
                     running.result()
         finally:
+            made.requests.close()
             await made.session.stop()
 
 
