@@ -6,6 +6,7 @@ memory, and compared.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from engine.domain.event import SessionCreated
 from engine.domain.times import parse_utc
 from engine.errors import DatabaseUnusable, JournalError
 from storage import head
-from storage.backup import backups
+from storage.backup import Backup, backups
 from storage.codec import decode
 from storage.connect import open_reader, unusable
 from storage.hashchain import Link, at_seq, last, verify
@@ -62,6 +63,10 @@ def check(path: Path, backup_folder: Path | None = None) -> list[Finding]:
 
 
 def _check(db: sqlite3.Connection, path: Path, backup_folder: Path | None) -> list[Finding]:
+    # What is beside it first: an engine may write on, and the journal know more then, never less.
+    beside = head.read(path)
+    copies = backups(backup_folder, path) if backup_folder is not None else []
+    db.execute("BEGIN")
     pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check(10)").fetchall()]
     keys = db.execute("PRAGMA foreign_key_check").fetchall()
     end = last(db)
@@ -69,9 +74,9 @@ def _check(db: sqlite3.Connection, path: Path, backup_folder: Path | None) -> li
         Finding("pages", "" if pages == ["ok"] else "; ".join(pages)),
         Finding("keys", f"{len(keys)} rows point to nothing" if keys else ""),
         Finding("chain", verify(db) or "", f"{end.seq} events"),
-        *_tables(db, path),
-        _against(db, end, head.read(path), "head"),
-        _newest_backup(db, path, end, backup_folder),
+        *_tables(path),
+        _against(db, end, beside, "head"),
+        _newest_backup(db, end, copies),
     ]
 
 
@@ -86,8 +91,7 @@ def _against(db: sqlite3.Connection, end: Link, known: Link | None, what: str) -
     return Finding(what, "", f"event {known.seq}")
 
 
-def _newest_backup(db: sqlite3.Connection, path: Path, end: Link, folder: Path | None) -> Finding:
-    copies = backups(folder, path) if folder is not None else []
+def _newest_backup(db: sqlite3.Connection, end: Link, copies: Sequence[Backup]) -> Finding:
     if not copies:
         return Finding("backup", "", "there is none")
     return _against(db, end, copies[0].link, "backup")._replace(detail=copies[0].path.name)
@@ -96,13 +100,12 @@ def _newest_backup(db: sqlite3.Connection, path: Path, end: Link, folder: Path |
 # -- tables made again ---------------------------------------------------------------------
 
 
-def _tables(db: sqlite3.Connection, path: Path) -> list[Finding]:
+def _tables(path: Path) -> list[Finding]:
     try:
-        again = rebuild(db)
+        again = rebuild(path)
     except (JournalError, sqlite3.Error, ValueError, LookupError, TypeError) as error:
         return [Finding("tables", f"they cannot be made again from the journal: {error}")]
     try:
-        again.execute("ATTACH ? AS stored", (f"{path.resolve().as_uri()}?mode=ro",))
         faults = [fault for table in COMPARED if (fault := _difference(again, table))]
     finally:
         again.close()
@@ -111,18 +114,22 @@ def _tables(db: sqlite3.Connection, path: Path) -> list[Finding]:
     ]
 
 
-def rebuild(db: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a database in memory whose tables were made again from another one's journal."""
+def rebuild(path: Path) -> sqlite3.Connection:
+    """Return a database in memory whose tables were made again from another one's journal.
+
+    That one is attached as `stored`, in a transaction: both are of the same moment.
+    """
     again = sqlite3.connect("file::memory:", uri=True, isolation_level=None)
     try:
         for step in migrations():
             for statement in statements(step.sql):
                 again.execute(statement)
+        again.execute("ATTACH ? AS stored", (f"{path.resolve().as_uri()}?mode=ro",))
         again.execute("BEGIN")
         book = ""
         books: dict[str, str] = {}
-        rows = db.execute(
-            "SELECT seq, session_id, at, kind, version, payload FROM events ORDER BY seq"
+        rows = again.execute(
+            "SELECT seq, session_id, at, kind, version, payload FROM stored.events ORDER BY seq"
         )
         for seq, session_id, at, kind, version, payload in rows:
             event = decode(kind, version, payload)
@@ -131,7 +138,6 @@ def rebuild(db: sqlite3.Connection) -> sqlite3.Connection:
             book = books[session_id]
             wall = parse_utc(at)
             project(again, Place(seq, session_id, book, at, lambda wall=wall: wall), event)  # type: ignore[misc]
-        again.execute("COMMIT")
     except BaseException:
         again.close()
         raise

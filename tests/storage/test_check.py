@@ -222,6 +222,26 @@ async def test_the_head_file_never_names_more_than_is_written(tmp_path: Path) ->
     db.close()
 
 
+async def test_a_database_that_an_engine_writes_is_whole_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    async with await open_journal(path) as journal:
+        journal.put(created())
+        await journal.commit()
+        for n in range(1, 200):
+            journal.put(unit(*a_trade(n)))
+        await journal.commit()
+        run = asyncio.get_running_loop().run_in_executor
+        looking = run(None, lambda: [check(path) for _ in range(4)])
+        written = 200
+        while not looking.done():
+            journal.put(unit(*a_trade(written)))
+            await journal.commit()
+            written += 1
+            await asyncio.sleep(0)
+        assert written > 220, "it was written meanwhile"
+        assert [one for found in looking.result() for one in found if not one.ok] == []
+
+
 async def test_an_order_does_not_wait_for_the_head_file_which_follows(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     async with await open_journal(path) as journal:
